@@ -1,0 +1,218 @@
+"""Files that are never half written, locks, and hashes.
+
+Everything that pycyto leaves on disk goes through this module: it is written
+beside its target under a hidden name and then renamed, so that a killed run
+leaves the old file or the new one, never a part of one. This is also the one
+place where tests inject faults (a full disk, a kill between two steps).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import socket
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import filelock
+
+from pycyto.errors import BadInputError, LockedError, NotWritableError
+
+_PART = ".part"
+_QUOTED = re.compile(r'[",\r\n]')
+
+
+@contextlib.contextmanager
+def writing(path: Path, *, binary: bool = False) -> Iterator[IO[Any]]:
+    r"""Open a file that appears under its name only when the block ends well.
+
+    Parameters
+    ----------
+    path
+        The file to create or replace; missing folders are made.
+    binary
+        Bytes instead of UTF-8 text with ``\n`` line ends.
+
+    Raises
+    ------
+    NotWritableError
+        When the disk is full or the place is read-only; the old file is still there.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}{_PART}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") if binary else part.open("w", encoding="utf-8", newline="") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        replace(part, path)
+    except OSError as error:
+        _explain(error, path)
+        raise
+    finally:
+        # A read-only file system refuses this even where there is nothing to delete.
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, whole or not at all."""
+    with writing(path, binary=True) as stream:
+        stream.write(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 `text` to `path`, whole or not at all."""
+    with writing(path) as stream:
+        stream.write(text)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write `value` as indented JSON that a person can read."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises
+    ------
+    BadInputError
+        When it is missing, cannot be read, or is not UTF-8 or not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadInputError("A file is missing.", where=path) from error
+    except OSError as error:
+        raise BadInputError(f"This file cannot be read ({error}).", where=path) from error
+    except (ValueError, RecursionError) as error:
+        raise BadInputError(
+            f"This file is not valid JSON ({error}).",
+            where=path,
+            remedy="Restore it from a backup; a copy that broke off looks like this.",
+        ) from error
+
+
+def csv_row(values: Iterable[object]) -> str:
+    """Return one line of a table as RFC 4180 has it; None is an empty field.
+
+    The csv module of Python 3.11 leaves a lone carriage return unquoted, and
+    then refuses to read it.
+    """
+    return ",".join(map(_csv_field, values)) + "\n"
+
+
+def _csv_field(value: object) -> str:
+    if value is None:
+        return ""
+    # By float(), since numpy's own doubles are written as np.float64(…).
+    text = repr(float(value)) if isinstance(value, float) else str(value)
+    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy one file, whole or not at all, with its modification time."""
+    with source.open("rb") as reader, writing(target, binary=True) as writer:
+        shutil.copyfileobj(reader, writer, 1 << 20)
+    shutil.copystat(source, target)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Move a file over another of the same folder tree in one step."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source.replace(target)
+
+
+def remove_parts(folder: Path) -> None:
+    """Delete what killed runs left behind in `folder` and below."""
+    for part in folder.rglob(f".*{_PART}"):
+        part.unlink(missing_ok=True)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def now() -> str:
+    """Return the time in UTC, to the second, as ISO 8601 text."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other pycyto processes out of `folder` for the length of the block.
+
+    The lock is the operating system's, so it ends with the process whatever
+    happens; the note beside it only tells the next one whom to wait for.
+
+    Raises
+    ------
+    LockedError
+        When another process holds it.
+    NotWritableError
+        When the folder cannot be written to.
+    """
+    note = folder / "lock.json"
+    lock = _acquired(folder, note)
+    try:
+        write_json(note, {"pid": os.getpid(), "host": socket.gethostname(), "since": now()})
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+        lock.release()
+
+
+def _acquired(folder: Path, note: Path) -> filelock.BaseFileLock:
+    lock = filelock.FileLock(folder / "lock", timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise LockedError(
+            f"Another pycyto is at work here{_holder(note)}.",
+            where=folder,
+            remedy="Wait until it has finished, then start this command again.",
+        ) from error
+    except OSError as error:
+        _explain(error, folder)
+        raise
+    return lock
+
+
+def _holder(note: Path) -> str:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        held = json.loads(note.read_text(encoding="utf-8"))
+        return f" (process {held['pid']} on {held['host']} since {held['since']})"
+    return ""
+
+
+def _explain(error: OSError, path: Path) -> None:
+    """Raise the few errors that users meet in words; leave the others alone."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        raise NotWritableError(
+            "The disk is full; the file was not changed.",
+            where=path,
+            remedy="Free some space, then start the same command again: it goes on from here.",
+        ) from error
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        raise NotWritableError(
+            "This place cannot be written to; the file was not changed.",
+            where=path,
+            remedy="Choose another folder, close what holds the file open, or ask for the rights.",
+        ) from error
+    if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+        raise NotWritableError(
+            "A file stands where a folder is needed, or the other way round.",
+            where=path,
+            remedy="Move it away, or choose another place.",
+        ) from error

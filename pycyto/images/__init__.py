@@ -1,0 +1,1 @@
+"""Pixels: slide reading and crops. Nothing here knows QuPath or TensorFlow."""

@@ -1,0 +1,148 @@
+"""Full-resolution pixels of slides (OpenSlide) and of camera fields (Pillow)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pycyto.errors import BadInputError
+from pycyto.images.crop import Pixels
+from pycyto.labels import Colour
+
+_MODES = ("RGB", "RGBA", "P")
+_BOUNDS = tuple(f"openslide.bounds-{side}" for side in ("x", "y", "width", "height"))
+
+
+class FieldImage:
+    """A camera image, decoded once and kept in memory.
+
+    Attributes
+    ----------
+    width, height
+        In pixels, as stored: EXIF orientation is ignored, as QuPath ignores it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with _explained(path), Image.open(path) as image:
+            # Pillow opens RGB of 16 bits as RGB too, and drops the lower half.
+            deep = ";16" in str(image.tile)
+            if image.mode not in _MODES or deep:
+                raise BadInputError(
+                    "Only 8-bit RGB images are read; "
+                    f"this one is {'16-bit ' * deep}{image.mode!r}.",
+                    where=path,
+                    remedy="Save it as 8-bit RGB, or leave it out with --images.",
+                )
+            self._pixels = np.asarray(image.convert("RGB"))
+        self.height, self.width = self._pixels.shape[:2]
+
+    def read(self, left: int, top: int, width: int, height: int) -> Pixels:
+        """Return a box inside the image as (height, width, 3) uint8."""
+        return self._pixels[top : top + height, left : left + width]
+
+    def close(self) -> None:
+        """Nothing to do: the file is closed already."""
+
+
+class SlideImage:
+    """A whole-slide image, read box by box at level 0.
+
+    Parameters
+    ----------
+    crop_to_bounds
+        True where QuPath opened it through OpenSlide: QuPath then shows only
+        the scanner's bounding box, if all four of its figures are there, and its
+        (0, 0) is that box's corner. This is the one place where the offset is added.
+
+    Attributes
+    ----------
+    width, height
+        Of what QuPath shows, in full-resolution pixels.
+    """
+
+    def __init__(self, path: Path, *, crop_to_bounds: bool = True) -> None:
+        import openslide
+
+        with _explained(path):
+            self._path = path
+            self._slide = openslide.OpenSlide(path)
+        found = self._slide.properties
+        self._x, self._y = 0, 0
+        self.width, self.height = self._slide.dimensions
+        if crop_to_bounds:
+            with contextlib.suppress(KeyError, ValueError):
+                self._x, self._y, self.width, self.height = (int(found[key]) for key in _BOUNDS)
+        self._background = _colour(found.get("openslide.background-color", ""))
+
+    def read(self, left: int, top: int, width: int, height: int) -> Pixels:
+        """Return a box inside the image as (height, width, 3) uint8.
+
+        Where the scanner stored nothing the pixels have the background colour
+        that the file names, else black, as in QuPath.
+        """
+        with _explained(self._path):
+            box = self._slide.read_region((left + self._x, top + self._y), 0, (width, height))
+        canvas = Image.new("RGBA", (width, height), (*self._background, 255))
+        canvas.alpha_composite(box)
+        return np.asarray(canvas)[..., :3]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._slide.close()
+
+
+@contextlib.contextmanager
+def opened(path: Path, *, crop_to_bounds: bool = True) -> Iterator[FieldImage | SlideImage]:
+    """Open an image for the length of a block; see `open_image`."""
+    image = open_image(path, crop_to_bounds=crop_to_bounds)
+    try:
+        yield image
+    finally:
+        image.close()
+
+
+def open_image(path: Path, *, crop_to_bounds: bool = True) -> FieldImage | SlideImage:
+    """Open an image of either kind.
+
+    Raises
+    ------
+    BadInputError
+        When it is missing, truncated, not an image, or not 8-bit RGB.
+    """
+    import openslide
+
+    if not path.is_file():
+        raise BadInputError(
+            "The image file is missing.",
+            where=path,
+            remedy="Put it back, or say where it is now: --map OLD_FOLDER=NEW_FOLDER.",
+        )
+    if openslide.OpenSlide.detect_format(path) is not None:
+        return SlideImage(path, crop_to_bounds=crop_to_bounds)
+    return FieldImage(path)
+
+
+def _colour(text: str) -> Colour:
+    try:
+        red, green, blue = bytes.fromhex(text.removeprefix("#"))
+    except ValueError:
+        return (0, 0, 0)
+    return (red, green, blue)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    import openslide
+
+    try:
+        yield
+    except (OSError, SyntaxError, openslide.OpenSlideError, Image.DecompressionBombError) as error:
+        raise BadInputError(
+            f"This image cannot be read ({error}).",
+            where=path,
+            remedy="Open it in another program; if it fails there too, copy it again.",
+        ) from error

@@ -1,0 +1,311 @@
+"""The patch table: one row per patch, and the split beside it. It is confidential.
+
+A data set folder holds::
+
+    manifest.csv          one row per patch: where it came from, what it shows, who said so
+    split.csv             which part each cell belongs to, by cell key
+    images/<class>/*.png  the patches
+    removed/              patches whose cell is gone from the project
+    record.json           what each step did
+
+The Groovy scripts write the same columns; a contract test keeps the two alike.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path, PurePosixPath
+from typing import Any, get_type_hints
+
+from pycyto import files
+from pycyto.errors import BadInputError
+from pycyto.records import CellKey
+
+SCHEMA = 1
+PATCH_SIZE = 224
+PARTS = ("train", "validation", "test")
+UNKNOWN = "unknown"
+CONFIDENTIAL = "confidential: holds image names and patient keys"
+
+_REMEDY = "Export again, or restore the file: it is not meant to be edited by hand."
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One patch.
+
+    Attributes
+    ----------
+    schema, note
+        Version of the table, and the reminder that it is confidential.
+    kind
+        What the cell is in QuPath: ``annotation``, ``detection`` or ``cell``.
+    image_key
+        Digest of the image's URI: entries that share one are the same pixels.
+    centroid_x, centroid_y
+        Centre of the cell, full-resolution pixels of the QuPath view.
+    left, top, width
+        The square that was cut, in the same pixels; it may leave the image.
+    downsample
+        ``width / 224``, the side of a patch pixel in full-resolution pixels.
+    mpp
+        Micrometres per *patch* pixel, or None where the image has no pixel size.
+    outline_width, outline_height, outline_area
+        Of the cell's outline in full-resolution pixels; None for points.
+    label, original_label, scheme
+        Class in the scheme; as it was written; which scheme.
+    label_origin
+        manual, blinded, consensus, adjudicated, model_assisted or unknown.
+    selected_by
+        What picked this cell for labelling: ``manual`` or a model's run.
+    original_width, original_height
+        Size of an ingested cell image before it became a patch.
+    content_hash
+        SHA-256 of the 224 x 224 x 3 bytes of the patch.
+    file
+        Path of the patch below the data set's folder, with ``/``.
+    """
+
+    project_id: str
+    entry_id: str
+    object_id: str
+    point_index: int | None
+    image_key: str
+    project_name: str
+    image_name: str
+    centroid_x: float
+    centroid_y: float
+    left: int
+    top: int
+    width: int
+    downsample: float
+    label: str
+    original_label: str
+    content_hash: str
+    file: str
+    kind: str = "annotation"
+    schema: int = SCHEMA
+    note: str = CONFIDENTIAL
+    z: int = 0
+    t: int = 0
+    mpp: float | None = None
+    outline_width: float | None = None
+    outline_height: float | None = None
+    outline_area: float | None = None
+    scheme: str = ""
+    label_origin: str = UNKNOWN
+    selected_by: str = UNKNOWN
+    annotator: str = UNKNOWN
+    decided_at: str = UNKNOWN
+    source: str = ""
+    site: str = UNKNOWN
+    patient: str = UNKNOWN
+    slide: str = UNKNOWN
+    scanner: str = UNKNOWN
+    preparation: str = UNKNOWN
+    original_width: int | None = None
+    original_height: int | None = None
+
+    @property
+    def key(self) -> CellKey:
+        """What finds the cell again in QuPath."""
+        return CellKey(self.project_id, self.entry_id, self.object_id, self.point_index)
+
+    def with_hash(self, content_hash: str) -> Row:
+        """Return the row with the hash of its patch."""
+        return replace(self, content_hash=content_hash)
+
+    @property
+    def group(self) -> str:
+        """What must not be split: site and patient, else slide, else image."""
+        return self.group_and_level[0]
+
+    @property
+    def group_and_level(self) -> tuple[str, str]:
+        """The group and what it rests on: ``patient``, ``slide`` or ``image``."""
+        for level in ("patient", "slide"):
+            value = getattr(self, level)
+            if value not in ("", UNKNOWN):
+                return f"{self.source}/{self.site}/{level}/{value}", level
+        return f"image/{self.image_key}", "image"
+
+
+COLUMNS = (
+    "schema", "project_id", "entry_id", "object_id", "point_index", "kind", "image_key",
+    "project_name", "image_name", "centroid_x", "centroid_y", "left", "top", "width",
+    "downsample", "z", "t", "mpp", "outline_width", "outline_height", "outline_area", "label",
+    "original_label", "scheme", "label_origin", "selected_by", "annotator", "decided_at", "source",
+    "site", "patient", "slide", "scanner", "preparation", "original_width", "original_height",
+    "content_hash", "file", "note",
+)  # fmt: skip
+
+_KEY_COLUMNS = ("project_id", "entry_id", "object_id", "point_index")
+_TYPES = {name: str(hint) for name, hint in get_type_hints(Row).items()}
+
+
+def write_manifest(folder: Path, rows: Iterable[Row]) -> None:
+    """Write ``manifest.csv``, sorted by cell key so that equal data give equal files."""
+    ordered = sorted(rows, key=_order)
+    with files.writing(folder / "manifest.csv") as stream:
+        stream.write(files.csv_row(COLUMNS))
+        for row in ordered:
+            stream.write(files.csv_row(getattr(row, name) for name in COLUMNS))
+
+
+def read_manifest(folder: Path) -> list[Row]:
+    """Read and check ``manifest.csv``.
+
+    Raises
+    ------
+    BadInputError
+        Missing file, missing columns, another schema version, a value that
+        cannot be read, a file outside the folder, or two rows for one cell.
+    """
+    path = folder / "manifest.csv"
+    rows = [_row(record, path, line) for line, record in _records(path, COLUMNS, "pycyto export")]
+    seen: set[CellKey] = set()
+    for row in rows:
+        if row.key in seen:
+            raise BadInputError(
+                f"Two rows stand for one cell ({row.key}).", where=path, remedy=_REMEDY
+            )
+        seen.add(row.key)
+    return rows
+
+
+def write_split(folder: Path, parts: Mapping[CellKey, str]) -> None:
+    """Write ``split.csv``: the part of each cell, by cell key."""
+    with files.writing(folder / "split.csv") as stream:
+        stream.write(files.csv_row((*_KEY_COLUMNS, "part")))
+        for key in sorted(parts, key=str):
+            stream.write(files.csv_row((*key, parts[key])))
+
+
+def read_split(folder: Path) -> dict[CellKey, str]:
+    """Read ``split.csv``.
+
+    Raises
+    ------
+    BadInputError
+        Missing file or columns, a value that cannot be read, an unknown part,
+        or a cell in two parts.
+    """
+    path = folder / "split.csv"
+    parts: dict[CellKey, str] = {}
+    for line, record in _records(path, (*_KEY_COLUMNS, "part"), "pycyto split"):
+        key = _key(record, path, line)
+        if record["part"] not in PARTS or key in parts:
+            raise BadInputError(
+                f"Line {line} names the part {record['part']!r} for {key}"
+                + (", which has one already." if key in parts else "."),
+                where=path,
+                remedy=f"Parts are {', '.join(PARTS)}. Run pycyto split again.",
+            )
+        parts[key] = record["part"]
+    return parts
+
+
+def rows_by_part(folder: Path) -> dict[str, list[Row]]:
+    """Return the labelled rows of each part.
+
+    Raises
+    ------
+    BadInputError
+        When a labelled cell has no part: the export is newer than the split.
+    """
+    # Cells that nobody has classified yet can neither train a model nor test it.
+    rows = [row for row in read_manifest(folder) if row.label]
+    parts = read_split(folder)
+    missing = [row for row in rows if row.key not in parts]
+    if missing:
+        raise BadInputError(
+            f"{len(missing)} of {len(rows)} cells have no part yet.",
+            where=folder / "split.csv",
+            remedy="Run pycyto split again: cells that have a part keep it.",
+        )
+    return {part: [row for row in rows if parts[row.key] == part] for part in PARTS}
+
+
+def _records(
+    path: Path, columns: Sequence[str], maker: str
+) -> Iterable[tuple[int, dict[str, str]]]:
+    try:
+        # Not read_text: it would turn every line end within a name into "\n".
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise BadInputError(
+            f"There is no {path.name} here.", where=path.parent, remedy=f"Run {maker} first."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise BadInputError("This table is not UTF-8.", where=path, remedy=_REMEDY) from error
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        missing = [name for name in columns if name not in (reader.fieldnames or ())]
+        if missing:
+            raise BadInputError(
+                f"Columns are missing: {', '.join(missing)}.", where=path, remedy=_REMEDY
+            )
+        for record in reader:
+            if None in record or None in record.values():
+                raise BadInputError(
+                    f"Line {reader.line_num} has another number of columns than the first line.",
+                    where=path,
+                    remedy=_REMEDY,
+                )
+            yield reader.line_num, record
+    except csv.Error as error:
+        raise BadInputError(
+            f"Line {reader.line_num} cannot be read ({error}).", where=path, remedy=_REMEDY
+        ) from error
+
+
+def _key(record: Mapping[str, str], path: Path, line: int) -> CellKey:
+    values = {name: _read(record, name, path, line) for name in _KEY_COLUMNS}
+    return CellKey(**values)
+
+
+def _row(record: Mapping[str, str], path: Path, line: int) -> Row:
+    if record["schema"] != str(SCHEMA):
+        raise BadInputError(
+            f"Line {line} has schema {record['schema']!r}; this version reads {SCHEMA}.",
+            where=path,
+            remedy="Export again with this version of pycyto.",
+        )
+    file = PurePosixPath(record["file"])
+    if file.is_absolute() or ".." in file.parts:
+        raise BadInputError(
+            f"Line {line} names a file outside the data set: {record['file']}.",
+            where=path,
+            remedy=_REMEDY,
+        )
+    return Row(**{column.name: _read(record, column.name, path, line) for column in fields(Row)})
+
+
+def _read(record: Mapping[str, str], name: str, path: Path, line: int) -> Any:
+    try:
+        return _value(record[name], _TYPES[name])
+    except ValueError as error:
+        raise BadInputError(
+            f"Line {line}, column {name}: {record[name]!r} is not a number.",
+            where=path,
+            remedy=_REMEDY,
+        ) from error
+
+
+def _value(text: str, kind: str) -> Any:
+    if not text and "None" in kind:
+        return None
+    if "float" in kind:
+        number = float(text)
+        if not math.isfinite(number):
+            raise ValueError(text)
+        return number
+    return int(text) if "int" in kind else text
+
+
+def _order(row: Row) -> tuple[str, ...]:
+    return tuple("" if part is None else str(part) for part in row.key)
