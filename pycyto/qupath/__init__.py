@@ -1,0 +1,14 @@
+"""The only place that knows QuPath.
+
+=================  ==============================================================
+project            ``project.qpproj`` without Java: images, metadata, project ID
+geojson            QuPath's GeoJSON dialect, read into records
+selection          which objects are cells, and why the others are not
+backend            the interface of the two backends, and the choice between them
+geojson_backend    reads the files that scripts keep in ``pycyto/cells``; no Java
+paquo_backend      QuPath's own classes in this process: reads and writes
+locate             QuPath installations on this machine
+headless           QuPath as a separate process that runs one of our scripts
+runs               the folder of a run: tables, states, snapshots
+=================  ==============================================================
+"""

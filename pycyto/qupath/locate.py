@@ -1,0 +1,87 @@
+"""QuPath installations on this machine.
+
+Looked for in this order: the folder given with ``--qupath``, the environment
+variable ``PYCYTO_QUPATH``, then wherever paquo looks (``PAQUO_QUPATH_DIR``,
+``.paquo.toml``, the usual places for programs).
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pycyto.errors import MissingDependencyError
+
+OLDEST = (0, 5, 1)
+REMEDY = "Install QuPath 0.5.1 or newer, or say where it is: --qupath FOLDER or PYCYTO_QUPATH."
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A QuPath that can be started from here.
+
+    Attributes
+    ----------
+    folder
+        What paquo calls ``qupath_dir``.
+    version
+        Read from the name of its own jar, e.g. ``0.5.1``.
+    """
+
+    folder: Path
+    version: str
+
+    @property
+    def supported(self) -> bool:
+        """Whether it is new enough."""
+        numbers = re.findall(r"\d+", self.version)
+        return tuple(map(int, numbers[:3])) >= OLDEST
+
+
+def find_qupath(given: Path | None = None) -> Installation | None:
+    """Return the installation to use, or None where there is none.
+
+    Raises
+    ------
+    MissingDependencyError
+        When the user named a folder that holds no QuPath, or one too old.
+    """
+    named = given or os.environ.get("PYCYTO_QUPATH")
+    found = installation_in(Path(named).expanduser()) if named else _found_by_paquo()
+    if named and found is None:
+        raise MissingDependencyError(
+            "There is no QuPath in this folder.", where=named, remedy=REMEDY
+        )
+    if found is not None and not found.supported:
+        if not named:
+            return None
+        raise MissingDependencyError(
+            f"QuPath {found.version} is too old.", where=found.folder, remedy=REMEDY
+        )
+    return found
+
+
+def installation_in(folder: Path) -> Installation | None:
+    """Return the installation in a folder, or None."""
+    for jar in sorted((folder / _app_folder()).glob("qupath-core-[0-9]*.jar")):
+        return Installation(folder, jar.stem.removeprefix("qupath-core-"))
+    return None
+
+
+def _app_folder() -> str:
+    return {"Darwin": "Contents/app", "Windows": "app"}.get(platform.system(), "lib/app")
+
+
+def _found_by_paquo() -> Installation | None:
+    from paquo._config import settings, to_kwargs
+    from paquo.jpype_backend import find_qupath as search
+
+    try:
+        info = search(**to_kwargs(settings))
+    except (ValueError, FileNotFoundError):
+        return None
+    depth = len(Path(_app_folder()).parts)
+    return installation_in(info.app_dir.parents[depth - 1])

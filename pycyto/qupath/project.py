@@ -1,0 +1,313 @@
+"""A QuPath project as it lies on disk, read without Java."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import re
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from typing import Any
+from uuid import uuid4
+
+from pycyto import files
+from pycyto.errors import BadInputError, NotWritableError, RefusedError
+from pycyto.records import path_from
+
+FILE_NAME = "project.qpproj"
+# Width and height of a pixel may differ by this share before it counts as
+# anisotropic: scanners report both, rounded apart in the last digit.
+_ISOTROPY = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class ImageEntry:
+    """One image of a project.
+
+    Attributes
+    ----------
+    entry_id
+        Its key: names repeat.
+    uri, image_key
+        Of the image file as the project has it, and the digest that stands for it.
+    builder
+        ``uri`` for an image as it is on disk; ``rotated``, ``cropped``, … for
+        one whose coordinates are not those of the file.
+    pixel_size
+        Width and height of a pixel in micrometres, or None without calibration.
+    """
+
+    entry_id: str
+    name: str
+    uri: str
+    builder: str
+    provider: str
+    arguments: tuple[str, ...]
+    width: int
+    height: int
+    rgb: bool
+    pixel_size: tuple[float, float] | None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def image_key(self) -> str:
+        """16 hexadecimal digits that two entries of one image file share."""
+        uri = re.sub(r"^file:/+", "file:///", self.uri)
+        return hashlib.sha256(uri.encode()).hexdigest()[:16]
+
+    @property
+    def opened_by_openslide(self) -> bool:
+        """Whether QuPath crops this image to the scanner's bounding box."""
+        return "openslide" in self.provider.casefold() and "--no-crop" not in self.arguments
+
+    @property
+    def mpp(self) -> float | None:
+        """Micrometres per pixel, or None where the image has no pixel size."""
+        return None if self.pixel_size is None else sum(self.pixel_size) / 2
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why no patch can be cut from this image, or None."""
+        rotated = any(argument.split("=")[0] == "--rotate" for argument in self.arguments)
+        if self.builder != "uri" or rotated:
+            return "rotated or cropped in QuPath"
+        if not (self.width and self.height):
+            return "image of unknown size"
+        if not self.rgb:
+            return "image not RGB"
+        if self.pixel_size is not None:
+            width, height = self.pixel_size
+            if abs(width - height) > _ISOTROPY * max(width, height):
+                return "anisotropic pixels"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A QuPath project folder.
+
+    Attributes
+    ----------
+    folder
+        The folder that holds ``project.qpproj``.
+    project_id
+        Empty until a command that writes has given the project one.
+    """
+
+    folder: Path
+    images: tuple[ImageEntry, ...]
+    project_id: str
+
+    @property
+    def name(self) -> str:
+        """The folder's name, as QuPath shows it; bytes that are no UTF-8 are replaced."""
+        return os.fsencode(self.folder.name).decode(errors="replace")
+
+    @property
+    def file(self) -> Path:
+        """The project file."""
+        return self.folder / FILE_NAME
+
+    @property
+    def workspace(self) -> Path:
+        """The folder that holds everything pycyto keeps in a project."""
+        return self.folder / "pycyto"
+
+    def data_file(self, entry_id: str) -> Path:
+        """Return where QuPath keeps the objects of an image."""
+        return self.folder / "data" / entry_id / "data.qpdata"
+
+    def data_sha256(self, entry_id: str) -> str:
+        """Return the SHA-256 of an image's ``data.qpdata``; empty where there is none.
+
+        Raises
+        ------
+        RefusedError
+            When QuPath's backup lies beside it: a save broke off, and which of
+            the two is whole only a person can tell.
+        """
+        path = self.data_file(entry_id)
+        backup = path.with_name(path.name + ".bkp")
+        if backup.exists():
+            raise RefusedError(
+                "QuPath's backup lies beside this image's data: a save was interrupted.",
+                where=backup,
+                remedy="Open the image in QuPath, check that all objects are there, and save it.",
+            )
+        return files.sha256_of(path) if path.exists() else ""
+
+    def image(self, entry_id: str) -> ImageEntry:
+        """Return an image by its entry ID."""
+        for entry in self.images:
+            if entry.entry_id == entry_id:
+                return entry
+        raise BadInputError(f"The project has no image with entry ID {entry_id}.", where=self.file)
+
+
+def open_project(path: str | Path, *, project_id: str = "") -> Project:
+    """Read a project.
+
+    Parameters
+    ----------
+    path
+        The folder, or the ``project.qpproj`` in it.
+    project_id
+        Used instead of the one in ``pycyto/project.json``.
+
+    Raises
+    ------
+    BadInputError
+        When there is no project, or the file is not one.
+    """
+    found = path_from(path)
+    folder = found.parent if found.name == FILE_NAME else found
+    file = folder / FILE_NAME
+    if not file.is_file():
+        raise BadInputError(
+            "There is no QuPath project here.",
+            where=folder,
+            remedy=f"Give the folder that holds {FILE_NAME}.",
+        )
+    content = files.read_json(file)
+    try:
+        images = tuple(_entry(image) for image in content["images"])
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise BadInputError(
+            f"This is not a project file that pycyto understands ({error!r}).",
+            where=file,
+            remedy="Open and save the project in QuPath 0.5.1 or newer.",
+        ) from error
+    return Project(folder, images, project_id or _stored_id(folder))
+
+
+def ensure_project_id(project: Project) -> Project:
+    """Return the project with an ID, giving it one if it has none.
+
+    Raises
+    ------
+    NotWritableError
+        When the folder cannot be written to; the remedy names ``--project-id``.
+    """
+    if project.project_id:
+        return project
+    made = str(uuid4())
+    try:
+        files.write_json(
+            project.workspace / "project.json",
+            {"schema": 1, "project_id": made, "created_at": files.now()},
+        )
+    except NotWritableError as error:
+        raise NotWritableError(
+            "This project has no ID yet, and its folder cannot be written to.",
+            where=project.workspace,
+            remedy="Make it writable once, or give an ID of your own: --project-id UUID.",
+        ) from error
+    return Project(project.folder, project.images, made)
+
+
+def local_path(entry: ImageEntry, mappings: Mapping[str, str]) -> Path:
+    """Return where an image file is on this machine.
+
+    Parameters
+    ----------
+    mappings
+        Folders as the project has them → folders here, e.g.
+        ``{"D:/slides": "/data/slides"}``; the longest that fits wins.
+
+    Raises
+    ------
+    BadInputError
+        When the URI is not that of a file.
+    """
+    original = _path_in(entry)
+    for old in sorted(mappings, key=lambda folder: len(_pure(folder).parts), reverse=True):
+        prefix = _pure(old)
+        if type(prefix) is type(original) and original.is_relative_to(prefix):
+            return path_from(mappings[old]).joinpath(*original.relative_to(prefix).parts)
+    return Path(original)
+
+
+def _path_in(entry: ImageEntry) -> PurePath:
+    try:
+        parts = urllib.parse.urlsplit(entry.uri)
+    except ValueError:
+        parts = urllib.parse.SplitResult("no URI", "", "", "", "")
+    if parts.scheme != "file":
+        raise BadInputError(
+            f"The image is not a file on a disk ({parts.scheme or 'no scheme'}).",
+            where=f"{entry.name} (entry ID {entry.entry_id})",
+            remedy="Download it and add the file to the project.",
+        )
+    text = urllib.parse.unquote(parts.path)
+    if parts.netloc not in ("", "localhost"):
+        return PureWindowsPath(f"//{parts.netloc}{text}")
+    return _pure(text.removeprefix("/") if re.match(r"^/[A-Za-z]:", text) else text)
+
+
+def _pure(text: str) -> PurePath:
+    if re.fullmatch(r"[A-Za-z]:", text):
+        text += "/"
+    windows = re.match(r"^[A-Za-z]:|^[/\\]{2}", text) or "\\" in text
+    return PureWindowsPath(text) if windows else PurePosixPath(text)
+
+
+def _stored_id(folder: Path) -> str:
+    path = folder / "pycyto" / "project.json"
+    if not path.exists():
+        return ""
+    content = files.read_json(path)
+    found = content.get("project_id") if isinstance(content, dict) else None
+    if not found:
+        raise BadInputError(
+            "This file holds no project ID.",
+            where=path,
+            remedy="Restore it from a backup; data sets and runs know the project by it.",
+        )
+    return str(found)
+
+
+def _entry(image: Mapping[str, Any]) -> ImageEntry:
+    builder = image["serverBuilder"]
+    kind, inner = builder.get("builderType", "uri"), builder
+    while "builder" in inner:  # rotated, cropped, … wrap the builder of the file
+        inner = inner["builder"]
+    metadata = builder.get("metadata") or inner.get("metadata") or {}
+    entry_id = str(image["entryID"])
+    if not re.fullmatch(r"[\w-]+", entry_id):  # it becomes the name of files and folders
+        raise ValueError(f"entry ID {entry_id!r}")
+    return ImageEntry(
+        entry_id=entry_id,
+        name=image.get("imageName") or "",
+        uri=inner.get("uri") or "",
+        builder=kind,
+        provider=inner.get("providerClassName") or "",
+        arguments=tuple(inner.get("args") or ()),
+        width=int(metadata.get("width") or 0),
+        height=int(metadata.get("height") or 0),
+        rgb=_is_rgb(metadata),
+        pixel_size=_pixel_size(metadata.get("pixelCalibration") or {}),
+        metadata={str(key): str(value) for key, value in (image.get("metadata") or {}).items()},
+    )
+
+
+def _is_rgb(metadata: Mapping[str, Any]) -> bool:
+    if "isRGB" in metadata:
+        return bool(metadata["isRGB"])
+    channels = metadata.get("channels") or ()
+    return not channels or [channel.get("name") for channel in channels] == ["Red", "Green", "Blue"]
+
+
+def _pixel_size(calibration: Mapping[str, Any]) -> tuple[float, float] | None:
+    sizes = []
+    for side in ("pixelWidth", "pixelHeight"):
+        length = calibration.get(side) or {}
+        if str(length.get("unit")) not in ("µm", "μm", "um", "MICROMETER"):
+            return None
+        size = float(length["value"])
+        if not 0 < size < math.inf:
+            return None
+        sizes.append(size)
+    return sizes[0], sizes[1]

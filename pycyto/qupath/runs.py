@@ -1,0 +1,339 @@
+"""The folder of a run: what was predicted, and how far it has come into QuPath.
+
+The form of the files is in docs/formats.md: the Groovy scripts read and write
+them too.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pycyto import files
+from pycyto.errors import BadInputError, RefusedError
+from pycyto.labels import Colour
+
+SCHEMA = 1
+NEW_COLUMNS = (
+    "entry_id", "object_id", "source_id", "point_index", "x", "y", "z", "t", "radius", "class",
+)  # fmt: skip
+UPDATE_COLUMNS = ("entry_id", "object_id", "x", "y", "class")
+SKIPPED_COLUMNS = ("entry_id", "object_id", "point_index", "reason")
+
+Row = Iterable[object]
+State = Literal["staged", "partly written", "written", "undone"]
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True, slots=True)
+class NewDetection:
+    """A detection to create. Coordinates are full-resolution pixels.
+
+    Attributes
+    ----------
+    source_id
+        UUID of the expert's object, whose outline it takes.
+    point_index, radius
+        For a point: a circle of this radius around (x, y) instead.
+    """
+
+    entry_id: str
+    object_id: str
+    source_id: str
+    point_index: int | None
+    x: float
+    y: float
+    z: int
+    t: int
+    radius: float
+    label: str
+    probabilities: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A detection that nobody classified, and the class it is to get."""
+
+    entry_id: str
+    object_id: str
+    x: float
+    y: float
+    label: str
+    probabilities: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageState:
+    """How far one image of a run has come.
+
+    Attributes
+    ----------
+    data_sha256, written_sha256
+        State of ``data.qpdata`` that was read, and that the write left.
+    new, updates
+        Staged objects; ``created``, ``updated`` and ``gone`` say what came of
+        them, ``read_back`` how many of them a fresh look at the file found.
+    """
+
+    state: Literal["staged", "written", "undone"]
+    data_sha256: str
+    new: int
+    updates: int
+    written_sha256: str = ""
+    written_at: str = ""
+    written_by: str = ""
+    created: int = 0
+    updated: int = 0
+    gone: int = 0
+    read_back: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One prediction run and its ``run.json``."""
+
+    folder: Path
+    run_id: str
+    created_at: str
+    project_id: str
+    state: State
+    objects: str
+    model: Mapping[str, Any]
+    scheme: str
+    colours: Mapping[str, Colour]
+    counts: Mapping[str, Any]
+    images: Mapping[str, ImageState] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name of its folder: date and a random part."""
+        return self.folder.name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Classes of the model, the least severe first."""
+        return tuple(self.model["labels"])
+
+    def with_image(self, entry_id: str, state: ImageState) -> Run:
+        """Return the run with another state of one image, and the whole's that follows."""
+        images = {**self.images, entry_id: state}
+        return dataclasses.replace(self, images=images, state=_whole(images.values()))
+
+    def snapshot(self, entry_id: str) -> Path:
+        """Return the folder that keeps an image's files as they were before the write."""
+        return self.folder / "snapshots" / entry_id
+
+
+def folder_name(run_id: str, created_at: str) -> str:
+    """Return a run's folder name, e.g. ``2026-01-31_120000_1f9c2a``."""
+    stamp = created_at[:19].replace("T", "_").replace(":", "")
+    return f"{stamp}_{run_id.replace('-', '')[:6]}"
+
+
+def save(run: Run) -> None:
+    """Write ``run.json``."""
+    content = dataclasses.asdict(run)
+    del content["folder"]
+    files.write_json(run.folder / "run.json", {"schema": SCHEMA, **content})
+
+
+def load(folder: Path) -> Run:
+    """Read ``run.json``.
+
+    Raises
+    ------
+    BadInputError
+        When it is missing or not what this version writes.
+    """
+    path = folder / "run.json"
+    content = files.read_json(path)
+    try:
+        return _run_from(folder, content)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BadInputError(
+            f"This run cannot be read ({error!r}).",
+            where=path,
+            remedy="It was made by another version of pycyto, or changed by hand.",
+        ) from error
+
+
+def all_runs(workspace: Path) -> list[Run]:
+    """Return the runs of a project, the oldest first."""
+    found = [load(path.parent) for path in (workspace / "runs").glob("*/run.json")]
+    return sorted(found, key=lambda run: (run.created_at, run.name))
+
+
+def pick(workspace: Path, name: str | None, states: Iterable[State]) -> Run:
+    """Return the run of a name, or the newest in one of the given states.
+
+    Raises
+    ------
+    BadInputError
+        When there is none.
+    """
+    wanted, found = tuple(states), all_runs(workspace)
+    for run in reversed(found):
+        if run.name == name or (name is None and run.state in wanted):
+            return run
+    known = ", ".join(run.name for run in found) or "none"
+    raise BadInputError(
+        f"There is no run {name!r} here." if name else f"No run here is {' or '.join(wanted)}.",
+        where=workspace / "runs",
+        remedy=f"Known runs: {known}. pycyto runs lists them; pycyto predict makes one.",
+    )
+
+
+def write_tables(
+    folder: Path,
+    labels: Iterable[str],
+    *,
+    new: Iterable[NewDetection],
+    updates: Iterable[Update],
+    skipped: Iterable[tuple[str, str, str, str]],
+) -> None:
+    """Write the three tables of a run."""
+    labels = tuple(labels)
+    columns = [f"P({label})" for label in labels]
+    new_rows = (_new_row(item, labels) for item in new)
+    update_rows = (_update_row(item, labels) for item in updates)
+    _write_table(folder / "new.csv", (*NEW_COLUMNS, *columns), new_rows)
+    _write_table(folder / "updates.csv", (*UPDATE_COLUMNS, *columns), update_rows)
+    _write_table(folder / "skipped.csv", SKIPPED_COLUMNS, skipped)
+
+
+def read_new(run: Run, entry_id: str) -> list[NewDetection]:
+    """Return the detections that a run wants to create in one image.
+
+    Raises
+    ------
+    BadInputError
+        When the table cannot be read, or holds another number than was staged.
+    """
+
+    def detection(row: Mapping[str, str]) -> NewDetection:
+        return NewDetection(
+            entry_id=row["entry_id"],
+            object_id=row["object_id"],
+            source_id=row["source_id"],
+            point_index=int(row["point_index"]) if row["point_index"] else None,
+            x=float(row["x"]),
+            y=float(row["y"]),
+            z=int(row["z"]),
+            t=int(row["t"]),
+            radius=float(row["radius"]),
+            label=row["class"],
+            probabilities=_probabilities(row, run),
+        )
+
+    return _read_table(run.folder / "new.csv", entry_id, detection, run.images[entry_id].new)
+
+
+def read_updates(run: Run, entry_id: str) -> list[Update]:
+    """Return the detections that a run wants to classify in one image.
+
+    Raises
+    ------
+    BadInputError
+        When the table cannot be read, or holds another number than was staged.
+    """
+
+    def update(row: Mapping[str, str]) -> Update:
+        return Update(
+            entry_id=row["entry_id"],
+            object_id=row["object_id"],
+            x=float(row["x"]),
+            y=float(row["y"]),
+            label=row["class"],
+            probabilities=_probabilities(row, run),
+        )
+
+    return _read_table(run.folder / "updates.csv", entry_id, update, run.images[entry_id].updates)
+
+
+def take_snapshot(run: Run, entry_id: str, sources: Iterable[Path], *, data_sha256: str) -> None:
+    """Copy an image's files into the run before they are changed.
+
+    Raises
+    ------
+    RefusedError
+        When the copy is not what was read: something else is writing.
+    """
+    folder = run.snapshot(entry_id)
+    for source in sources:
+        if source.exists() and not (folder / source.name).exists():
+            files.copy_file(source, folder / source.name)
+    kept = folder / "data.qpdata"
+    if kept.exists() and files.sha256_of(kept) != data_sha256:
+        raise RefusedError(
+            "The image's data changed while it was being copied.",
+            where=kept,
+            remedy="Close the image in QuPath, then predict again.",
+        )
+
+
+def _run_from(folder: Path, content: dict[str, Any]) -> Run:
+    if content.pop("schema") != SCHEMA:
+        raise ValueError("another schema")
+    images = {entry_id: ImageState(**state) for entry_id, state in content.pop("images").items()}
+    colours = {name: tuple(rgb) for name, rgb in content.pop("colours").items()}
+    run = Run(folder=folder, images=images, colours=colours, **content)
+    if not all(isinstance(label, str) for label in run.labels):
+        raise ValueError("labels")
+    return run
+
+
+def _whole(images: Iterable[ImageState]) -> State:
+    states = {image.state for image in images}
+    if len(states) == 1:
+        return states.pop()
+    return "partly written" if "written" in states else "staged" if "staged" in states else "undone"
+
+
+def _write_table(path: Path, columns: Iterable[str], rows: Iterable[Row]) -> None:
+    with files.writing(path) as stream:
+        stream.write(files.csv_row(columns))
+        stream.writelines(map(files.csv_row, rows))
+
+
+def _new_row(item: NewDetection, labels: Sequence[str]) -> Row:
+    place = (item.x, item.y, item.z, item.t, item.radius)
+    key = (item.entry_id, item.object_id, item.source_id, item.point_index)
+    return (*key, *place, item.label, *(item.probabilities[label] for label in labels))
+
+
+def _update_row(item: Update, labels: Sequence[str]) -> Row:
+    place = (item.entry_id, item.object_id, item.x, item.y)
+    return (*place, item.label, *(item.probabilities[label] for label in labels))
+
+
+def _read_table(
+    path: Path, entry_id: str, item_from: Callable[[Mapping[str, str]], _Item], staged: int
+) -> list[_Item]:
+    remedy = "The run is not whole: copy its folder again, or predict again."
+    try:
+        found = [item_from(row) for row in _rows(path) if row["entry_id"] == entry_id]
+    except (OSError, csv.Error, KeyError, TypeError, ValueError) as error:
+        raise BadInputError(
+            f"A table of this run cannot be read ({error!r}).", where=path, remedy=remedy
+        ) from error
+    if len(found) != staged:
+        raise BadInputError(
+            f"{staged} objects were staged for the image with entry ID {entry_id}, "
+            f"and {len(found)} are here.",
+            where=path,
+            remedy=remedy,
+        )
+    return found
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        yield from csv.DictReader(stream)
+
+
+def _probabilities(row: Mapping[str, str], run: Run) -> dict[str, float]:
+    return {label: float(row[f"P({label})"]) for label in run.labels}
