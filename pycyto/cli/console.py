@@ -1,0 +1,143 @@
+"""What a command says to the person in front of it."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+SECONDS_BETWEEN_LINES = 15.0
+
+
+class Console:
+    """Owner of all output of a command.
+
+    Results and talk go to standard output; progress, warnings and errors go to standard error, so
+    that ``pycyto runs DIR > runs.txt`` catches the results alone.
+
+    Parameters
+    ----------
+    quiet
+        Leave out talk and progress.
+    debug
+        Show tracebacks.
+    """
+
+    def __init__(self, *, quiet: bool = False, debug: bool = False) -> None:
+        self.quiet = quiet
+        self.debug = debug
+
+    def show(self, text: str) -> None:
+        """Print a result: what the command was called for."""
+        sys.stdout.write(f"{text}\n")
+
+    def say(self, text: str) -> None:
+        """Print what is going on, unless ``--quiet``."""
+        if not self.quiet:
+            self.show(text)
+
+    def warn(self, text: str) -> None:
+        """Print what the user should know although the work goes on."""
+        self.error(text, prefix="warning: ")
+
+    def error(self, text: str, *, prefix: str = "error: ") -> None:
+        """Print why the work ends."""
+        sys.stdout.flush()
+        sys.stderr.write(f"{prefix}{text}\n")
+
+    def traceback(self, error: BaseException) -> None:
+        """Print where in the code an error arose."""
+        self.error("".join(traceback.format_exception(error)), prefix="")
+
+    def counts(self, title: str, counts: Mapping[str, int]) -> None:
+        """Print numbers under a title, aligned."""
+        self.show(title)
+        width = max((len(str(number)) for number in counts.values()), default=0)
+        for name, number in counts.items():
+            self.show(f"  {number:>{width}}  {name}")
+
+    def table(self, headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Print rows under headers, in columns as wide as their widest cell."""
+        lines = [list(headers), *([str(cell) for cell in row] for row in rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        for line in lines:
+            cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            self.show("  ".join(cells).rstrip())
+
+    @contextmanager
+    def progress(self, description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        """Show how far something is while the block runs.
+
+        Parameters
+        ----------
+        description
+            What is being done.
+        total
+            How many steps it has, if that is known.
+
+        Yields
+        ------
+        Callable[[int], None]
+            To be called with the number of steps that were done since the last call.
+        """
+        if self.quiet:
+            yield _ignore
+        elif sys.stderr.isatty():
+            with _bar(description, total) as advance:
+                yield advance
+        else:
+            lines = _ProgressLines(description, total)
+            yield lines.advance
+            lines.finish()
+
+
+def _ignore(steps: int) -> None:
+    """Take note of nothing."""
+
+
+@contextmanager
+def _bar(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Draw a bar on the terminal."""
+    # rich takes a tenth of a second to import, which commands without progress need not wait for.
+    from rich import progress
+    from rich.console import Console as RichConsole
+
+    columns = (
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    # Lines printed meanwhile go above the bar; but not those that the user sends to a file.
+    display = progress.Progress(
+        *columns, console=RichConsole(stderr=True), redirect_stdout=sys.stdout.isatty()
+    )
+    with display:
+        task = display.add_task(description, total=total)
+        yield lambda steps: display.advance(task, steps)
+
+
+class _ProgressLines:
+    """Progress for a log file: a line now and then, and one at the end."""
+
+    def __init__(self, description: str, total: int | None) -> None:
+        self._description = description
+        self._of_total = "" if total is None else f" of {total}"
+        self._done = 0
+        self._last_line = time.monotonic()
+
+    def advance(self, steps: int) -> None:
+        self._done += steps
+        if time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
+            self.finish()
+
+    def finish(self) -> None:
+        self._last_line = time.monotonic()
+        sys.stderr.write(f"{self._description}: {self._done}{self._of_total}\n")
+        sys.stderr.flush()

@@ -1,0 +1,29 @@
+"""``pycyto doctor``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pycyto.cli import options
+from pycyto.cli.console import Console
+
+_MARKS = {"good": "ok  ", "note": "note", "problem": "!!  "}
+
+
+@click.command("doctor")
+@click.argument("project", type=click.Path(), required=False)
+@options.access_options
+@click.pass_obj
+def command(console: Console, /, project: str | None, **rest: Any) -> None:
+    """Check this machine and, if one is given, PROJECT. Nothing is changed."""
+    from pycyto.steps.doctor import doctor
+
+    findings = doctor(project, access=options.access_from(rest))
+    for finding in findings:
+        console.show(f"{_MARKS[finding.level]}  {finding.text}")
+        if finding.remedy:
+            console.show(f"      to do: {finding.remedy}")
+    problems = sum(finding.level == "problem" for finding in findings)
+    console.show(f"{problems} problems found." if problems else "No problem found.")

@@ -1,0 +1,43 @@
+"""``pycyto predict``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pycyto.cli import options
+from pycyto.cli.console import Console
+
+
+@click.command("predict")
+@options.project_argument
+@click.option("--model", required=True, type=click.Path(), help="Folder of the model bundle.")
+@options.objects_option
+@options.classes_option
+@options.images_option
+@options.centroid_option
+@click.option(
+    "--any-resolution", is_flag=True, help="Use patches cut at another resolution than the model's."
+)
+@options.access_options
+@click.pass_obj
+def command(
+    console: Console, /, project: str, classes: str | None, images: tuple[str, ...], **rest: Any
+) -> None:
+    """Classify the cells of PROJECT and stage the result as a run.
+
+    Nothing of yours is changed: 'pycyto write-back' or import_predictions.groovy
+    brings the run into QuPath. PROJECT may also be a folder of exported patches.
+    """
+    from pycyto.steps.predict import predict
+
+    access = options.access_from(rest)
+    predict(
+        project,
+        classes=options.listed(classes),
+        images=images or None,
+        access=access,
+        reporter=console,
+        **rest,
+    )

@@ -1,0 +1,36 @@
+"""``pycyto split``."""
+
+from __future__ import annotations
+
+import click
+
+from pycyto.cli import options
+from pycyto.cli.console import Console
+
+
+@click.command("split")
+@click.argument("data", type=click.Path())
+@click.option(
+    "--fractions",
+    default="80,10,10",
+    show_default=True,
+    help="Of train, validation and test, in patients.",
+)
+@options.seed_option
+@click.option("--reshuffle", is_flag=True, help="Forget the split so far and start anew.")
+@click.pass_obj
+def command(console: Console, /, data: str, fractions: str, seed: int, reshuffle: bool) -> None:  # noqa: FBT001
+    """Divide the cells of DATA into train, validation and test, patient by patient.
+
+    Cells that have their part already keep it.
+    """
+    from pycyto.records import path_from
+    from pycyto.steps.split import split
+
+    split(
+        path_from(data),
+        fractions=options.shares(fractions),
+        seed=seed,
+        reshuffle=reshuffle,
+        reporter=console,
+    )

@@ -1,0 +1,70 @@
+"""What the console prints, and where."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from pycyto.cli import console as module
+from pycyto.cli.console import Console
+
+
+def test_counts_are_aligned(capsys: pytest.CaptureFixture[str]) -> None:
+    Console().counts("cells", {"given": 120, "skipped": 7})
+    assert capsys.readouterr().out == "cells\n  120  given\n    7  skipped\n"
+
+
+def test_a_table_has_columns_as_wide_as_their_widest_cell(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Console().table(["run", "cells"], [["2026-01-02-abc", 12], ["b", 3]])
+    assert capsys.readouterr().out.splitlines() == [
+        "run             cells",
+        "2026-01-02-abc  12",
+        "b               3",
+    ]
+
+
+def test_progress_in_a_log_is_a_line_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.0)
+    with Console().progress("cutting", 3) as advance:
+        advance(1)
+        advance(2)
+    captured = capsys.readouterr()
+    assert captured.err.splitlines() == ["cutting: 1 of 3", "cutting: 3 of 3", "cutting: 3 of 3"]
+    assert captured.out == ""
+
+
+def test_progress_without_a_total_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    with Console().progress("cutting", None) as advance:
+        advance(5)
+    assert capsys.readouterr().err == "cutting: 5\n"
+
+
+def test_quiet_shows_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
+    with Console(quiet=True).progress("cutting", 3) as advance:
+        advance(3)
+    assert capsys.readouterr().err == ""
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_a_bar_and_results_stay_out_of_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    console = Console()
+    with console.progress("cutting [HSIL]", 3) as advance:
+        advance(3)
+        console.show("result")
+    assert "cutting [HSIL]" in terminal.getvalue()
+    assert "3/3" in terminal.getvalue()
+    assert capsys.readouterr().out == "result\n"
