@@ -259,7 +259,7 @@ def _records(
             yield reader.line_num, record
     except csv.Error as error:
         raise BadInputError(
-            f"Line {reader.line_num} cannot be read ({error}).", where=path, remedy=_REMEDY
+            f"Line {reader.line_num + 1} cannot be read ({error}).", where=path, remedy=_REMEDY
         ) from error
 
 

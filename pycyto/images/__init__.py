@@ -1,1 +1,1 @@
-"""Pixels: slide reading and crops. Nothing here knows QuPath or TensorFlow."""
+"""Pixels: slide reading, crops, patches and their resolution; no QuPath, no TensorFlow."""

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
+
 from pycyto import files
 from pycyto.errors import BadInputError, MissingDependencyError, PartlyDoneError, PycytoError
 
@@ -170,8 +172,6 @@ def _run(command: Sequence[str], log: IO[bytes], timeout: float) -> bool:
 
 def _kill_tree(pid: int) -> None:
     """Kill a process and what it started: QuPath's launcher may be a shell script."""
-    import psutil
-
     with contextlib.suppress(psutil.NoSuchProcess):
         parent = psutil.Process(pid)
         for process in [*parent.children(recursive=True), parent]:
@@ -193,17 +193,18 @@ def _checked(
 ) -> ScriptResult:
     content = files.read_json(result_file)
     try:
-        if content["schema"] != SCHEMA or content["script"] != script.stem:
-            raise ValueError("another script or schema")
+        known = content["schema"] == SCHEMA and content["script"] == script.stem
         ok, error = content["ok"], content["error"]
         result = ScriptResult(script.stem, content["qupath"], content["counts"], content["images"])
         done = [entry_id for entry_id, image in result.images.items() if image["ok"]]
-    except (KeyError, TypeError, ValueError) as problem:
+    except (AttributeError, KeyError, TypeError):
+        known = False
+    if not known:
         raise PycytoError(
-            f"The result of {script.name} cannot be read ({problem!r}).",
+            f"The result of {script.name} cannot be read.",
             where=result_file,
             remedy="Use the scripts that belong to this version of pycyto.",
-        ) from problem
+        )
     missing = [entry_id for entry_id in images or () if entry_id not in result.images]
     if ok and not missing:
         return result

@@ -6,6 +6,7 @@ GeoJSON rounds away beside it, so that one reader serves both backends.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -110,12 +111,12 @@ def _exact(item: Any) -> dict[str, Any]:
     member: dict[str, Any] = {
         "centroid": _centroid(roi),
         "bounds": [
-            float(roi.getBoundsX()),
-            float(roi.getBoundsY()),
-            float(roi.getBoundsWidth()),
-            float(roi.getBoundsHeight()),
+            _number(roi.getBoundsX()),
+            _number(roi.getBoundsY()),
+            _number(roi.getBoundsWidth()),
+            _number(roi.getBoundsHeight()),
         ],
-        "area": float(roi.getArea()),
+        "area": _number(roi.getArea()),
         "z": int(roi.getZ()),
         "t": int(roi.getT()),
     }
@@ -127,4 +128,10 @@ def _exact(item: Any) -> dict[str, Any]:
 
 
 def _centroid(roi: Any) -> list[float]:
-    return [float(roi.getCentroidX()), float(roi.getCentroidY())]
+    return [_number(roi.getCentroidX()), _number(roi.getCentroidY())]
+
+
+def _number(value: Any) -> float:
+    """Return a number of Java's; a point annotation without points has a centroid of NaN."""
+    number = float(value)
+    return number if math.isfinite(number) else 0.0

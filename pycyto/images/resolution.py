@@ -1,0 +1,115 @@
+"""At which scale a model's patches were cut: later patches must be cut the same way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from pycyto.errors import BadInputError
+from pycyto.manifest import Row
+
+# A square has a whole number of pixels, so patches exported at one --mpp differ by
+# up to half a pixel in 224: 0.22 %.
+_TOLERANCE = 0.0025
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The rule for cutting patches.
+
+    Attributes
+    ----------
+    mpp
+        Micrometres per patch pixel, or None: then `downsample` is the rule.
+    downsample
+        Full-resolution pixels per patch pixel, where `mpp` is None. 1 is full
+        resolution, whatever the scanner's pixel size.
+    """
+
+    mpp: float | None = None
+    downsample: float = 1.0
+
+    def downsample_for(self, image_mpp: float | None) -> float:
+        """Return full-resolution pixels per patch pixel for an image.
+
+        Parameters
+        ----------
+        image_mpp
+            Micrometres per full-resolution pixel, None where it is unknown.
+
+        Raises
+        ------
+        BadInputError
+            When the rule needs a pixel size and the image has none.
+        """
+        if self.mpp is None:
+            return self.downsample
+        if image_mpp is None:
+            raise BadInputError(
+                f"The model needs patches at {self.mpp:g} micrometres per pixel, and the pixel "
+                "size of this image is unknown.",
+                remedy="Set the pixel size in QuPath (Image tab), then try again.",
+            )
+        return self.mpp / image_mpp
+
+    def agrees_with(self, other: Resolution) -> bool:
+        """Whether a cell is equally large in patches cut by either rule, to half a percent."""
+        if self.mpp is None or other.mpp is None:
+            return self.mpp is other.mpp and _agree((self.downsample, other.downsample))
+        return _agree((self.mpp, other.mpp))
+
+    def __str__(self) -> str:
+        if self.mpp is not None:
+            return f"{self.mpp:g} micrometres per pixel"
+        if self.downsample == 1:
+            return "full resolution"
+        return f"{self.downsample:g} full-resolution pixels per pixel"
+
+
+def resolution_of(rows: Sequence[Row], where: Path) -> Resolution:
+    """Return the rule that all training patches were cut by.
+
+    Patches at full resolution may come from scanners with different pixel
+    sizes; the rule is then full resolution.
+
+    Parameters
+    ----------
+    rows
+        At least one.
+    where
+        The manifest, for the message.
+
+    Raises
+    ------
+    BadInputError
+        When they were cut by different rules.
+    """
+    downsamples = [row.downsample for row in rows]
+    if all(value == 1 for value in downsamples):
+        return Resolution()
+    sizes = [row.mpp for row in rows if row.mpp is not None]
+    if len(sizes) == len(rows) and _agree(sizes):
+        return Resolution(mpp=_rounded(median(sizes)))
+    if _agree(downsamples):
+        return Resolution(downsample=median(downsamples))
+    raise BadInputError(
+        "The patches were not cut at one resolution: from "
+        f"{min(downsamples):g} to {max(downsamples):g} full-resolution pixels per pixel.",
+        where=where,
+        remedy="Export all of them again, at full resolution or with one --mpp.",
+    )
+
+
+def _agree(values: Sequence[float]) -> bool:
+    return math.isclose(min(values), max(values), rel_tol=2 * _TOLERANCE)
+
+
+def _rounded(mpp: float) -> float:
+    """Return the value that was asked for, where a plain one is near enough."""
+    for digits in (1, 2, 3):
+        if mpp > 0 and abs(round(mpp, digits) / mpp - 1) <= _TOLERANCE:
+            return round(mpp, digits)
+    return mpp

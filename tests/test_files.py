@@ -1,0 +1,336 @@
+"""A file is the old one or the new one, never a part of one, whatever happens."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import hashlib
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pycyto import files
+from pycyto.errors import BadInputError, LockedError, NotWritableError, PycytoError
+
+ROOT = Path(__file__).resolve().parents[1]
+NO_SPACE = OSError(errno.ENOSPC, "No space left on device")
+READ_ONLY = OSError(errno.EROFS, "Read-only file system")
+
+
+def failing(error: BaseException) -> Callable[..., Any]:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A file that must survive."""
+    path = tmp_path / "Zellen é" / "table 1.csv"
+    path.parent.mkdir()
+    path.write_text("old")
+    return path
+
+
+def assert_untouched(path: Path) -> None:
+    assert path.read_text() == "old"
+    assert [item.name for item in path.parent.iterdir()] == [path.name]
+
+
+@contextmanager
+def other_process(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """Run Python elsewhere until it says that it is ready; kill it at the end."""
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+        process.kill()
+
+
+def test_text_is_written_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "a.txt"
+    files.write_text(path, "é\r\nb\n")
+    assert path.read_bytes() == "é\r\nb\n".encode()
+    files.write_bytes(path, b"\x00\r\n\xff")
+    assert path.read_bytes() == b"\x00\r\n\xff"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_old_file_is_there_until_the_block_ends(old: Path) -> None:
+    with files.writing(old) as stream:
+        stream.write("new")
+        stream.flush()
+        assert old.read_text() == "old"
+    assert old.read_text() == "new"
+    assert list(old.parent.iterdir()) == [old]
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("a row"), KeyboardInterrupt(), SystemExit(3), BadInputError("bad")]
+)
+@pytest.mark.parametrize("binary", [False, True])
+def test_an_exception_in_the_block_changes_nothing(
+    error: BaseException, binary: bool, old: Path
+) -> None:
+    def write() -> None:
+        with files.writing(old, binary=binary) as stream:
+            stream.write(b"half" if binary else "half")
+            raise error
+
+    with pytest.raises(type(error)) as raised:
+        write()
+    assert raised.value is error
+    assert_untouched(old)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_while_writing(code: int, old: Path) -> None:
+    with pytest.raises(NotWritableError, match="disk is full") as raised, files.writing(old):
+        raise OSError(code, "full")
+    assert raised.value.where == str(old)
+    assert "Free some space" in str(raised.value)
+    assert isinstance(raised.value.__cause__, OSError)
+    assert_untouched(old)
+
+
+def test_a_disk_that_is_full_only_when_all_is_written(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", failing(NO_SPACE))
+    with pytest.raises(NotWritableError, match="disk is full"):
+        files.write_text(old, "new")
+    assert_untouched(old)
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM])
+def test_a_target_that_another_program_holds_open(
+    code: int, old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "replace", failing(OSError(code, "in use")))
+    with pytest.raises(NotWritableError, match="cannot be written to") as raised:
+        files.write_text(old, "new")
+    assert "close what holds the file open" in str(raised.value)
+    assert_untouched(old)
+
+
+def test_a_read_only_file_system_refuses_to_delete_too(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There, deleting a file that does not exist fails as well."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", failing(READ_ONLY))
+        patch.setattr(Path, "unlink", failing(READ_ONLY))
+        with pytest.raises(NotWritableError, match="cannot be written to"):
+            files.write_text(old, "new")
+    assert_untouched(old)
+
+
+@pytest.mark.parametrize("target", ["table 1.csv/a.txt", "table 1.csv/b/a.txt", "."])
+def test_a_file_where_a_folder_is_needed(target: str, old: Path) -> None:
+    with pytest.raises(NotWritableError, match="stands where a folder"):
+        files.write_text(old.parent / target, "new")
+    assert_untouched(old)
+
+
+def test_other_errors_are_left_as_they_are(old: Path) -> None:
+    with pytest.raises(OSError, match="lead") as raised, files.writing(old):
+        raise OSError(errno.EIO, "lead")
+    assert raised.value.__cause__ is None
+    assert not isinstance(raised.value, PycytoError)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_killed_process_leaves_the_old_file(old: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from pycyto import files\n"
+        "with files.writing(Path(sys.argv[1])) as stream:\n"
+        "    stream.write('half'); stream.flush(); print('ready', flush=True); time.sleep(60)\n"
+    )
+    with other_process(code, old) as process:
+        os.kill(process.pid, signal.SIGKILL)
+    assert old.read_text() == "old"
+    assert len(list(old.parent.iterdir())) == 2
+
+    keep = old.parent / "notes.part"
+    keep.write_text("mine")
+    files.remove_parts(old.parent.parent)
+    assert set(old.parent.iterdir()) == {old, keep}
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@settings(max_examples=40)
+@given(JSON_VALUES)
+def test_json_comes_back_the_same(tmp_path_factory: pytest.TempPathFactory, value: object) -> None:
+    path = tmp_path_factory.getbasetemp() / "value.json"
+    files.write_json(path, value)
+    assert files.read_json(path) == value
+
+
+def test_json_is_strict_and_can_be_read_by_people(old: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(old, {"mpp": float("nan")})
+    assert_untouched(old)
+    files.write_json(old, {"name": "Zelle é"})
+    assert old.read_text(encoding="utf-8") == '{\n  "name": "Zelle é"\n}\n'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b'{"a": [1, 2', b'{"name": "\xe9"}', b"[" * 200_000, b"1" * 5_000],
+    ids=["empty", "truncated", "latin-1", "deep", "long number"],
+)
+def test_what_is_not_json_is_named(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "project.json"
+    path.write_bytes(content)
+    with pytest.raises(BadInputError, match="not valid JSON") as raised:
+        files.read_json(path)
+    assert raised.value.where == str(path)
+    assert raised.value.remedy
+
+
+def test_json_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="missing"):
+        files.read_json(tmp_path / "no.json")
+    with pytest.raises(BadInputError, match="cannot be read"):
+        files.read_json(tmp_path)
+
+
+def test_a_copy_is_whole_and_as_old(old: Path, tmp_path: Path) -> None:
+    os.utime(old, (1_000_000_000, 1_000_000_000))
+    target = tmp_path / "b" / "copy.csv"
+    files.copy_file(old, target)
+    assert target.read_text() == "old"
+    assert target.stat().st_mtime == 1_000_000_000
+
+
+def test_a_copy_that_breaks_off_leaves_the_target(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "source"
+    source.write_text("new")
+    monkeypatch.setattr(shutil, "copyfileobj", failing(NO_SPACE))
+    with pytest.raises(NotWritableError):
+        files.copy_file(source, old)
+    assert_untouched(old)
+
+
+def test_a_hash_is_of_the_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "data.qpdata"
+    path.write_bytes(b"abc" * 1_000_000)
+    assert files.sha256_of(path) == hashlib.sha256(b"abc" * 1_000_000).hexdigest()
+
+
+def test_now_is_in_utc_and_has_no_fraction() -> None:
+    text = files.now()
+    assert text.endswith("+00:00")
+    assert "." not in text
+    assert abs(datetime.fromisoformat(text) - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+@given(st.lists(st.text(), min_size=2))
+def test_a_table_line_comes_back_the_same(values: list[str]) -> None:
+    line = files.csv_row(values)
+    assert list(csv.reader(io.StringIO(line, newline=""))) == [values]
+
+
+@given(st.floats(allow_nan=False))
+def test_a_double_in_a_table_comes_back_the_same(value: float) -> None:
+    assert float(files.csv_row([value])) == value
+    assert files.csv_row([np.float64(value)]) == files.csv_row([value])
+
+
+def test_a_table_line_is_plain_where_it_can_be() -> None:
+    assert files.csv_row(["a b", None, 1, 0.1, 'say "é"', "a,b", "a\rb", "a\nb"]) == (
+        'a b,,1,0.1,"say ""é""","a,b","a\rb","a\nb"\n'
+    )
+
+
+HOLD = (
+    "import sys, time; from pathlib import Path; from pycyto import files\n"
+    "with files.locked(Path(sys.argv[1])):\n"
+    "    print('ready', flush=True); time.sleep(60)\n"
+)
+
+
+def test_a_second_process_waits_outside(tmp_path: Path) -> None:
+    folder = tmp_path / "a é" / "pycyto"
+    with other_process(HOLD, folder) as process:
+        with pytest.raises(LockedError, match=f"process {process.pid} on ") as raised:
+            files.locked(folder).__enter__()
+        assert raised.value.where == str(folder)
+        assert json.loads((folder / "lock.json").read_text())["pid"] == process.pid
+    assert (folder / "lock.json").exists()  # it was killed: the note is left, the lock is free
+    with files.locked(folder):
+        assert json.loads((folder / "lock.json").read_text())["pid"] == os.getpid()
+    assert not (folder / "lock.json").exists()
+
+
+def test_the_same_process_waits_outside_too(tmp_path: Path) -> None:
+    with files.locked(tmp_path):
+        with pytest.raises(LockedError), files.locked(tmp_path):
+            pass
+        assert (tmp_path / "lock.json").exists()
+    with files.locked(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("a cell")])
+def test_an_exception_frees_the_lock(error: BaseException, tmp_path: Path) -> None:
+    with pytest.raises(type(error)), files.locked(tmp_path):
+        raise error
+    assert not (tmp_path / "lock.json").exists()
+    with files.locked(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("note", ["", "[]", "{}", "nonsense", "7"])
+def test_a_note_that_says_nothing_does_no_harm(note: str, tmp_path: Path) -> None:
+    with files.locked(tmp_path):
+        (tmp_path / "lock.json").write_text(note)
+        with pytest.raises(LockedError, match=r"at work here\."), files.locked(tmp_path):
+            pass
+
+
+def test_a_full_disk_frees_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", failing(NO_SPACE))
+        with pytest.raises(NotWritableError), files.locked(tmp_path):
+            pass
+    with files.locked(tmp_path):
+        pass
+
+
+def test_a_folder_that_cannot_be_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "mkdir", failing(READ_ONLY))
+    with (
+        pytest.raises(NotWritableError, match="cannot be written to"),
+        files.locked(tmp_path / "new"),
+    ):
+        pass

@@ -1,0 +1,301 @@
+"""The table of patches comes back exactly as it was written, and a damaged one is refused."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from pycyto.errors import BadInputError, NotWritableError
+from pycyto.manifest import (
+    COLUMNS,
+    CONFIDENTIAL,
+    PARTS,
+    Row,
+    read_manifest,
+    read_split,
+    rows_by_part,
+    write_manifest,
+    write_split,
+)
+from pycyto.records import CellKey
+
+# Each example is a file on disk: making a failing one smaller would take minutes.
+NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+TYPES: dict[str, st.SearchStrategy[Any]] = {
+    "str": st.text(max_size=8) | st.sampled_from(['a,"b"\r\nc', "\r", "é\u2028\x85\x0b", '"', " "]),
+    "int": st.integers(),
+    "float": FINITE,
+    "int | None": st.none() | st.integers(0),
+    "float | None": st.none() | FINITE,
+}
+FIXED: dict[str, st.SearchStrategy[Any]] = {
+    "schema": st.just(1),
+    "file": st.sampled_from(["images/HSIL/1_a.png", "images/a b~1/ä,1.png"]),
+}
+ROWS = st.lists(
+    st.builds(
+        Row,
+        **{f.name: FIXED.get(f.name, TYPES[str(f.type)]) for f in dataclasses.fields(Row)},
+    ),
+    max_size=4,
+    unique_by=lambda row: row.key,
+)
+
+
+def a_row(**changes: Any) -> Row:
+    values: dict[str, Any] = {
+        "project_id": "p", "entry_id": "1", "object_id": "o", "point_index": None,
+        "image_key": "k", "project_name": "study", "image_name": "a é.svs",
+        "centroid_x": 10.1, "centroid_y": 20.2, "left": -101, "top": -91, "width": 224,
+        "downsample": 1.0, "label": "HSIL", "original_label": "HSIL", "content_hash": "00",
+        "file": "images/HSIL/1_o.png",
+    }  # fmt: skip
+    return Row(**{**values, **changes})
+
+
+def edit(path: Path, change: Callable[[str], str]) -> None:
+    text = path.read_text(encoding="utf-8")
+    changed = change(text)
+    assert changed != text
+    path.write_text(changed, encoding="utf-8", newline="")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data set of two cells."""
+    write_manifest(tmp_path, [a_row(), a_row(object_id="o2", label="")])
+    return tmp_path
+
+
+@settings(max_examples=40, phases=NO_SHRINKING, suppress_health_check=[HealthCheck.too_slow])
+@given(ROWS)
+def test_rows_come_back_exactly(tmp_path_factory: pytest.TempPathFactory, rows: list[Row]) -> None:
+    folder = tmp_path_factory.getbasetemp() / "rows"
+    write_manifest(folder, rows)
+    found = read_manifest(folder)
+    assert {row.key: row for row in found} == {row.key: row for row in rows}
+    assert len(found) == len(rows)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        'Smear "A", 3',
+        "two\nlines",
+        "two\r\nlines",
+        "\r",
+        "é ü 漢",
+        "a\u2028b\x85c\x1cd",
+        " a ",
+        "=1+1",
+    ],
+)
+def test_names_that_tables_stumble_over(name: str, tmp_path: Path) -> None:
+    rows = [a_row(image_name=name, original_label=name), a_row(object_id="o2")]
+    write_manifest(tmp_path, rows)
+    assert read_manifest(tmp_path) == rows
+
+
+@pytest.mark.parametrize("number", [0.1 + 0.2, 1e300, 5e-324, -0.0, 12345.678901234567])
+def test_doubles_are_exact(number: float, tmp_path: Path) -> None:
+    write_manifest(tmp_path, [a_row(centroid_x=number, mpp=np.float64(number))])
+    (row,) = read_manifest(tmp_path)
+    assert (repr(row.centroid_x), repr(row.mpp)) == (repr(number), repr(number))
+
+
+def test_columns_are_those_of_the_rows_in_a_fixed_order(data: Path) -> None:
+    assert sorted(COLUMNS) == sorted(field.name for field in dataclasses.fields(Row))
+    first, second, *_ = (data / "manifest.csv").read_bytes().decode().split("\n")
+    assert first == ",".join(COLUMNS)
+    assert second.startswith("1,p,1,o,,annotation,k,study,a é.svs,10.1,20.2,-101,-91,224,1.0,0,0,,")
+    assert second.endswith(f"images/HSIL/1_o.png,{CONFIDENTIAL}")
+
+
+def test_equal_data_give_equal_files(tmp_path: Path) -> None:
+    rows = [a_row(entry_id=str(n), point_index=p) for n in (10, 9, 1) for p in (None, 0, 1)]
+    write_manifest(tmp_path / "a", rows)
+    write_manifest(tmp_path / "b", reversed(rows))
+    assert (tmp_path / "a/manifest.csv").read_bytes() == (tmp_path / "b/manifest.csv").read_bytes()
+
+
+def test_two_cells_on_one_pixel_are_two_cells(tmp_path: Path) -> None:
+    rows = [a_row(), a_row(object_id="o2"), a_row(point_index=0)]
+    write_manifest(tmp_path, rows)
+    assert len(read_manifest(tmp_path)) == 3
+
+
+def test_a_table_that_went_through_excel_or_a_mail_program(data: Path) -> None:
+    rows = read_manifest(data)
+    text = (data / "manifest.csv").read_text(encoding="utf-8")
+    (data / "manifest.csv").write_bytes(text.replace("\n", "\r\n").encode("utf-8-sig"))
+    assert read_manifest(data) == rows
+
+
+def test_further_columns_and_another_order_are_fine(data: Path) -> None:
+    rows = read_manifest(data)
+    with (data / "manifest.csv").open(encoding="utf-8", newline="") as stream:
+        records = list(csv.DictReader(stream))
+    with (data / "manifest.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, ["mine", *reversed(COLUMNS)])
+        writer.writeheader()
+        writer.writerows({"mine": "x", **record} for record in records)
+    assert read_manifest(data) == rows
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("centroid_x", "x", "Columns are missing: centroid_x"),
+        (",", ";", "Columns are missing: schema, project_id"),
+        ("\n1,p", "\n2,p", "Line 2 has schema '2'; this version reads 1"),
+        ("10.1", "ten", "Line 2, column centroid_x: 'ten' is not a number"),
+        ("10.1", "", "Line 2, column centroid_x: '' is not a number"),
+        ("10.1", "NaN", "column centroid_x: 'NaN' is not a number"),
+        ("10.1", "inf", "column centroid_x: 'inf' is not a number"),
+        ("-101", "-101.0", "column left: '-101.0' is not a number"),
+        ("1,o,,", "1,o,x,", "column point_index: 'x' is not a number"),
+        ("1,o2,", "1,o,", r"Two rows stand for one cell \(p/1/o/\)"),
+        (f",{CONFIDENTIAL}", "", "Line 2 has another number of columns"),
+        (CONFIDENTIAL, f"{CONFIDENTIAL},more", "Line 2 has another number of columns"),
+        ("images/HSIL/1_o.png", "../1_o.png", "Line 2 names a file outside"),
+        ("images/HSIL/1_o.png", "/etc/passwd", "Line 2 names a file outside"),
+        ("study", "x" * 200_000, r"Line 2 cannot be read \(field larger"),
+    ],
+)
+def test_a_damaged_table_is_named(old: str, new: str, message: str, data: Path) -> None:
+    edit(data / "manifest.csv", lambda text: text.replace(old, new))
+    with pytest.raises(BadInputError, match=message) as raised:
+        read_manifest(data)
+    assert raised.value.where == str(data / "manifest.csv")
+    assert raised.value.remedy
+
+
+def test_a_table_that_breaks_off(data: Path) -> None:
+    whole = (data / "manifest.csv").read_bytes()
+    last = whole.rindex(b"\n", 0, -1)
+    for end in range(last + 2, whole.rindex(b",")):
+        (data / "manifest.csv").write_bytes(whole[:end])
+        with pytest.raises(BadInputError):
+            read_manifest(data)
+
+
+def test_an_empty_table_and_none(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match=r"no manifest\.csv here") as raised:
+        read_manifest(tmp_path)
+    assert "pycyto export" in str(raised.value)
+    (tmp_path / "manifest.csv").touch()
+    with pytest.raises(BadInputError, match="Columns are missing"):
+        read_manifest(tmp_path)
+    write_manifest(tmp_path, [])
+    assert read_manifest(tmp_path) == []
+
+
+def test_another_encoding(data: Path) -> None:
+    text = (data / "manifest.csv").read_text(encoding="utf-8")
+    (data / "manifest.csv").write_text(text, encoding="latin-1")
+    with pytest.raises(BadInputError, match="not UTF-8"):
+        read_manifest(data)
+
+
+def test_a_full_disk_keeps_the_old_table(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = (data / "manifest.csv").read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(NotWritableError):
+        write_manifest(data, [a_row()])
+    assert (data / "manifest.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("known", "group", "level"),
+    [
+        ({"patient": "P", "slide": "S"}, "study/unknown/patient/P", "patient"),
+        ({"patient": "P", "site": "Bern"}, "study/Bern/patient/P", "patient"),
+        ({"slide": "S"}, "study/unknown/slide/S", "slide"),
+        ({"patient": "", "slide": ""}, "image/k", "image"),
+        ({}, "image/k", "image"),
+    ],
+)
+def test_a_group_is_the_patient_if_known(known: dict[str, str], group: str, level: str) -> None:
+    row = a_row(source="study", **known)
+    assert row.group_and_level == (group, level)
+    assert row.group == group
+
+
+KEYS = st.builds(CellKey, *[st.text(max_size=5)] * 3, st.none() | st.integers(0))
+
+
+@settings(max_examples=40)
+@given(st.dictionaries(KEYS, st.sampled_from(PARTS), max_size=5))
+def test_a_split_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, parts: dict[CellKey, str]
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "split"
+    write_split(folder, parts)
+    assert read_split(folder) == parts
+
+
+def test_equal_splits_give_equal_files(tmp_path: Path) -> None:
+    keys = [CellKey("p", str(n), "o", p) for n in range(12) for p in (None, 0)]
+    write_split(tmp_path / "a", dict.fromkeys(keys, "test"))
+    write_split(tmp_path / "b", dict.fromkeys(reversed(keys), "test"))
+    assert (tmp_path / "a/split.csv").read_bytes() == (tmp_path / "b/split.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("test", "tset", "Line 2 names the part 'tset' for p/1/o/0"),
+        ("test", "", "Line 2 names the part '' for p/1/o/0"),
+        ("p,1,o,0,test\n", "p,1,o,0,test\np,1,o,0,train\n", "Line 3 .* which has one already"),
+        ("o,0", "o,first", "Line 2, column point_index: 'first' is not a number"),
+        (",test", "", "Line 2 has another number of columns"),
+        ("part", "set", "Columns are missing: part"),
+    ],
+)
+def test_a_damaged_split_is_named(old: str, new: str, message: str, tmp_path: Path) -> None:
+    write_split(tmp_path, {CellKey("p", "1", "o", 0): "test"})
+    edit(tmp_path / "split.csv", lambda text: text.replace(old, new))
+    with pytest.raises(BadInputError, match=message) as raised:
+        read_split(tmp_path)
+    assert raised.value.where == str(tmp_path / "split.csv")
+
+
+def test_rows_are_dealt_out_by_cell(tmp_path: Path) -> None:
+    rows = [a_row(object_id=name) for name in "abc"]
+    unclassified = a_row(object_id="d", label="")
+    write_manifest(tmp_path, [*rows, unclassified])
+    write_split(
+        tmp_path, {row.key: part for row, part in zip(rows, ("test", "train", "test"), strict=True)}
+    )
+    assert rows_by_part(tmp_path) == {
+        "train": [rows[1]],
+        "validation": [],
+        "test": [rows[0], rows[2]],
+    }
+
+
+def test_a_cell_without_a_part_is_no_silent_loss(tmp_path: Path) -> None:
+    rows = [a_row(object_id=name) for name in "abc"]
+    write_manifest(tmp_path, rows)
+    write_split(tmp_path, {rows[0].key: "train"})
+    with pytest.raises(BadInputError, match="2 of 3 cells have no part") as raised:
+        rows_by_part(tmp_path)
+    assert "pycyto split" in str(raised.value)
+    (tmp_path / "split.csv").unlink()
+    with pytest.raises(BadInputError, match="Run pycyto split first"):
+        rows_by_part(tmp_path)
