@@ -1,0 +1,33 @@
+"""The only place that knows TensorFlow: from labelled patches to a bundle, and from it to classes.
+
+Each part, and why it stands alone:
+
+``backend``
+    Imports Keras late, once and quietly, and makes a run repeatable. No other
+    module imports Keras by itself.
+``preprocessing``
+    What a network does to pixels first. It is part of the model's graph, so that
+    training, evaluation and prediction cannot differ.
+``networks``
+    The table of networks, and their one common head.
+``weights``
+    Where a network starts from: nothing, ImageNet, or a file.
+``plan``
+    What a training does, phase by phase, and which layers learn in each.
+``augmentation``
+    Random views of a training patch, as a function of the patch and a generator.
+``batches``
+    Brings patches to the network, a few batches ahead, never all in memory.
+``training``
+    The loop: it learns, measures, stops early and keeps the best weights.
+``bundle``
+    The model folder: its format, loading and checking it.
+``saving``
+    Writes a bundle, whole or not at all.
+``card``
+    The bundle's page for people.
+``inference``
+    A bundle at work: patches in, probabilities out.
+
+Nothing heavy is imported before a function needs it.
+"""

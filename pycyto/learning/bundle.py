@@ -1,0 +1,203 @@
+"""The bundle: a model folder that says what it is. Its format, loading and checking.
+
+::
+
+    bundle.json         what the model is, and the checksum of each other file
+    network.weights.h5  weights only
+    history.csv         one line per epoch
+    trained_on.txt      SHA-256 of the cell key of each training and validation cell
+    README.txt          the same for people
+
+The network is rebuilt by pycyto's own code from its name, and only numbers are
+read from the weights, so a bundle from elsewhere executes nothing. It names no
+image, slide or patient.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from pycyto import files
+from pycyto.errors import BadInputError, UsageError
+from pycyto.images.resolution import Resolution
+from pycyto.labels import scheme_named
+from pycyto.learning.networks import HEAD_UNITS, network_named
+from pycyto.manifest import PATCH_SIZE
+from pycyto.records import CellKey
+
+FORMAT = 1
+CARD_FILE = "bundle.json"
+WEIGHTS_FILE = "network.weights.h5"
+HISTORY_FILE = "history.csv"
+TRAINED_ON_FILE = "trained_on.txt"
+README_FILE = "README.txt"
+CHECKED_FILES = (WEIGHTS_FILE, HISTORY_FILE, TRAINED_ON_FILE)
+ALL_FILES = (CARD_FILE, README_FILE, *CHECKED_FILES)
+
+INTENDED_USE = "Research use only. Not a medical device; not for diagnosis."
+
+_COPY_AGAIN = "Copy the whole folder again from where it was made, or train it again."
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded and checked bundle.
+
+    Attributes
+    ----------
+    labels
+        Classes in the order of the network's outputs, the least severe first.
+    scheme
+        Name of the label scheme.
+    network
+        Key of `pycyto.learning.networks.NETWORKS`.
+    resolution
+        How patches must be cut for it.
+    trained_on
+        Marks of the cells that it has seen; see `was_trained_on`.
+    card
+        All of ``bundle.json``.
+    bundle_id
+        12 hexadecimal digits that depend on weights and labels alone.
+    """
+
+    path: Path
+    labels: tuple[str, ...]
+    scheme: str
+    network: str
+    resolution: Resolution
+    trained_on: frozenset[str]
+    card: Mapping[str, Any]
+    bundle_id: str
+
+
+def mark_of(key: CellKey) -> str:
+    """Return what stands for a cell in ``trained_on.txt``: it leads back to no one."""
+    return hashlib.sha256(str(key).encode()).hexdigest()
+
+
+def was_trained_on(bundle: Bundle, key: CellKey) -> bool:
+    """Whether a cell was among the training or validation cells of a model."""
+    return mark_of(key) in bundle.trained_on
+
+
+def id_of(weights_sha256: str, labels: Sequence[str]) -> str:
+    """Return the bundle ID of weights and labels."""
+    return hashlib.sha256("\n".join((weights_sha256, *labels)).encode()).hexdigest()[:12]
+
+
+def load_bundle(path: Path) -> Bundle:
+    """Load a bundle and check that it is whole. TensorFlow is not needed for it.
+
+    Raises
+    ------
+    BadInputError
+        A file is missing or changed, the format is unknown, or network, labels
+        and weights do not belong together.
+    """
+    card = _read_card(path)
+    _check_files(path, card)
+    try:
+        bundle = Bundle(
+            path=path,
+            labels=tuple(map(str, card["labels"])),
+            scheme=str(card["scheme"]),
+            network=network_named(card["network"]).name,
+            resolution=_resolution(card["resolution"]),
+            trained_on=_read_marks(path / TRAINED_ON_FILE),
+            card=card,
+            bundle_id=str(card["bundle_id"]),
+        )
+        _check_labels(bundle)
+    except (KeyError, TypeError, ValueError, UsageError) as error:
+        raise BadInputError(
+            f"This is no bundle that this version of pycyto can use ({_short(error)}).",
+            where=path / CARD_FILE,
+            remedy=_COPY_AGAIN,
+        ) from error
+    return bundle
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    if not (path / CARD_FILE).is_file():
+        raise BadInputError(
+            f"This is no bundle: there is no {CARD_FILE} in it.",
+            where=path,
+            remedy="Name a folder that pycyto train has written.",
+        )
+    card = files.read_json(path / CARD_FILE)
+    found = card.get("format") if isinstance(card, dict) else None
+    if found != FORMAT:
+        raise BadInputError(
+            f"This bundle has the format {found!r}; this version of pycyto reads {FORMAT}.",
+            where=path / CARD_FILE,
+            remedy="Install the version of pycyto that wrote it, or train again.",
+        )
+    return dict(card)
+
+
+def _check_files(path: Path, card: Mapping[str, Any]) -> None:
+    sums = card.get("files")
+    for name in CHECKED_FILES:
+        file = path / name
+        if not file.is_file():
+            raise BadInputError("A file of the bundle is missing.", where=file, remedy=_COPY_AGAIN)
+        if not isinstance(sums, dict) or files.sha256_of(file) != sums.get(name):
+            raise BadInputError(
+                "A file of the bundle has changed since it was written.",
+                where=file,
+                remedy=_COPY_AGAIN,
+            )
+
+
+def _resolution(value: Mapping[str, Any]) -> Resolution:
+    mpp, downsample = value["mpp"], float(value["downsample"])
+    found = Resolution(None if mpp is None else float(mpp), downsample)
+    if not (found.downsample > 0 and (found.mpp is None or found.mpp > 0)):
+        raise ValueError(f"resolution {value}")
+    return found
+
+
+def _read_marks(path: Path) -> frozenset[str]:
+    marks = frozenset(path.read_text(encoding="ascii").split())
+    if not all(_DIGEST.fullmatch(mark) for mark in marks):
+        raise ValueError(f"{path.name} holds more than digests")
+    return marks
+
+
+def _check_labels(bundle: Bundle) -> None:
+    """Refuse labels that are not those the weights were trained for, in that order."""
+    order = tuple(name for name in scheme_named(bundle.scheme).names if name in bundle.labels)
+    if bundle.labels != order or len(order) < 2:
+        raise ValueError(f"labels {', '.join(bundle.labels)}")
+    if bundle.card["patch_size"] != PATCH_SIZE:
+        raise ValueError(f"patch size {bundle.card['patch_size']}")
+    if bundle.bundle_id != id_of(bundle.card["files"][WEIGHTS_FILE], bundle.labels):
+        raise ValueError("labels and weights do not belong together")
+    outputs = _outputs_of(bundle.path / WEIGHTS_FILE)
+    if outputs != len(bundle.labels):
+        raise ValueError(f"{len(bundle.labels)} labels, weights for {outputs}")
+
+
+def _outputs_of(weights: Path) -> int | None:
+    """Return the number of classes that the head in a weights file tells apart."""
+    try:
+        with h5py.File(weights) as file:
+            dense = [group for name, group in file["layers"].items() if name.startswith("dense")]
+            kernels = [group["vars"]["0"].shape for group in dense]
+    except (OSError, KeyError, AttributeError) as error:
+        raise ValueError(f"{weights.name} holds no weights") from error
+    widths = [shape[1] for shape in kernels if len(shape) == 2 and shape[0] == HEAD_UNITS]
+    return int(widths[-1]) if widths else None
+
+
+def _short(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error).split("\n")[0]

@@ -1,0 +1,51 @@
+"""The page of a bundle that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_WIDTH = 12
+
+
+def page(card: Mapping[str, Any], resolution: str) -> str:
+    """Return ``README.txt`` for a bundle.
+
+    Parameters
+    ----------
+    card
+        The content of ``bundle.json``.
+    resolution
+        How patches must be cut, in words.
+    """
+    result = card["result"]
+    lines = [
+        f"pycyto bundle {card['bundle_id']}",
+        "",
+        card["intended_use"],
+        "",
+        f"Network      {card['network']}, started from {card['weights_origin']['kind']}",
+        f"Classes      {', '.join(card['labels'])} ({card['scheme']})",
+        f"Patches      {card['patch_size']} x {card['patch_size']} pixels RGB, {resolution}",
+        f"Trained      {card['record']['finished_at']}, seed {card['seed']}",
+        f"Best epoch   {result['best_epoch']} of {result['epochs']}",
+        f"Macro-F1     {result['validation_macro_f1']:.3f} on the validation cells, by which this",
+        "             epoch was chosen: for an honest figure run pycyto evaluate.",
+        "",
+        *_table(card["counts"], card["labels"]),
+        "",
+        "Use it with pycyto predict and pycyto evaluate, --model and the path of this folder.",
+        "Keep the files together and unchanged: their checksums are in bundle.json.",
+        "No image, slide or patient is named in here. trained_on.txt holds digests of cell",
+        "keys, so that predictions on cells that the model has seen can be told apart.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(counts: Mapping[str, Mapping[str, int]], labels: list[str]) -> list[str]:
+    head = "Cells".ljust(_WIDTH) + "".join(label.rjust(_WIDTH) for label in labels)
+    rows = [
+        part.ljust(_WIDTH) + "".join(str(by_class.get(label, 0)).rjust(_WIDTH) for label in labels)
+        for part, by_class in counts.items()
+    ]
+    return [head, *rows]

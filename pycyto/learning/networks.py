@@ -1,0 +1,174 @@
+"""The networks that can be trained, and the head that they share."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+from pycyto.errors import UsageError
+from pycyto.learning.backend import keras, make_repeatable
+from pycyto.learning.preprocessing import prepare
+from pycyto.learning.weights import load_weights
+from pycyto.manifest import PATCH_SIZE
+
+INPUT_SHAPE = (PATCH_SIZE, PATCH_SIZE, 3)
+
+# Width of the one dense layer between features and classes.
+HEAD_UNITS = 256
+
+# Filters of the small network, block by block.
+_SMALL_FILTERS = (16, 32, 64, 128)
+
+# With a few hundred patches an epoch has some ten batches: at Keras' 0.99 the
+# running mean and variance would still be near their start values after it.
+_SMALL_MOMENTUM = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One row of the table.
+
+    Attributes
+    ----------
+    application
+        Its name in ``keras.applications``; empty for the project's own.
+    preprocessing
+        Key of `pycyto.learning.preprocessing.PREPROCESSINGS`.
+    weights_file
+        File name of the ImageNet weights without top, as Keras calls it.
+    last_block
+        How the names of the layers begin that learn in the second phase. Every
+        block named here has weights: the "top two layers" of the literature are,
+        taken literally, an addition and an activation in ResNet50.
+    """
+
+    name: str
+    preprocessing: str
+    application: str = ""
+    weights_file: str = ""
+    last_block: tuple[str, ...] = ()
+
+
+NETWORKS = {
+    network.name: network
+    for network in (
+        Network("small", "unit"),
+        Network(
+            "mobilenetv2",
+            "centred",
+            "MobileNetV2",
+            "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+            ("block_16_", "Conv_1"),
+        ),
+        Network(
+            "resnet50",
+            "caffe",
+            "ResNet50",
+            "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            ("conv5_block3_",),
+        ),
+        Network(
+            "efficientnetb0",
+            "raw",
+            "EfficientNetB0",
+            "efficientnetb0_notop.h5",
+            ("block7a_", "top_conv"),
+        ),
+        Network(
+            "vgg16",
+            "caffe",
+            "VGG16",
+            "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            ("block5_",),
+        ),
+    )
+}
+
+
+def network_named(name: str) -> Network:
+    """Return a row of the table.
+
+    Raises
+    ------
+    UsageError
+        When there is no such network.
+    """
+    if name in NETWORKS:
+        return NETWORKS[name]
+    near = difflib.get_close_matches(name.lower(), NETWORKS, 1)
+    raise UsageError(
+        f"There is no network {name!r}.",
+        remedy=f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(NETWORKS)}.",
+    )
+
+
+def build(name: str, n_classes: int, *, weights: str = "none", seed: int = 0) -> Any:
+    """Return a Keras model: patches in, one probability per class out.
+
+    Input is (batch, 224, 224, 3), uint8 or float32, RGB from 0 to 255; output is
+    (batch, `n_classes`) float32 whose rows add up to 1. The head is that of
+    Coskun, Akuner and Kaplanoglu (2026): global average pooling, a dense layer of
+    256 with ReLU, dropout of one half, softmax.
+
+    Parameters
+    ----------
+    weights
+        ``none``, ``imagenet``, or the path of a Keras weights file without top.
+    seed
+        Of the start values. Python's, NumPy's and TensorFlow's global generators
+        are seeded with it.
+
+    Raises
+    ------
+    UsageError
+        Unknown network, or ImageNet weights asked for ``small``.
+    BadInputError
+        The weights file is not one for this network.
+    MissingDependencyError
+        The ImageNet weights are neither on this machine nor to be had.
+    """
+    network = network_named(name)
+    make_repeatable(seed)
+    backbone = _application(network) if network.application else _small()
+    load_weights(backbone, network.name, network.application, network.weights_file, weights)
+    layers = keras().layers
+    pixels = keras().Input(INPUT_SHAPE, dtype="float32", name="pixels")
+    features = backbone(prepare(pixels, network.preprocessing))
+    x = layers.GlobalAveragePooling2D(name="pool")(features)
+    x = layers.Dense(HEAD_UNITS, activation="relu", name="hidden")(x)
+    x = layers.Dropout(0.5, name="dropout")(x)
+    return keras().Model(
+        pixels, layers.Dense(n_classes, activation="softmax", name="classes")(x), name=name
+    )
+
+
+def backbone_of(model: Any) -> Any:
+    """Return the part of a built model that sees the pixels, without the head."""
+    return model.get_layer("backbone")
+
+
+def _application(network: Network) -> Any:
+    # Always without weights: with weights="imagenet" Keras builds another graph for
+    # EfficientNet, and a bundle could not be rebuilt from the network's name.
+    make = getattr(keras().applications, network.application)
+    return make(include_top=False, weights=None, input_shape=INPUT_SHAPE, name="backbone")
+
+
+def _small() -> Any:
+    """Four convolutions on the halved patch, 112 to 7 pixels: minutes on two cores.
+
+    A nucleus is some thirty pixels wide, so half the resolution keeps its
+    texture and costs a quarter of the time.
+    """
+    layers = keras().layers
+    start = keras().Input(INPUT_SHAPE)
+    x = layers.AveragePooling2D(2)(start)
+    for number, filters in enumerate(_SMALL_FILTERS):
+        stride = 2 if number == 0 else 1
+        x = layers.Conv2D(filters, 3, strides=stride, padding="same", use_bias=False)(x)
+        x = layers.BatchNormalization(momentum=_SMALL_MOMENTUM)(x)
+        x = layers.ReLU()(x)
+        if filters != _SMALL_FILTERS[-1]:
+            x = layers.MaxPooling2D()(x)
+    return keras().Model(start, x, name="backbone")

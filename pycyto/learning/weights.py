@@ -1,0 +1,121 @@
+"""Where a network starts from: nothing, ImageNet, or a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pycyto import files
+from pycyto.errors import BadInputError, MissingDependencyError, UsageError
+from pycyto.learning.backend import keras
+
+NONE, IMAGENET = "none", "imagenet"
+
+# Standard deviation of ImageNet's pixels by channel (red, green, blue; 1 is white).
+_IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+
+
+def default_weights(network: str) -> str:
+    """Return where a network starts from when nothing is said."""
+    return NONE if network == "small" else IMAGENET
+
+
+def origin_of(weights: str) -> dict[str, str]:
+    """Return what a bundle tells about its start: no path, since paths hold names."""
+    if weights in (NONE, IMAGENET):
+        return {"kind": weights}
+    return {"kind": "file", "sha256": files.sha256_of(Path(weights))}
+
+
+def kept_at(weights_file: str) -> Path:
+    """Return where Keras keeps a weights file that it has downloaded."""
+    home = os.environ.get("KERAS_HOME")
+    return (Path(home) if home else Path.home() / ".keras") / "models" / weights_file
+
+
+def load_weights(
+    backbone: Any, network: str, application: str, weights_file: str, weights: str
+) -> None:
+    """Put published weights into a backbone.
+
+    Parameters
+    ----------
+    application, weights_file
+        Names of the network and of its ImageNet file in ``keras.applications``.
+    weights
+        ``none`` (nothing is done), ``imagenet``, or a path.
+
+    Raises
+    ------
+    UsageError, BadInputError, MissingDependencyError
+        As `pycyto.learning.networks.build` says.
+    """
+    if weights == NONE:
+        return
+    if not application:
+        raise UsageError(
+            f"The network {network!r} learns from nothing; there are no weights for it.",
+            remedy="Leave --weights out, or choose another --network.",
+        )
+    if weights == IMAGENET:
+        backbone.set_weights(_published(application, weights_file))
+    else:
+        _load_file(backbone, network, Path(weights))
+    if application.startswith("EfficientNet"):
+        _correct_efficientnet(backbone)
+
+
+def _published(application: str, weights_file: str) -> list[Any]:
+    """Return Keras' ImageNet weights; Keras downloads them when it has not kept them."""
+    try:
+        model = getattr(keras().applications, application)(
+            include_top=False, weights="imagenet", input_shape=(224, 224, 3)
+        )
+    # Keras raises a bare Exception for a failed download, others for a broken file.
+    except Exception as error:
+        raise MissingDependencyError(
+            f"The ImageNet weights of {application} are not here and could not be downloaded.",
+            where=kept_at(weights_file),
+            remedy=f"On a machine with internet access, let Keras download {weights_file}; "
+            "copy it to that place here, or name the copy with --weights FILE. "
+            "The network small needs no weights.",
+        ) from error
+    return list(model.get_weights())
+
+
+def _load_file(backbone: Any, network: str, path: Path) -> None:
+    if not path.is_file():
+        raise BadInputError(
+            "There is no such weights file.",
+            where=path,
+            remedy="--weights takes imagenet, none, or the path of a .h5 file.",
+        )
+    # Keras chooses its reader by this ending, and others can hold more than weights.
+    if path.suffix != ".h5":
+        raise BadInputError("A weights file must be a Keras .h5 file.", where=path)
+    try:
+        backbone.load_weights(path)
+    # What a wrong file raises depends on how it is wrong: OSError, ValueError, KeyError...
+    except Exception as error:
+        raise BadInputError(
+            f"This file does not hold weights of {network} without its top layer.",
+            where=path,
+            remedy=f"Take the Keras file for {network} whose name ends in notop or no_top.",
+        ) from error
+
+
+def _correct_efficientnet(backbone: Any) -> None:
+    """Make the input's normalisation divide by the deviation, as the authors' code does.
+
+    The published file holds the deviation where Keras' layer takes its square
+    root. For ``weights="imagenet"`` Keras adds a layer against that; here the
+    factor goes into the variance, so that the graph is the same for all weights.
+    """
+    normalisation = next(
+        layer for layer in backbone.layers if isinstance(layer, keras().layers.Normalization)
+    )
+    mean, variance, count = normalisation.get_weights()
+    normalisation.set_weights([mean, variance * _IMAGENET_DEVIATION, count])
+    # Keras computes with what this derives from the weights, not with the weights.
+    normalisation.finalize_state()

@@ -1,0 +1,76 @@
+"""A bundle gives the probabilities that its model gave, in order, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pycyto import files
+from pycyto.errors import BadInputError
+from pycyto.images.crop import Pixels
+from pycyto.learning.bundle import WEIGHTS_FILE
+from pycyto.learning.inference import classify
+from tests.learning.conftest import Saved
+from tests.learning.patch_data import texture
+
+
+@pytest.fixture(scope="module")
+def pixels() -> list[Pixels]:
+    return [texture(label, number) for label in ("NILM", "HSIL") for number in range(100, 103)]
+
+
+def test_a_bundle_predicts_as_its_model_did(saved: Saved, pixels: list[Pixels]) -> None:
+    found = classify(saved.bundle, pixels)
+    assert found.shape == (6, 2)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, saved.model.predict_on_batch(np.stack(pixels)))
+
+
+def test_the_batch_size_does_not_matter(saved: Saved, pixels: list[Pixels]) -> None:
+    advances: list[int] = []
+    found = classify(saved.bundle, pixels, batch_size=4, advance=advances.append)
+    np.testing.assert_allclose(found, classify(saved.bundle, pixels), atol=1e-6)
+    assert advances == [4, 2]
+
+
+def test_patches_are_taken_batch_by_batch(saved: Saved, pixels: list[Pixels]) -> None:
+    taken: list[int] = []
+    seen: list[int] = []
+
+    def stream() -> Iterator[Pixels]:
+        for number, patch in enumerate(pixels):
+            taken.append(number)
+            yield patch
+
+    classify(saved.bundle, stream(), batch_size=2, advance=lambda _: seen.append(len(taken)))
+    assert seen == [2, 4, 6]
+
+
+def test_no_patch_gives_no_row(saved: Saved) -> None:
+    assert classify(saved.bundle, []).shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        np.zeros((100, 224, 3), np.uint8),
+        np.zeros((224, 224), np.uint8),
+        np.zeros((224, 224, 3), np.float32),
+    ],
+)
+def test_another_shape_or_type_is_refused(saved: Saved, patch: Pixels) -> None:
+    with pytest.raises(BadInputError, match="uint8; this one is"):
+        classify(saved.bundle, [patch])
+
+
+def test_weights_of_another_network_are_refused(
+    saved: Saved, pixels: list[Pixels], tmp_path: Path
+) -> None:
+    files.copy_file(saved.bundle.path / WEIGHTS_FILE, tmp_path / WEIGHTS_FILE)
+    other = replace(saved.bundle, path=tmp_path, network="mobilenetv2")
+    with pytest.raises(BadInputError, match="not those of the network mobilenetv2"):
+        classify(other, pixels)
