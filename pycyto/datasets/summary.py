@@ -1,0 +1,116 @@
+"""What a split looks like: cells and groups of each class in each part."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pycyto.datasets.groups import LEVELS, groups_of
+from pycyto.manifest import PARTS, Row
+from pycyto.records import CellKey
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How much of something there is."""
+
+    cells: int = 0
+    groups: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSummary:
+    """A split in figures. It holds no identifier.
+
+    Attributes
+    ----------
+    by_class
+        ``by_class[part][label]``, for every part and every class of the data.
+        A group that holds several classes counts for each.
+    parts
+        ``parts[part]``: all cells and groups of a part.
+    levels
+        How many groups rest on patients, on slides, and on images alone.
+    missing
+        ``missing[part]``: classes of which a part has no cell.
+    """
+
+    by_class: Mapping[str, Mapping[str, Held]]
+    parts: Mapping[str, Held]
+    levels: Mapping[str, int]
+    missing: Mapping[str, tuple[str, ...]]
+
+    def table(self) -> str:
+        """Return the split as lines of text: cells (groups) of each class and part."""
+        labels = list(next(iter(self.by_class.values())))
+        lines = [["", *PARTS]]
+        lines += [
+            [label, *(_cell(self.by_class[part][label]) for part in PARTS)] for label in labels
+        ]
+        lines += [["all", *(_cell(self.parts[part]) for part in PARTS)]]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(PARTS) + 1)]
+        return "\n".join(
+            "  ".join(
+                [line[0].ljust(widths[0])]
+                + [text.rjust(width) for text, width in zip(line[1:], widths[1:], strict=True)]
+            ).rstrip()
+            for line in lines
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the same as plain values."""
+        return {
+            "parts": {part: _plain(held) for part, held in self.parts.items()},
+            "by_class": {
+                part: {label: _plain(held) for label, held in found.items()}
+                for part, found in self.by_class.items()
+            },
+            "groups_by_level": dict(self.levels),
+            "classes_missing": {part: list(names) for part, names in self.missing.items()},
+        }
+
+
+def summary(
+    rows: Iterable[Row], parts: Mapping[CellKey, str], labels: Iterable[str] = ()
+) -> SplitSummary:
+    """Return what is where.
+
+    Parameters
+    ----------
+    rows
+        Labelled rows of a manifest; each has a part.
+    parts
+        Part of each cell.
+    labels
+        Classes in the order wanted; others of the data follow by name.
+    """
+    groups = groups_of(rows)
+    cells: Counter[tuple[str, str]] = Counter()
+    holders: Counter[tuple[str, str]] = Counter()
+    for group in groups:
+        part = parts[group.rows[0].key]
+        cells.update((part, row.label) for row in group.rows)
+        holders.update((part, label) for label in {row.label for row in group.rows})
+    found = {label for _, label in cells}
+    names = [label for label in labels if label in found]
+    names += sorted(found.difference(names))
+    sizes = Counter(parts[group.rows[0].key] for group in groups)
+    return SplitSummary(
+        by_class={
+            part: {name: Held(cells[part, name], holders[part, name]) for name in names}
+            for part in PARTS
+        },
+        parts={part: Held(sum(cells[part, n] for n in names), sizes[part]) for part in PARTS},
+        levels={level: sum(group.level == level for group in groups) for level in LEVELS},
+        missing={part: tuple(n for n in names if not cells[part, n]) for part in PARTS},
+    )
+
+
+def _cell(held: Held) -> str:
+    return f"{held.cells} ({held.groups})"
+
+
+def _plain(held: Held) -> dict[str, int]:
+    return {"cells": held.cells, "groups": held.groups}

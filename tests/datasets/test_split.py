@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pycyto.datasets.groups import groups_of
+from pycyto.datasets.split import assign
+from pycyto.datasets.summary import summary
+from pycyto.errors import BadInputError, RefusedError, UsageError
+from pycyto.manifest import PARTS, UNKNOWN, Row
+
+LABELS = ("NILM", "ASC-US", "LSIL", "HSIL")
+
+
+def row(
+    number: int, label: str, *, image: str, patient: str = UNKNOWN, slide: str = UNKNOWN,
+    image_key: str = "", source: str = "lab",
+) -> Row:  # fmt: skip
+    return Row(
+        project_id="project", entry_id=image, object_id=f"object-{number:05}", point_index=None,
+        image_key=image_key or f"key of {image}", project_name="", image_name=image,
+        centroid_x=0.0, centroid_y=0.0, left=0, top=0, width=224, downsample=1.0, label=label,
+        original_label=label, content_hash="", file="", patient=patient, slide=slide, source=source,
+    )  # fmt: skip
+
+
+def patients(count: int, *, cells: int = 4, classes: Sequence[str] = LABELS) -> list[Row]:
+    """Each patient has one image and `cells` cells of the classes in turn."""
+    return [
+        row(p * cells + c, classes[c % len(classes)], image=f"i{p}", patient=f"p{p}")
+        for p in range(count)
+        for c in range(cells)
+    ]
+
+
+@st.composite
+def data_sets(draw: st.DrawFn) -> list[Row]:
+    """At least ten images, some of one patient, some of the same pixels, of any classes."""
+    images = draw(st.integers(10, 30))
+    rows: list[Row] = []
+    for image in range(images):
+        patient = draw(st.sampled_from([UNKNOWN, "a", "b", "c", f"own {image}"]))
+        twin = image - 1 if draw(st.integers(0, 9)) == 0 and image else image
+        for _ in range(draw(st.integers(1, 5))):
+            label = draw(st.sampled_from(LABELS))
+            source = draw(st.sampled_from(["lab", "public"])) if patient == UNKNOWN else "lab"
+            key = f"key {twin}"
+            cell = row(len(rows), label, image=f"i{image}", patient=patient, image_key=key)
+            rows.append(replace(cell, source=source))
+    return rows
+
+
+@settings(deadline=None, max_examples=60)
+@given(data_sets(), st.integers(0, 5))
+def test_no_group_and_no_image_is_in_two_parts(rows: list[Row], seed: int) -> None:
+    if len(groups_of(rows)) < 3:
+        return
+    parts = assign(rows, seed=seed)
+    assert set(parts) == {r.key for r in rows}
+    assert set(parts.values()) == set(PARTS)
+    for name in ("group", "image_key", "entry_id"):
+        found = defaultdict(set)
+        for r in rows:
+            found[getattr(r, name)].add(parts[r.key])
+        assert all(len(seen) == 1 for seen in found.values()), name
+
+
+@settings(deadline=None, max_examples=30)
+@given(data_sets(), st.integers(0, 5), st.randoms(use_true_random=False))
+def test_the_order_of_rows_does_not_matter(
+    rows: list[Row], seed: int, shuffler: random.Random
+) -> None:
+    if len(groups_of(rows)) < 3:
+        return
+    other = list(rows)
+    shuffler.shuffle(other)
+    assert assign(rows, seed=seed) == assign(other, seed=seed)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(5, 60), st.integers(1, 60), st.integers(0, 5))
+def test_what_has_a_part_keeps_it_when_data_grow(before: int, more: int, seed: int) -> None:
+    grown = patients(before + more)
+    first = assign(grown[: before * 4], seed=seed)
+    second = assign(grown, seed=seed + 1, previous=first)
+    assert {key: second[key] for key in first} == first
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(20, 90),
+    st.sampled_from([(0.8, 0.1, 0.1), (0.5, 0.2, 0.3), (0.6, 0.2, 0.2), (0.34, 0.33, 0.33)]),
+    st.integers(0, 3),
+)
+def test_the_fractions_are_met_within_one_group(
+    count: int, fractions: tuple[float, float, float], seed: int
+) -> None:
+    parts = assign(patients(count), fractions=fractions, seed=seed)
+    for part, fraction in zip(PARTS, fractions, strict=True):
+        groups = sum(found == part for found in parts.values()) / 4
+        assert abs(groups - fraction * count) <= 1
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.integers(3, 12), min_size=4, max_size=4), st.integers(0, 5))
+def test_every_class_with_three_groups_is_in_every_part(counts: list[int], seed: int) -> None:
+    labels = [name for name, count in zip(LABELS, counts, strict=True) for _ in range(count)]
+    rows = [row(n, label, image=f"i{n}") for n, label in enumerate(labels)]
+    found = summary(rows, assign(rows, seed=seed))
+    assert not any(found.missing.values())
+
+
+def test_28_patients_give_a_test_part_of_at_least_8() -> None:
+    found = summary(patients(28), assign(patients(28), fractions=(0.5, 0.2, 0.3)))
+    assert [found.parts[part].groups for part in PARTS] == [14, 6, 8]
+    assert found.levels == {"patient": 28, "slide": 0, "image": 0}
+
+
+def test_three_groups_give_one_to_each_part() -> None:
+    assert Counter(assign(patients(3)).values()) == {"train": 4, "validation": 4, "test": 4}
+
+
+@pytest.mark.parametrize(("groups", "in_parts"), [(1, ["train"]), (2, ["test", "train"])])
+def test_a_class_of_few_groups_is_learnt_first_then_tested(
+    groups: int, in_parts: list[str]
+) -> None:
+    rows = patients(20, classes=("NILM",))
+    rows += [row(900 + n, "HSIL", image=f"h{n}", patient=f"h{n}") for n in range(groups)]
+    parts = assign(rows)
+    assert sorted(parts[r.key] for r in rows if r.label == "HSIL") == in_parts
+    assert "HSIL" in summary(rows, parts).missing["validation"]
+
+
+def test_cells_follow_the_fractions_though_patients_differ_in_size() -> None:
+    rows = [
+        row(p * 100 + c, LABELS[c % 4], image=f"i{p}", patient=f"p{p}")
+        for p in range(40)
+        for c in range(4 + 2 * p)
+    ]
+    found = summary(rows, assign(rows, fractions=(0.6, 0.2, 0.2)))
+    assert found.parts["train"].cells / len(rows) == pytest.approx(0.6, abs=0.05)
+    assert found.parts["test"].cells / len(rows) == pytest.approx(0.2, abs=0.05)
+
+
+def test_each_source_is_spread_over_the_parts() -> None:
+    rows = [row(n, "NILM", image=f"i{n}", source="ab"[n % 2]) for n in range(60)]
+    parts = assign(rows, fractions=(0.5, 0.25, 0.25))
+    tested = Counter(r.source for r in rows if parts[r.key] == "test")
+    assert tested["a"] == pytest.approx(tested["b"], abs=1)
+
+
+def test_seeds_give_different_splits() -> None:
+    rows = [row(n, LABELS[n % 4], image=f"i{n}") for n in range(40)]
+    assert len({tuple(assign(rows, seed=seed).values()) for seed in range(5)}) > 1
+
+
+def test_everything_can_be_for_testing() -> None:
+    assert set(assign(patients(2), fractions=(0, 0, 1)).values()) == {"test"}
+
+
+def test_a_cell_that_is_gone_still_holds_the_part_of_its_image() -> None:
+    rows = patients(12)
+    first = assign(rows)
+    gone, again = rows[0], row(999, "HSIL", image=rows[0].entry_id, patient=rows[0].patient)
+    second = assign([*rows[4:], again], previous=first)
+    assert second[again.key] == first[gone.key]
+
+
+@pytest.mark.parametrize(
+    "fractions", [(0.8, 0.1, 0.2), (0.8, 0.2), (1.2, -0.1, -0.1), (float("nan"), 0.5, 0.5)]
+)
+def test_fractions_must_add_up(fractions: tuple[float, ...]) -> None:
+    with pytest.raises(UsageError, match=r"do not add up to 1"):
+        assign(patients(9), fractions=fractions)
+
+
+def test_two_patients_are_too_few() -> None:
+    with pytest.raises(BadInputError, match=r"2 groups .* for 3 parts(.|\n)*more patients"):
+        assign(patients(2))
+
+
+def test_a_patient_found_to_be_in_two_parts_is_refused() -> None:
+    rows = [row(n, "NILM", image=f"i{n}") for n in range(9)]
+    first = assign(rows)
+    joined = [row(n, "NILM", image=f"i{n}", patient="same") for n in range(9)]
+    joined += [row(100 + n, "NILM", image=f"other {n}") for n in range(9)]
+    with pytest.raises(RefusedError, match=r"9 of one patient(.|\n)*--reshuffle") as caught:
+        assign(joined, previous=first)
+    assert "same" not in str(caught.value)
+
+
+def test_an_image_known_for_some_cells_only_is_one_group() -> None:
+    rows = [
+        row(0, "NILM", image="i", patient="p"),
+        row(1, "NILM", image="i"),
+        row(2, "NILM", image="j"),
+    ]
+    assert [(g.level, len(g.rows)) for g in groups_of(rows)] == [("image", 1), ("patient", 2)]
+
+
+def test_the_table_says_cells_and_groups() -> None:
+    rows = patients(28)
+    table = summary(rows, assign(rows, fractions=(0.5, 0.2, 0.3)), ("HSIL", "NILM")).table()
+    assert table.splitlines() == [
+        "          train  validation    test",
+        "HSIL    14 (14)       6 (6)   8 (8)",
+        "NILM    14 (14)       6 (6)   8 (8)",
+        "ASC-US  14 (14)       6 (6)   8 (8)",
+        "LSIL    14 (14)       6 (6)   8 (8)",
+        "all     56 (14)      24 (6)  32 (8)",
+    ]
