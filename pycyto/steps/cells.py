@@ -1,0 +1,195 @@
+"""From a project to cells, and from a cell to its patch: what export and predict share."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pycyto.errors import BadInputError, UsageError
+from pycyto.images.crop import Pixels, Region, Square, cut, square_around
+from pycyto.images.reading import FieldImage, SlideImage, opened
+from pycyto.images.resolution import Resolution
+from pycyto.qupath.backend import Backend
+from pycyto.qupath.project import ImageEntry, Project, local_path
+from pycyto.qupath.selection import Selection, select
+from pycyto.records import Cell, CellKey
+
+OTHER_PLANE = "z or t plane"
+OUTSIDE = "outside the image"
+NO_PIXEL_SIZE = "no pixel size"
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one command: given = used + skipped + failed, always.
+
+    Attributes
+    ----------
+    skipped, failed
+        By reason. What failed could have been used and was not.
+    notes
+        What is worth knowing of cells that were used.
+    failures
+        One sentence per image that failed.
+    """
+
+    given: int = 0
+    used: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Make sure that the counts add up."""
+        total = self.used + self.skipped.total() + self.failed.total()
+        if total != self.given:
+            raise AssertionError(f"{self.given} given, but {total} accounted for")
+
+    def to_json(self, used: str) -> dict[str, object]:
+        """Return the counts as they are recorded, the used ones under their own name."""
+        return {
+            "given": self.given,
+            used: self.used,
+            "skipped": dict(self.skipped),
+            "failed": dict(self.failed),
+            "notes": dict(self.notes),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ImageCells:
+    """The cells of one image, and the state of the data that they were read from."""
+
+    image: ImageEntry
+    data_sha256: str
+    cells: Sequence[Cell]
+
+
+def chosen_images(project: Project, wanted: Sequence[str] | None) -> list[ImageEntry]:
+    """Return the images of a project that were asked for, by entry ID or by name.
+
+    Raises
+    ------
+    UsageError
+        When one of them is not in the project.
+    """
+    if wanted is None:
+        return list(project.images)
+    found = []
+    for text in wanted:
+        matches = [image for image in project.images if text in (image.entry_id, image.name)]
+        if not matches:
+            known = ", ".join(f"{image.entry_id} ({image.name})" for image in project.images[:20])
+            raise UsageError(
+                f"The project has no image {text!r}.",
+                where=project.file,
+                remedy=f"Give an entry ID or a name. There are: {known}.",
+            )
+        found += [image for image in matches if image not in found]
+    return found
+
+
+def read_cells(
+    project: Project,
+    backend: Backend,
+    images: Sequence[ImageEntry],
+    wanted: Selection,
+    tally: Tally,
+) -> Iterator[ImageCells]:
+    """Yield the cells of each image; what is none of them is counted with its reason."""
+    for image in images:
+        found = backend.read(image.entry_id)
+        selected = select(
+            found.objects, wanted, project_id=project.project_id, entry_id=image.entry_id
+        )
+        tally.given += len(selected.cells) + selected.skipped.total()
+        tally.skipped += selected.skipped
+        if found.stale:
+            tally.notes["read in an older state than the image's, as told"] += len(selected.cells)
+        yield ImageCells(image, found.data_sha256, selected.cells)
+
+
+def cut_patches(
+    found: ImageCells,
+    *,
+    resolution: Resolution,
+    mappings: Mapping[str, str],
+    tally: Tally,
+    known: Mapping[CellKey, Square] | None = None,
+) -> Iterator[tuple[Cell, Square, Pixels | None]]:
+    """Yield the patch of every cell of one image, (224, 224, 3) uint8.
+
+    An image that cannot be used is counted and told, not raised: the others go on.
+
+    Parameters
+    ----------
+    resolution
+        At which scale to cut.
+    known
+        Cells whose patch is there, with the square it was cut from: where that
+        is the same again they come back with None instead of pixels.
+    """
+    planned = _planned(found, resolution, tally)
+    done = 0
+    try:
+        with contextlib.ExitStack() as stack:
+            image: Region | None = None
+            for cell, square in planned:
+                if known and known.get(cell.key) == square:
+                    pixels = None
+                else:
+                    image = image or stack.enter_context(_open(found.image, mappings))
+                    pixels = cut(image, square)
+                done += 1
+                yield cell, square, pixels
+    except BadInputError as error:
+        _fail(found.image, len(planned) - done, "image not readable", str(error), tally)
+
+
+def _planned(found: ImageCells, resolution: Resolution, tally: Tally) -> list[tuple[Cell, Square]]:
+    """Return the square of each cell, or count why none can be cut."""
+    image = found.image
+    try:
+        downsample = resolution.downsample_for(image.mpp)
+        obstacle, sentence = image.obstacle, f"{image.obstacle}: its cells are left out."
+    except BadInputError as error:
+        obstacle, sentence = NO_PIXEL_SIZE, str(error)
+    if obstacle is not None:
+        _fail(image, len(found.cells), obstacle, sentence, tally)
+        return []
+    planned = []
+    for cell in found.cells:
+        square = square_around(cell.x, cell.y, downsample)
+        if cell.z or cell.t:
+            tally.skipped[OTHER_PLANE] += 1
+        elif not square.touches(image.width, image.height):
+            tally.skipped[OUTSIDE] += 1
+        else:
+            planned.append((cell, square))
+    return planned
+
+
+@contextlib.contextmanager
+def _open(image: ImageEntry, mappings: Mapping[str, str]) -> Iterator[FieldImage | SlideImage]:
+    """Open an image, and make sure that it is as large as the one that was annotated."""
+    path = local_path(image, mappings)
+    with opened(path, crop_to_bounds=image.opened_by_openslide) as found:
+        if (found.width, found.height) != (image.width, image.height):
+            raise BadInputError(
+                f"This image is {found.width} x {found.height} pixels; the project has it as "
+                f"{image.width} x {image.height}.",
+                where=path,
+                remedy="Put the annotated image back: on another one the cells are elsewhere.",
+            )
+        yield found
+
+
+def _fail(image: ImageEntry, cells: int, reason: str, sentence: str, tally: Tally) -> None:
+    if cells:
+        tally.failed[reason] += cells
+        tally.failures.append(
+            f"{image.name} (entry ID {image.entry_id}), {cells} cells: {sentence}"
+        )

@@ -1,0 +1,187 @@
+"""What is installed, which QuPath, which backend, and what is wrong with a project."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pycyto import provenance
+from pycyto.errors import BadInputError, PycytoError
+from pycyto.qupath import locate, runs
+from pycyto.qupath.geojson_backend import GeoJsonBackend
+from pycyto.qupath.project import ImageEntry, Project, local_path, open_project
+from pycyto.settings import Settings, user_file
+from pycyto.steps.context import DEFAULT_ACCESS, Access, Context, open_context
+
+Level = Literal["good", "note", "problem"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    level
+        ``good``, ``note`` (worth knowing) or ``problem`` (a command will refuse
+        or leave something out).
+    remedy
+        What to do about it; empty where nothing is to be done.
+    """
+
+    level: Level
+    text: str
+    remedy: str = ""
+
+
+def doctor(project: str | Path | None = None, *, access: Access = DEFAULT_ACCESS) -> list[Finding]:
+    """Look at this machine and, if one is given, at a project. Nothing is changed.
+
+    Parameters
+    ----------
+    project
+        Folder of a QuPath project.
+
+    Raises
+    ------
+    BadInputError
+        There is no project in the folder.
+    """
+    findings = list(_machine(access))
+    if project is not None:
+        open_project(project)  # an unreadable project is an error, not a finding
+        findings += _project(open_context(project, access))
+    return findings
+
+
+def _machine(access: Access) -> Iterator[Finding]:
+    known = provenance.versions()
+    yield Finding("good", ", ".join(f"{name} {version}" for name, version in known.items()))
+    for name, version in known.items():
+        if version == "not installed":
+            yield Finding("problem", f"{name} is not installed.", "Install pycyto again.")
+    where = user_file()
+    state = "" if where.exists() else " (not there: the defaults hold)"
+    yield Finding("good", f"Settings: {where}{state}")
+    try:
+        found = locate.find_qupath(access.qupath)
+    except PycytoError as error:
+        yield Finding("problem", error.what, error.remedy or "")
+        return
+    if found is None:
+        yield Finding(
+            "note",
+            "No QuPath was found: projects are read from the files that its scripts keep, and "
+            "predictions are loaded by import_predictions.groovy.",
+            locate.REMEDY,
+        )
+    else:
+        yield Finding(
+            "good", f"QuPath {found.version} in {found.folder}: the paquo backend is used."
+        )
+
+
+def _project(context: Context) -> Iterator[Finding]:
+    project, settings = context.project, context.settings
+    yield Finding("good", f"Project {project.name}: {len(project.images)} images.")
+    if not project.project_id:
+        yield Finding("note", "It has no ID yet; the first command that writes gives it one.")
+    yield from _images(project, settings)
+    yield from _metadata(project, settings)
+    yield from _cells(project)
+    for run in runs.all_runs(project.workspace):
+        if run.state in ("staged", "partly written"):
+            yield Finding(
+                "note",
+                f"Run {run.name} is {run.state}.",
+                "pycyto write-back loads it; so does import_predictions.groovy.",
+            )
+
+
+def _images(project: Project, settings: Settings) -> Iterator[Finding]:
+    missing = list(_missing(project, settings))
+    if missing:
+        folders = sorted({str(path.parent) for _, path in missing})
+        yield Finding(
+            "problem",
+            f"{len(missing)} of {len(project.images)} image files are not where the project has "
+            f"them: {_some([image for image, _ in missing])} in {', '.join(folders[:3])}.",
+            "Say where that folder is on this machine: --map OLD_FOLDER=NEW_FOLDER "
+            "(it is remembered), or open the project in QuPath and let it search.",
+        )
+    else:
+        yield Finding("good", "All image files are where the project has them.")
+    uncalibrated = [image for image in project.images if image.mpp is None]
+    if uncalibrated:
+        yield Finding(
+            "note",
+            f"{len(uncalibrated)} images have no pixel size: {_some(uncalibrated)}.",
+            "For --mpp, set it in QuPath (Image tab, double-click on pixel width).",
+        )
+    for image in project.images:
+        if image.obstacle:
+            yield Finding(
+                "problem",
+                f"{_some([image])}: {image.obstacle}; its cells are left out.",
+                "Add the image to the project as it is on disk.",
+            )
+    names = Counter(image.name for image in project.images)
+    repeated = [name for name, count in names.items() if count > 1]
+    if repeated:
+        yield Finding(
+            "note",
+            f"{len(repeated)} names stand for more than one image: {', '.join(repeated[:3])}.",
+            "Nothing: images are told apart by entry ID. --images takes it too.",
+        )
+
+
+def _missing(project: Project, settings: Settings) -> Iterator[tuple[ImageEntry, Path]]:
+    for image in project.images:
+        try:
+            path = local_path(image, settings.path_mappings)
+        except BadInputError:  # not a file at all, but a server's address
+            path = Path(image.uri)
+        if not path.is_file():
+            yield image, path
+
+
+def _metadata(project: Project, settings: Settings) -> Iterator[Finding]:
+    for name in ("patient", "slide", "scanner", "site", "preparation"):
+        key = getattr(settings.metadata_keys, name)
+        without = [image for image in project.images if not image.metadata.get(key)]
+        if without and name == "patient":
+            yield Finding(
+                "problem" if len(without) == len(project.images) else "note",
+                f"{len(without)} images have no {key!r} in their metadata: their cells are "
+                "grouped by slide or image, and one patient may be in training and test.",
+                f"Add {key!r} in QuPath (Project tab, Edit metadata), or name your own key "
+                "in the settings (metadata_keys).",
+            )
+        elif without:
+            yield Finding("note", f"{len(without)} images have no {key!r} in their metadata.")
+
+
+def _cells(project: Project) -> Iterator[Finding]:
+    backend, failures = GeoJsonBackend(project), []
+    for image in project.images:
+        try:
+            backend.read(image.entry_id)
+        except PycytoError as error:
+            failures.append((image, error))
+    if not failures:
+        yield Finding("good", "The files of cells are fresh: every command works without QuPath.")
+        return
+    yield Finding(
+        "note",
+        f"{len(failures)} images cannot be read without QuPath: "
+        f"{_some([image for image, _ in failures])}. The first: {failures[0][1].what}",
+        failures[0][1].remedy or "",
+    )
+
+
+def _some(images: list[ImageEntry]) -> str:
+    named = ", ".join(f"{image.name} (entry ID {image.entry_id})" for image in images[:3])
+    return named + (", …" if len(images) > 3 else "")

@@ -1,0 +1,136 @@
+"""The cells that a model is tested on, and what makes a test dishonest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pycyto.datasets.groups import LEVELS, Group, groups_of
+from pycyto.datasets.leaks import refuse_torn_groups
+from pycyto.errors import BadInputError, RefusedError
+from pycyto.labels import listed
+from pycyto.learning.bundle import Bundle, was_trained_on
+from pycyto.manifest import Row, read_manifest, rows_by_part
+
+# Patches exported at one --mpp differ by up to half a pixel in 224.
+_SAME_SCALE = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """The cells of a data set, as one model is tested on them.
+
+    Attributes
+    ----------
+    rows
+        All of the manifest.
+    parts
+        Those with a class, by part.
+    known, others
+        Of the test part: those whose class the model knows, and the rest.
+    groups
+        Of each row: the group, by cell key.
+    labels
+        Of the model.
+    """
+
+    folder: Path
+    rows: Sequence[Row]
+    parts: Mapping[str, Sequence[Row]]
+    known: Sequence[Row]
+    others: Sequence[Row]
+    groups: Mapping[str, Group]
+    labels: tuple[str, ...]
+
+    def truth(self, rows: Sequence[Row]) -> npt.NDArray[np.int64]:
+        """Return class indices, (n,)."""
+        return np.array([self.labels.index(row.label) for row in rows], np.int64)
+
+    @property
+    def levels(self) -> dict[str, int]:
+        """How many groups of the known cells rest on what."""
+        found = {group.name: group.level for group in map(self.group, self.known)}
+        return {level: list(found.values()).count(level) for level in LEVELS}
+
+    def group(self, row: Row) -> Group:
+        """Return the group of a row."""
+        return self.groups[str(row.key)]
+
+
+def tested(data: Path, bundle: Bundle) -> Tested:
+    """Choose the cells to test a model on, and refuse what would make its figures flatter.
+
+    Raises
+    ------
+    BadInputError
+        No cell to test on, another label scheme, or patches at another resolution.
+    RefusedError
+        The model was trained on a tested cell, or on one of the same patient,
+        slide or image; or one of these is in two parts of the split.
+    """
+    rows, parts = read_manifest(data), rows_by_part(data)
+    groups = {str(row.key): group for group in groups_of(rows) for row in group.rows}
+    known = [row for row in parts["test"] if row.label in bundle.labels]
+    others = [row for row in parts["test"] if row.label not in bundle.labels]
+    test = Tested(data, rows, parts, known, others, groups, bundle.labels)
+    if not known:
+        raise BadInputError(
+            f"The test part has no cell of a class that the model knows ({listed(bundle.labels)}).",
+            where=data / "split.csv",
+            remedy="Label more cells, on more slides, then run pycyto export and pycyto split.",
+        )
+    refuse_torn_groups(parts, data)
+    _refuse_trained_on(test, bundle)
+    _refuse_other_scheme(test, bundle)
+    _refuse_other_scale(test, bundle)
+    return test
+
+
+def _refuse_trained_on(test: Tested, bundle: Bundle) -> None:
+    seen = {str(row.key) for row in test.rows if was_trained_on(bundle, row.key)}
+    groups = {test.groups[key].name for key in seen}
+    tested = [*test.known, *test.others]
+    same = sum(str(row.key) in seen for row in tested)
+    near = sum(test.group(row).name in groups for row in tested) - same
+    if same or near:
+        raise RefusedError(
+            f"Of {len(tested)} cells of the test part the model was trained on {same}, and on "
+            f"cells of the same patient, slide or image as {near} more: its figures would flatter.",
+            where=test.folder / "split.csv",
+            remedy="Test a model that was trained with this split, or test on other patients.",
+        )
+
+
+def _refuse_other_scheme(test: Tested, bundle: Bundle) -> None:
+    schemes = {row.scheme for row in test.known} - {bundle.scheme}
+    if schemes:
+        raise BadInputError(
+            f"The cells are labelled by {listed(sorted(schemes))}, the model by {bundle.scheme}.",
+            where=test.folder / "manifest.csv",
+            remedy="Export or ingest the cells again with the model's scheme.",
+        )
+
+
+def _refuse_other_scale(test: Tested, bundle: Bundle) -> None:
+    rule = bundle.resolution
+    tested = [*test.known, *test.others]
+    if rule.mpp is None:
+        off = [row for row in tested if not _same(row.downsample, rule.downsample)]
+    else:
+        off = [row for row in tested if not _same(row.mpp, rule.mpp)]
+    if off:
+        raise BadInputError(
+            f"{len(off)} of {len(tested)} patches of the test part were cut at another resolution "
+            f"than the model's ({rule}).",
+            where=test.folder / "manifest.csv",
+            remedy="Export them again at the model's resolution (pycyto export --mpp).",
+        )
+
+
+def _same(value: float | None, wanted: float) -> bool:
+    return value is not None and math.isclose(value, wanted, rel_tol=_SAME_SCALE)

@@ -1,0 +1,266 @@
+"""From a split data set to a bundle."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pycyto import files, provenance
+from pycyto.datasets.leaks import refuse_torn_groups
+from pycyto.errors import BadInputError
+from pycyto.images.resolution import resolution_of
+from pycyto.labels import LabelScheme, listed, scheme_named
+from pycyto.learning.batches import PatchSet
+from pycyto.learning.networks import Network, build, network_named
+from pycyto.learning.plan import TrainingSettings, default_settings
+from pycyto.learning.saving import Description, check_place, save_bundle
+from pycyto.learning.training import Training, fit
+from pycyto.learning.weights import IMAGENET, NONE, default_weights, origin_of
+from pycyto.manifest import Row, read_manifest, rows_by_part
+from pycyto.records import SILENT, Reporter, path_from
+
+# The parts that training looks at; of the test part only the rows are read.
+_USED = ("train", "validation")
+
+Counts = Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What a training came to.
+
+    Attributes
+    ----------
+    bundle
+        Folder of the model.
+    labels
+        Its classes, the least severe first.
+    counts
+        Cells by part (train, validation) and class.
+    skipped
+        Cells that were left out, by reason: the unclassified ones of the data
+        set, and those of these parts whose class is not in the scheme.
+    best_epoch
+        The epoch whose weights were kept.
+    macro_f1
+        Of the validation cells in that epoch. It chose the epoch, so it flatters.
+    seconds
+        For everything.
+    """
+
+    bundle: Path
+    labels: tuple[str, ...]
+    counts: Counts
+    skipped: Mapping[str, int]
+    best_epoch: int
+    macro_f1: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """The labelled cells of a data set that may be used, by part."""
+
+    parts: Mapping[str, list[Row]]
+    skipped: Mapping[str, int]
+    scheme: LabelScheme
+    labels: tuple[str, ...]
+
+    @property
+    def counts(self) -> Counts:
+        counted = {part: Counter(row.label for row in rows) for part, rows in self.parts.items()}
+        return {part: {name: by[name] for name in self.labels} for part, by in counted.items()}
+
+
+def train(  # noqa: PLR0913  (each is an option of the command)
+    data: Path | str,
+    *,
+    out: Path | str,
+    network: str = "small",
+    weights: str | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+    reporter: Reporter = SILENT,
+) -> TrainResult:
+    """Train a classifier on the training part of a data set and write it as a bundle.
+
+    The validation part chooses the epoch that is kept. The test part is not
+    looked at.
+
+    Parameters
+    ----------
+    data
+        Folder with ``manifest.csv`` and ``split.csv``.
+    out
+        Folder of the bundle. It appears when everything is done.
+    network
+        small, mobilenetv2, resnet50, efficientnetb0 or vgg16.
+    weights
+        Where the network starts from: ``imagenet``, ``none`` or the path of a
+        Keras weights file without top; by default ``none`` for small, else
+        ``imagenet``.
+    epochs
+        Of each phase, at most.
+    batch_size
+        Patches per step; by default 32, and 8 from published weights.
+    seed
+        Of start values, order and augmentation.
+    overwrite
+        Replace a bundle that is there.
+
+    Raises
+    ------
+    BadInputError
+        A part is empty, a class of the validation part was never trained, the
+        patches are at different resolutions, or one is not what it should be.
+    RefusedError
+        A patient, slide or image is in two parts, or `out` is taken.
+    UsageError
+        Unknown network, or arguments that do not fit together.
+    MissingDependencyError
+        The ImageNet weights are neither here nor to be had.
+    """
+    started = time.monotonic()
+    data, out = path_from(data), path_from(out)
+    row = network_named(network)
+    start = _start(weights or default_weights(row.name))
+    settings = default_settings(
+        row, pretrained=start != NONE, epochs=epochs, batch_size=batch_size, seed=seed
+    )
+    check_place(out, overwrite=overwrite)
+    cells = _cells_of(data)
+    _say_cells(cells, reporter)
+    training = _learn(data, out, cells, _Options(row, start, settings, overwrite), reporter)
+    seconds = time.monotonic() - started
+    best = training.best
+    reporter.say(
+        f"Kept epoch {best.epoch}: macro-F1 {best.val_macro_f1:.3f} on "
+        f"{len(cells.parts['validation'])} validation cells. {seconds:.0f} s. Research use only."
+    )
+    return TrainResult(
+        out, cells.labels, cells.counts, cells.skipped, best.epoch, best.val_macro_f1, seconds
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    network: Network
+    weights: str
+    settings: TrainingSettings
+    overwrite: bool
+
+
+def _start(weights: str) -> str:
+    return weights if weights in (NONE, IMAGENET) else str(path_from(weights))
+
+
+def _learn(data: Path, out: Path, cells: _Cells, options: _Options, reporter: Reporter) -> Training:
+    """Train and write the bundle."""
+    used = [row for part in _USED for row in cells.parts[part]]
+    resolution = resolution_of(used, data / "manifest.csv")
+    network, settings = options.network, options.settings
+    model = build(network.name, len(cells.labels), weights=options.weights, seed=settings.seed)
+    seen, unseen = (PatchSet(data, cells.parts[part], cells.labels) for part in _USED)
+    training = fit(model, network, seen, unseen, settings, reporter=reporter)
+    description = Description(
+        network=network.name,
+        weights_origin=origin_of(options.weights),
+        labels=cells.labels,
+        scheme=cells.scheme.name,
+        resolution=resolution,
+        counts=cells.counts,
+        settings=settings,
+        record=_record(data, cells, options),
+    )
+    keys = [row.key for row in used]
+    save_bundle(out, model, description, training, keys, overwrite=options.overwrite)
+    return training
+
+
+def _record(data: Path, cells: _Cells, options: _Options) -> dict[str, Any]:
+    """Return the record; folders stay out of it, since their names can be a patient's."""
+    arguments = {
+        "network": options.network.name,
+        "weights": options.weights if options.weights in (NONE, IMAGENET) else "a file",
+        "epochs": [phase.epochs for phase in options.settings.phases],
+        "batch_size": options.settings.batch_size,
+        "overwrite": options.overwrite,
+    }
+    return provenance.record(
+        "train",
+        arguments,
+        counts={**cells.counts, "skipped": dict(cells.skipped)},
+        inputs={name: files.sha256_of(data / name) for name in ("manifest.csv", "split.csv")},
+        seed=options.settings.seed,
+    )
+
+
+def _cells_of(data: Path) -> _Cells:
+    """Choose the cells to learn from, and refuse what would make a bad or dishonest model."""
+    rows = rows_by_part(data)
+    refuse_torn_groups(rows, data)
+    scheme = _scheme_of([row for part in _USED for row in rows[part]], data)
+    parts = {part: [row for row in rows[part] if row.label in scheme.names] for part in _USED}
+    skipped = {
+        "unclassified": sum(not row.label for row in read_manifest(data)),
+        "of another class": sum(len(rows[part]) - len(parts[part]) for part in _USED),
+    }
+    trained = {row.label for row in parts["train"]}
+    labels = tuple(name for name in scheme.names if name in trained)
+    _demand_cells(parts, labels, data)
+    return _Cells(parts, skipped, scheme, labels)
+
+
+def _scheme_of(rows: Sequence[Row], data: Path) -> LabelScheme:
+    names = sorted({row.scheme for row in rows})
+    if len(names) > 1:
+        raise BadInputError(
+            f"The cells were labelled by different schemes: {listed(names)}.",
+            where=data / "manifest.csv",
+            remedy="Export or ingest them again with one scheme.",
+        )
+    if not names:
+        raise BadInputError(
+            "There is no labelled cell in the training and validation parts.",
+            where=data / "manifest.csv",
+            remedy="Label cells in QuPath, then run pycyto export and pycyto split again.",
+        )
+    return scheme_named(names[0])
+
+
+def _demand_cells(parts: Mapping[str, Sequence[Row]], labels: Sequence[str], data: Path) -> None:
+    remedy = "Label more cells, on more slides, then run pycyto export and pycyto split again."
+    where = data / "split.csv"
+    for part in _USED:
+        if not parts[part]:
+            raise BadInputError(
+                f"There is no labelled cell in the {part} part.", where=where, remedy=remedy
+            )
+    if len(labels) < 2:
+        raise BadInputError(
+            f"All training cells are {listed(labels)}; a classifier needs two classes.",
+            where=where,
+            remedy=remedy,
+        )
+    unseen = sorted({row.label for row in parts["validation"]} - set(labels))
+    if unseen:
+        raise BadInputError(
+            f"Validation cells are {listed(unseen)}, and no training cell is.",
+            where=where,
+            remedy=remedy,
+        )
+
+
+def _say_cells(cells: _Cells, reporter: Reporter) -> None:
+    for part, by_class in cells.counts.items():
+        told = listed(f"{name} {count}" for name, count in by_class.items())
+        reporter.say(f"{part}: {sum(by_class.values())} cells ({told})")
+    for reason, count in cells.skipped.items():
+        if count:
+            reporter.warn(f"{count} cells were left out: {reason}.")

@@ -1,0 +1,287 @@
+"""Predictions enter QuPath's own data and leave it again; the expert's objects stay as they are."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pycyto import Access, predict, undo, write_back
+from pycyto.errors import PartlyDoneError
+from pycyto.images.crop import Pixels
+from pycyto.images.resolution import Resolution
+from pycyto.labels import BETHESDA
+from pycyto.learning.bundle import Bundle
+from pycyto.qupath import _java
+from pycyto.qupath.backend import Backend
+from pycyto.qupath.geojson_backend import GeoJsonBackend
+from pycyto.qupath.locate import Installation
+from pycyto.qupath.paquo_backend import PaquoBackend, features_of
+from pycyto.qupath.project import open_project
+from pycyto.qupath.runs import Run
+from pycyto.records import RUN_MARK, UPDATED_MARK, ProjectObject, run_mark
+
+
+@pytest.fixture(autouse=True)
+def a_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Put a model in place that calls the class by the brightness of the patch."""
+    bundle = Bundle(
+        path=tmp_path,
+        labels=BETHESDA.names,
+        scheme="bethesda",
+        network="small",
+        resolution=Resolution(),
+        trained_on=frozenset(),
+        card={},
+        bundle_id="0123456789ab",
+    )
+
+    def classify(_: Bundle, patches: Iterable[Pixels], **__: Any) -> np.ndarray[Any, Any]:
+        rows = [np.eye(4)[int(patch.sum()) % 4] * 0.7 + 0.075 for patch in patches]
+        return np.array(rows, np.float32)
+
+    monkeypatch.setattr("pycyto.steps.predict.load_bundle", lambda _: bundle)
+    monkeypatch.setattr("pycyto.steps.predict.classify", classify)
+
+
+@pytest.fixture
+def access(installation: Installation) -> Access:
+    return Access(qupath=installation.folder)
+
+
+class Inside:
+    """The project as QuPath itself sees it."""
+
+    def __init__(self, project: Path, installation: Installation) -> None:
+        self.java = _java.start(installation)
+        self.project = _java.open_java_project(self.java, str(project / "project.qpproj"))
+        self.opened = open_project(project)
+
+    def entry(self, entry_id: str) -> Any:
+        return _java.java_entry(self.project, entry_id)
+
+    def human(self) -> dict[str, Any]:
+        """Return every field of every object that pycyto has not created, and its parent."""
+        found = {}
+        for image in self.opened.images:
+            if not self.entry(image.entry_id).hasImageData():
+                continue
+            hierarchy = self.entry(image.entry_id).readHierarchy()
+            parents = {
+                str(item.getID()): str(item.getParent().getID())
+                for item in hierarchy.getFlattenedObjectList(None)
+                if not item.isRootObject() and not item.getParent().isRootObject()
+            }
+            for feature in features_of(self.java, hierarchy):
+                if RUN_MARK not in (feature["properties"].get("measurements") or {}):
+                    key = feature["id"]
+                    found[f"{image.entry_id}/{key}"] = {**feature, "parent": parents.get(key)}
+        return found
+
+    def save(self, entry_id: str, change: Any) -> None:
+        """Change something as a person would, and save."""
+        image_data = self.entry(entry_id).readImageData()
+        change(image_data.getHierarchy())
+        self.entry(entry_id).saveImageData(image_data)
+
+
+def ours(backend: Backend, project: Path, mark: str, run: Run) -> list[ProjectObject]:
+    return [
+        item
+        for image in open_project(project).images
+        for item in backend.read(image.entry_id).objects
+        if item.measurements.get(mark) == run_mark(run.run_id)
+    ]
+
+
+def data_files(project: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in (project / "data").rglob("data.qpdata")}
+
+
+def test_annotations_get_detections_beside_them(
+    project: Path, access: Access, installation: Installation
+) -> None:
+    human = Inside(project, installation).human()
+    predicted = predict(project, model="m", access=access)
+    result = write_back(project, access=access)
+
+    assert result.staged == result.created == result.read_back == predicted.tally.used
+    assert result.gone == result.updated == 0
+    assert Inside(project, installation).human() == human
+    opened = open_project(project)
+    for backend in (PaquoBackend(opened, installation), GeoJsonBackend(opened)):
+        made = ours(backend, project, RUN_MARK, result.run)
+        assert len(made) == len({item.object_id for item in made}) == result.created
+        counted = Counter(item.class_name for item in made)
+        assert {k: v for k, v in predicted.by_label.items() if v} == counted
+        assert {item.kind for item in made} == {"detection"}
+        assert not any(item.name or item.locked for item in made)
+        for item in made:
+            chances = {k: v for k, v in item.measurements.items() if k.startswith("pycyto: P(")}
+            assert len(chances) == 4
+            assert max(chances, key=chances.__getitem__) == f"pycyto: P({item.class_name})"
+
+
+def test_outlines_are_those_of_the_expert(
+    project: Path, access: Access, installation: Installation
+) -> None:
+    predict(project, model="m", access=access)
+    run = write_back(project, access=access).run
+    backend = PaquoBackend(open_project(project), installation)
+    for image in open_project(project).images:
+        objects = backend.read(image.entry_id).objects
+        human = [item for item in objects if not item.made_by_pycyto]
+        boxes = {(item.centroid, item.bounds, item.area) for item in human}
+        points = {point for item in human for point in item.points}
+        for item in ours_of(objects, run):
+            if item.geometry.get("isEllipse") and item.centroid in points:
+                assert (item.bounds.width, item.bounds.height) == (40.0, 40.0)
+            else:
+                assert (item.centroid, item.bounds, item.area) in boxes
+
+
+def ours_of(objects: Iterable[ProjectObject], run: Run) -> list[ProjectObject]:
+    mark = run_mark(run.run_id)
+    return [item for item in objects if item.measurements.get(RUN_MARK) == mark]
+
+
+def test_detections_without_a_class_get_one(
+    project: Path, access: Access, installation: Installation
+) -> None:
+    predicted = predict(project, model="m", objects="detections", access=access)
+    result = write_back(project, access=access)
+
+    assert result.updated == result.read_back == predicted.tally.used > 0
+    assert result.created == 0
+    backend = PaquoBackend(open_project(project), installation)
+    changed = ours(backend, project, UPDATED_MARK, result.run)
+    assert Counter(item.class_name for item in changed) == {
+        k: v for k, v in predicted.by_label.items() if v
+    }
+
+
+@pytest.mark.parametrize("objects", ["annotations", "all"])
+def test_undo_restores_every_byte(project: Path, access: Access, objects: Any) -> None:
+    before = data_files(project)
+    predict(project, model="m", objects=objects, access=access)
+    written = write_back(project, access=access)
+    assert data_files(project) != before
+
+    result = undo(project, access=access)
+
+    assert data_files(project) == before
+    assert result.restored == len(written.run.images)
+    assert (result.taken_back, result.left) == (0, 0)
+    opened = open_project(project)
+    for image in opened.images:
+        GeoJsonBackend(opened).read(image.entry_id)  # fresh again
+
+
+def test_undo_after_work_of_the_expert_takes_back_our_objects_only(
+    project: Path, access: Access, installation: Installation
+) -> None:
+    predict(project, model="m", objects="all", access=access)
+    run = write_back(project, access=access).run
+    entry_id = next(key for key, image in run.images.items() if image.new > 3)
+    relabelled: list[str] = []
+
+    def correct(hierarchy: Any) -> None:
+        made = [
+            item
+            for item in hierarchy.getDetectionObjects()
+            if item.getMeasurementList().get(RUN_MARK) == run_mark(run.run_id)
+        ]
+        java = _java.start(installation)
+        made[0].setPathClass(java.PathClass.fromString("Trichomonas"))
+        made[1].setLocked(True)
+        relabelled.extend(str(item.getID()) for item in made[:2])
+
+    Inside(project, installation).save(entry_id, correct)
+    human = Inside(project, installation).human()
+
+    result = undo(project, access=access)
+
+    assert result.left == 2
+    assert result.taken_back == run.images[entry_id].created + run.images[entry_id].updated - 2
+    objects = PaquoBackend(open_project(project), installation).read(entry_id).objects
+    assert sorted(item.object_id for item in objects if item.made_by_pycyto) == sorted(relabelled)
+    after = Inside(project, installation).human()
+    assert set(after) == set(human)
+
+
+def test_a_missing_image_is_refused_and_unchanged(project: Path, access: Access) -> None:
+    predict(project, model="m", access=access)
+    before = data_files(project)
+    opened = open_project(project)
+    victim = opened.images[0]
+    (path,) = [p for p in project.rglob("*") if p.as_uri().endswith(victim.uri.rpartition("/")[2])]
+    path.rename(path.with_name("elsewhere"))
+    sharing = {image.entry_id for image in opened.images if image.uri == victim.uri}
+
+    with pytest.raises(PartlyDoneError, match="cannot open this image"):
+        write_back(project, access=access)
+
+    after = data_files(project)
+    for entry_id in sharing:
+        data = opened.data_file(entry_id)
+        assert after[data] == before[data]
+
+
+def test_data_saved_since_is_refused_and_unchanged(
+    project: Path, access: Access, installation: Installation
+) -> None:
+    predict(project, model="m", access=access)
+    entry_id = open_project(project).images[0].entry_id
+
+    def nothing(hierarchy: Any) -> None:
+        item = next(iter(hierarchy.getAnnotationObjects()))
+        item.setName("seen")
+
+    Inside(project, installation).save(entry_id, nothing)
+    before = open_project(project).data_file(entry_id).read_bytes()
+
+    with pytest.raises(PartlyDoneError, match="saved after it was predicted"):
+        write_back(project, access=access)
+
+    assert open_project(project).data_file(entry_id).read_bytes() == before
+
+
+def test_classes_that_are_there_keep_their_colour(
+    project: Path, access: Access, installation: Installation
+) -> None:
+    inside = Inside(project, installation)
+    only = inside.java.ArrayList()
+    only.add(inside.java.PathClass.fromString("HSIL"))
+    before = {str(c.toString()): int(c.getColor()) for c in inside.project.getPathClasses()}
+    inside.project.setPathClasses(only)
+    inside.project.syncChanges()
+    predict(project, model="m", access=access)
+
+    result = write_back(project, access=access)
+
+    assert result.added_classes == ("NILM", "ASC-US", "LSIL")
+    content = json.loads((project / "classifiers" / "classes.json").read_text("utf-8"))
+    colours = {item["name"]: item["color"] for item in content["pathClasses"]}
+    assert set(colours) == {"HSIL", "NILM", "ASC-US", "LSIL"}
+    assert colours["HSIL"] == before["HSIL"]
+
+
+def test_a_second_run_stands_beside_the_first(
+    project: Path, access: Access, installation: Installation
+) -> None:
+    predict(project, model="m", access=access)
+    first = write_back(project, access=access)
+    predict(project, model="m", access=access)
+    second = write_back(project, access=access)
+
+    assert first.created == second.created
+    backend = PaquoBackend(open_project(project), installation)
+    assert len(ours(backend, project, RUN_MARK, first.run)) == first.created
+    undo(project, second.run.name, access=access)
+    assert len(ours(backend, project, RUN_MARK, first.run)) == first.created
+    assert ours(backend, project, RUN_MARK, second.run) == []

@@ -1,0 +1,323 @@
+"""The evaluation step, with a made-up classifier and once with a real one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pycyto import files, provenance
+from pycyto.errors import BadInputError, RefusedError, StaleError
+from pycyto.images.patches import content_hash
+from pycyto.images.resolution import Resolution
+from pycyto.learning.bundle import Bundle, mark_of
+from pycyto.manifest import (
+    Row,
+    read_manifest,
+    read_split,
+    rows_by_part,
+    write_manifest,
+    write_split,
+)
+from pycyto.records import CellKey
+from pycyto.steps.evaluate import EvaluateResult, evaluate
+
+LABELS = ("NILM", "ASC-US", "LSIL", "HSIL")
+
+# Planted in every place that can hold a name; none may be in what is written.
+SECRETS = ("IMG-Example-Anna", "PAT-4711", "SLIDE-0815", "PROJ-Example", "ANNO-Dr-X", "ENTRY-99")
+
+Classify = Callable[..., np.ndarray]
+
+
+def row_of(folder: Path, number: int, label: str) -> Row:
+    """Write a patch whose red channel is the number, so that a fake can know the cell."""
+    pixels = np.full((224, 224, 3), (number, 90, 120), np.uint8)
+    file = f"images/{SECRETS[0]}-{number}.png"
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(folder / file)
+    return Row(
+        project_id="project", entry_id=f"{SECRETS[5]}-{number}", object_id=f"object {number}",
+        point_index=None, image_key=f"key {number}", project_name=SECRETS[3],
+        image_name=f"{SECRETS[0]}.svs", centroid_x=0.0, centroid_y=0.0, left=0, top=0, width=224,
+        downsample=1.0, label=label, original_label=label, content_hash=content_hash(pixels),
+        file=file, scheme="bethesda", source="lab", site="Site <1>",
+        scanner=f"scanner {number % 2}", patient=f"{SECRETS[1]}-{number}", slide=SECRETS[2],
+        annotator=SECRETS[4], outline_width=20.0 + number, outline_height=20.0, outline_area=300.0,
+    )  # fmt: skip
+
+
+def write_data(folder: Path, test: Iterable[str]) -> list[Row]:
+    """Write a data set: two of each class in train and in validation, `test` in test."""
+    wanted = [("train", label) for label in LABELS * 2]
+    wanted += [("validation", label) for label in LABELS * 2]
+    wanted += [("test", label) for label in test]
+    rows: list[Row] = []
+    parts: dict[CellKey, str] = {}
+    for number, (part, label) in enumerate(wanted):
+        rows.append(row_of(folder, number, label))
+        parts[rows[-1].key] = part
+    write_manifest(folder, rows)
+    write_split(folder, parts)
+    counts = {"given": 99, "patches": len(rows), "by_image": {f"{SECRETS[0]}.svs": 7}}
+    provenance.keep_record(folder, provenance.record("export", {"x": SECRETS[0]}, counts=counts))
+    return rows
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    write_data(tmp_path / "data", ["NILM", "NILM", "ASC-US", "LSIL", "HSIL", "HSIL", "SCC"])
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def model(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Bundle:
+    """A bundle that says NILM of the first HSIL and of SCC, and is right otherwise."""
+    path = tmp_path / "bundle"
+    path.mkdir()
+    (path / "history.csv").write_text(
+        "epoch,phase,loss,accuracy,val_loss,val_accuracy,val_macro_f1\n"
+        "1,head,1.2,0.4,1.3,0.4,0.3\n2,head,0.9,0.6,1.1,0.5,0.4\n",
+        encoding="utf-8",
+    )
+    trained = frozenset(mark_of(row.key) for row in rows_by_part(data)["train"])
+    card: dict[str, Any] = {"counts": {"train": {"NILM": 2}, "validation": {"NILM": 2}}}
+    made = Bundle(path, LABELS, "bethesda", "small", Resolution(), trained, card, "0123456789ab")
+    monkeypatch.setattr("pycyto.steps.evaluate.load_bundle", lambda _: made)
+    rows = read_manifest(data)
+    by_number = {int(row.object_id.split()[1]): row for row in rows}
+    first_hsil = min(n for n, row in by_number.items() if row.label == "HSIL" and n >= 16)
+
+    def classify(bundle: Bundle, patches: Iterable[np.ndarray], **_: object) -> np.ndarray:
+        found = []
+        for patch in patches:
+            number = int(patch[0, 0, 0])
+            label = by_number[number].label
+            wrong = number == first_hsil or label not in LABELS
+            found.append(np.eye(4)[0 if wrong else LABELS.index(label)] * 0.8 + 0.05)
+        return np.array(found, np.float32)
+
+    monkeypatch.setattr("pycyto.steps.evaluate.classify", classify)
+    return made
+
+
+@pytest.fixture
+def result(data: Path, model: Bundle, tmp_path: Path) -> EvaluateResult:
+    return evaluate(data, model=model.path, out=tmp_path / "out")
+
+
+def test_the_figures_are_those_of_the_test_part(result: EvaluateResult) -> None:
+    assert result.figures.n == 6
+    assert result.figures.worst_miss.count == 1
+    assert result.figures.worst_miss.of == 2
+    assert result.groups == {"patient": 6, "slide": 0, "image": 0}
+    assert result.others == {"SCC": {"NILM": 1}}
+    assert result.beats_controls
+
+
+def test_the_json_holds_the_same_figures(result: EvaluateResult) -> None:
+    content = files.read_json(result.metrics)
+    assert content["schema"] == 1
+    assert content["figures"] == result.figures.to_json()
+    assert content["summary"][0] == "1 of 2 HSIL cells (50 %) were called NILM."
+    assert content["cells_of_other_classes"] == {"SCC": {"NILM": 1}}
+    assert content["groups_by_class"] == {"NILM": 2, "ASC-US": 1, "LSIL": 1, "HSIL": 2}
+    counts = content["stages"]["evaluate"]
+    assert counts["given"] == sum(counts["tested"].values()) + sum(counts["skipped"].values())
+    assert set(content["domains"]["scanner"]) == {"scanner 0", "scanner 1"}
+    assert sum(s["figures"]["n"] for s in content["domains"]["scanner"].values()) == 6
+    assert content["provenance"]["seed"] == 0
+
+
+def test_no_name_leaves(result: EvaluateResult) -> None:
+    for path in (result.report, result.metrics):
+        text = path.read_text(encoding="utf-8")
+        for secret in SECRETS:
+            assert secret not in text, path.name
+        assert "object 2" not in text
+        assert str(result.report.parent) not in text
+
+
+class Reader(HTMLParser):
+    VOID = frozenset({"meta", "img", "br", "link", "input", "hr"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_is_whole_and_fetches_nothing(result: EvaluateResult) -> None:
+    text = result.report.read_text(encoding="utf-8")
+    reader = Reader()
+    reader.feed(text)
+    reader.close()
+    assert not reader.open
+    assert "://" not in text
+    assert "<script" not in text
+    assert "@import" not in text
+    ids = [own["id"] for _, own in reader.seen if "id" in own]
+    assert len(ids) == len(set(ids))
+    for tag, own in reader.seen:
+        if tag == "img":
+            assert (own["src"] or "").startswith("data:image/jpeg;base64,")
+            assert own["alt"]
+        if tag == "a":
+            assert (own["href"] or "")[1:] in ids
+        assert not {name for name in own if name.startswith("on")}
+    said = re.sub(r"\s+", " ", reader.text)
+    assert "Research use only" in said
+    assert "1 of 2 HSIL cells (50 %) were called NILM." in said
+    assert "The model does not know SCC: 1 of 1 such cells were called NILM" in said
+    assert "Site <1>" in said, "what comes from the data is text, never markup"
+    assert sum(tag == "img" for tag, _ in reader.seen) == 1
+
+
+def test_the_counts_of_a_run_are_shown(data: Path, model: Bundle, tmp_path: Path) -> None:
+    files.write_json(
+        tmp_path / "run" / "run.json",
+        {
+            "counts": {
+                "given": 9,
+                "predicted": 8,
+                "skipped": {"no pixels": 1},
+                "by_class": {"HSIL": 8},
+            }
+        },
+    )
+    result = evaluate(data, model=model.path, out=tmp_path / "out", run=tmp_path / "run")
+    found = files.read_json(result.metrics)["stages"]["predict (the run that was named)"]
+    assert found == {
+        "given": 9,
+        "predicted": 8,
+        "skipped": {"no pixels": 1},
+        "by class": {"HSIL": 8},
+    }
+
+
+def test_a_run_without_counts_is_no_run(data: Path, model: Bundle, tmp_path: Path) -> None:
+    files.write_json(tmp_path / "run" / "run.json", {})
+    with pytest.raises(BadInputError, match="no counts"):
+        evaluate(data, model=model.path, out=tmp_path / "out", run=tmp_path / "run")
+
+
+def refused(
+    data: Path, model: Bundle, monkeypatch: pytest.MonkeyPatch, error: type[Exception], said: str
+) -> None:
+    monkeypatch.setattr("pycyto.steps.evaluate.load_bundle", lambda _: model)
+    with pytest.raises(error, match=said):
+        evaluate(data, model=model.path, out=data.parent / "out")
+    assert not (data.parent / "out").exists()
+
+
+def test_cells_that_the_model_has_seen_are_refused(
+    data: Path, model: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = frozenset(mark_of(row.key) for row in rows_by_part(data)["test"][:3])
+    model = replace(model, trained_on=model.trained_on | seen)
+    refused(data, model, monkeypatch, RefusedError, "Of 7 cells .* trained on 3, .* as 0 more")
+
+
+def test_cells_of_a_patient_that_the_model_has_seen_are_refused(
+    data: Path, model: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = read_manifest(data)
+    known = next(row for row in rows if mark_of(row.key) in model.trained_on)
+    tested = rows_by_part(data)["test"][0]
+    changed = [replace(r, patient=known.patient) if r.key == tested.key else r for r in rows]
+    write_manifest(data, changed)
+    refused(data, model, monkeypatch, RefusedError, "1 of 22 patients.* in more than one part")
+    # The same where the split no longer tells: only the model remembers what it saw.
+    write_split(data, {**read_split(data), known.key: "test"})
+    refused(data, model, monkeypatch, RefusedError, "Of 8 cells .* trained on 1, .* as 1 more")
+
+
+@pytest.mark.parametrize(
+    "rule", [Resolution(mpp=0.25), Resolution(downsample=2.0)], ids=["mpp", "downsample"]
+)
+def test_patches_at_another_resolution_are_refused(
+    data: Path, model: Bundle, monkeypatch: pytest.MonkeyPatch, rule: Resolution
+) -> None:
+    model = replace(model, resolution=rule)
+    refused(data, model, monkeypatch, BadInputError, "7 of 7 patches .* another resolution")
+
+
+def test_another_scheme_is_refused(
+    data: Path, model: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = replace(model, scheme="other")
+    refused(data, model, monkeypatch, BadInputError, "labelled by bethesda, the model by other")
+
+
+def test_without_a_cell_to_test_on_nothing_is_said(
+    data: Path, model: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_split(data, {row.key: "validation" for row in read_manifest(data)})
+    refused(data, model, monkeypatch, BadInputError, "The test part has no cell")
+
+
+def test_a_patch_that_was_changed_is_refused(
+    data: Path, model: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = rows_by_part(data)["test"][0]
+    Image.new("RGB", (224, 224)).save(data / row.file)
+    refused(data, model, monkeypatch, StaleError, "not the one that the manifest describes")
+
+
+def test_an_external_set_without_training_part_has_no_controls(
+    data: Path, model: Bundle, tmp_path: Path
+) -> None:
+    tested = rows_by_part(data)["test"]
+    write_manifest(data, tested)
+    write_split(data, {row.key: "test" for row in tested})
+    result = evaluate(data, model=model.path, out=tmp_path / "out")
+    assert not result.beats_controls
+    assert "there are no training cells" in result.report.read_text(encoding="utf-8")
+
+
+def test_a_model_that_does_not_know_hsil_cannot_hide_it(
+    data: Path, model: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    less = replace(model, labels=LABELS[:3])
+    monkeypatch.setattr("pycyto.steps.evaluate.load_bundle", lambda _: less)
+    monkeypatch.setattr(
+        "pycyto.steps.evaluate.classify",
+        lambda _, patches, **__: np.array([(0.8, 0.1, 0.1) for _ in patches], np.float32),
+    )
+    result = evaluate(data, model=model.path, out=tmp_path / "out")
+    said = files.read_json(result.metrics)["summary"]
+    assert any(text.startswith("The model does not know HSIL: 2 of 2") for text in said)
+
+
+def test_a_real_bundle_is_evaluated(tmp_path: Path) -> None:
+    from pycyto.steps.train import train
+
+    write_data(tmp_path / "data", LABELS * 2)
+    train(tmp_path / "data", out=tmp_path / "bundle", network="small", epochs=1)
+    result = evaluate(tmp_path / "data", model=tmp_path / "bundle", out=tmp_path / "out")
+    assert result.figures.n == 8
+    content = files.read_json(result.metrics)
+    assert content["model"]["network"] == "small"
+    assert content["stages"]["train (this model)"]["train"] == dict.fromkeys(LABELS, 2)

@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pycyto import Access, export, predict, runs, undo, write_back
+from pycyto.errors import (
+    BadInputError,
+    MissingDependencyError,
+    PartlyDoneError,
+    RefusedError,
+    StaleError,
+)
+from pycyto.images.crop import Pixels
+from pycyto.images.resolution import Resolution
+from pycyto.learning.bundle import Bundle, mark_of
+from pycyto.records import RUN_MARK, UPDATED_MARK, CellKey
+from tests.tiny_project import TinyCell, TinyImage, build
+
+GEOJSON = Access(backend="geojson")
+LABELS = ("NILM", "ASC-US", "LSIL", "HSIL")
+CELLS = (
+    TinyCell(200, 150, "NILM"),
+    TinyCell(60, 60, None),
+    TinyCell(70, 60, "Trichomonas"),
+    TinyCell(120, 90, "LSIL", points=((100.0, 80.0), (140.0, 100.0))),
+    TinyCell(150, 60, None, kind="detection"),
+    TinyCell(160, 60, "HSIL", kind="detection"),
+    TinyCell(170, 60, None, kind="cell"),
+    TinyCell(180, 60, "HSIL", kind="detection", measurements={RUN_MARK: 7.0}),
+    TinyCell(190, 60, "HSIL", kind="detection", measurements={UPDATED_MARK: 7.0}),
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    images = [TinyImage("1", "a.png", CELLS), TinyImage("7", "b.png", [TinyCell(50, 50, "HSIL")])]
+    return build(tmp_path / "project", images)
+
+
+@pytest.fixture
+def bundle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bundle:
+    """A model that calls the class by the brightness of the centre pixel."""
+    made = Bundle(
+        path=tmp_path,
+        labels=LABELS,
+        scheme="bethesda",
+        network="small",
+        resolution=Resolution(),
+        trained_on=frozenset(),
+        card={},
+        bundle_id="0123456789ab",
+    )
+    use(monkeypatch, made)
+    return made
+
+
+def use(monkeypatch: pytest.MonkeyPatch, bundle: Bundle) -> None:
+    def classify(_: Bundle, patches: Iterable[Pixels], **__: Any) -> np.ndarray[Any, Any]:
+        rows = [np.eye(4)[patch[112, 112, 0] // 64] * 0.7 + 0.075 for patch in patches]
+        return np.array(rows, np.float32).reshape(-1, 4)
+
+    monkeypatch.setattr("pycyto.steps.predict.load_bundle", lambda _: bundle)
+    monkeypatch.setattr("pycyto.steps.predict.classify", classify)
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.mark.usefixtures("bundle")
+def test_annotations_become_new_detections(project: Path) -> None:
+    result = predict(project, model="m", access=GEOJSON)
+
+    assert (result.tally.given, result.tally.used) == (11, 5)
+    assert result.tally.skipped == {"other kind of object": 5, "class outside the scheme": 1}
+    new = table(result.run.folder / "new.csv")
+    assert len(new) == len({row["object_id"] for row in new}) == 5
+    assert {row["source_id"] for row in new} == {
+        cell.object_id for cell in (*CELLS[:2], CELLS[3], TinyCell(50, 50, "HSIL"))
+    }
+    assert [row["radius"] for row in new if row["point_index"]] == ["20.0", "20.0"]
+    assert table(result.run.folder / "updates.csv") == []
+    assert sum(result.by_label.values()) == 5
+
+
+@pytest.mark.usefixtures("bundle")
+def test_detections_without_a_class_get_one(project: Path) -> None:
+    result = predict(project, model="m", objects="detections", access=GEOJSON)
+
+    updates = table(result.run.folder / "updates.csv")
+    assert {row["object_id"] for row in updates} == {CELLS[4].object_id, CELLS[6].object_id}
+    assert table(result.run.folder / "new.csv") == []
+    assert result.tally.skipped["detection with a class"] == 1
+    assert result.tally.skipped["made by pycyto"] == 1
+    assert result.tally.skipped["classified by pycyto"] == 1
+
+
+@pytest.mark.usefixtures("bundle")
+def test_nothing_of_the_experts_is_changed(project: Path) -> None:
+    def state() -> dict[Path, bytes]:
+        ours = project / "pycyto" / "runs", project / "pycyto" / "project.json"
+        return {
+            path: path.read_bytes()
+            for path in project.rglob("*")
+            if path.is_file() and not any(path.is_relative_to(place) for place in ours)
+        }
+
+    before = state()
+    predict(project, model="m", access=GEOJSON)
+    assert state() == before
+
+
+def test_the_class_is_the_likeliest(project: Path, bundle: Bundle) -> None:
+    result = predict(project, model="m", access=GEOJSON)
+
+    for row in table(result.run.folder / "new.csv"):
+        chances = {label: float(row[f"P({label})"]) for label in bundle.labels}
+        assert max(chances, key=chances.__getitem__) == row["class"]
+        assert sum(chances.values()) == pytest.approx(1)
+
+
+def test_cells_that_the_model_knows_are_counted(
+    project: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = predict(project, model="m", access=GEOJSON)
+    key = CellKey(first.run.project_id, "1", CELLS[0].object_id)
+    known = Bundle(**{**bundle.__dict__, "trained_on": frozenset({mark_of(key)})})
+    use(monkeypatch, known)
+
+    assert predict(project, model="m", access=GEOJSON).run.counts["trained_on"] == 1
+
+
+@pytest.mark.usefixtures("bundle")
+def test_no_cells_is_an_error_with_the_reasons(tmp_path: Path) -> None:
+    project = build(tmp_path / "p", [TinyImage("1", "a", [TinyCell(50, 50, "Trichomonas")])])
+
+    with pytest.raises(BadInputError, match="1 class outside the scheme"):
+        predict(project, model="m", access=GEOJSON)
+    assert runs(project) == []
+
+
+@pytest.mark.usefixtures("bundle")
+def test_a_missing_image_leaves_the_others_staged(project: Path) -> None:
+    (project / "images" / "7.png").unlink()
+
+    with pytest.raises(PartlyDoneError, match=r"b\.png.*missing"):
+        predict(project, model="m", access=GEOJSON)
+
+    (run,) = runs(project)
+    assert run.counts["failed"] == {"image not readable": 1}
+    assert run.counts["given"] == 11
+    assert run.counts["predicted"] == run.counts["staged"] == 4
+    assert set(run.images) == {"1"}
+
+
+@pytest.mark.usefixtures("bundle")
+def test_exported_patches_give_the_same_run(project: Path, tmp_path: Path) -> None:
+    out = tmp_path / "patches"
+    export(project, out=out, unclassified=True, access=GEOJSON)
+    shutil.rmtree(project / "images")
+
+    away = predict(out, model="m").run
+
+    assert away.folder.is_relative_to(out)
+    assert [row["class"] for row in table(away.folder / "new.csv")]
+    with pytest.raises(MissingDependencyError, match=r"import_predictions\.groovy"):
+        write_back(project, away.folder, access=GEOJSON)
+    (home,) = runs(project)
+    assert home.folder == project / "pycyto" / "runs" / away.name
+    assert home.images["1"].data_sha256
+    assert (home.folder / "new.csv").read_bytes() == (away.folder / "new.csv").read_bytes()
+
+
+def test_a_projects_run_and_that_of_its_patches_agree(
+    project: Path, tmp_path: Path, bundle: Bundle
+) -> None:
+    here = predict(project, model="m", access=GEOJSON).run
+    export(project, out=tmp_path / "patches", unclassified=True, access=GEOJSON)
+    away = predict(tmp_path / "patches", model="m").run
+
+    def said(folder: Path) -> set[tuple[str, ...]]:
+        columns = ("entry_id", "source_id", "point_index", "x", "y", "class", "P(HSIL)", "radius")
+        return {tuple(row[name] for name in columns) for row in table(folder / "new.csv")}
+
+    assert said(here.folder) == said(away.folder)
+    assert {key: image.data_sha256 for key, image in here.images.items()} == {
+        key: image.data_sha256 for key, image in away.images.items()
+    }
+
+
+def test_patches_of_another_resolution_are_refused(
+    project: Path, tmp_path: Path, bundle: Bundle
+) -> None:
+    export(project, out=tmp_path / "patches", mpp=0.5, access=GEOJSON)
+
+    with pytest.raises(RefusedError, match=r"needs patches at full resolution; these are at 0\.5"):
+        predict(tmp_path / "patches", model="m")
+    assert predict(tmp_path / "patches", model="m", any_resolution=True).tally.used == 4
+
+
+@pytest.mark.usefixtures("bundle")
+def test_a_run_of_another_project_is_refused(project: Path, tmp_path: Path) -> None:
+    other = build(tmp_path / "other", [TinyImage("1", "a.png", CELLS)])
+    foreign = predict(other, model="m", access=GEOJSON).run
+    predict(project, model="m", access=GEOJSON)
+
+    with pytest.raises(RefusedError, match="another project"):
+        write_back(project, foreign.folder, access=GEOJSON)
+
+
+@pytest.mark.usefixtures("bundle")
+def test_without_qupath_the_script_is_named(project: Path) -> None:
+    run = predict(project, model="m", access=GEOJSON).run
+
+    with pytest.raises(MissingDependencyError, match=r"import_predictions\.groovy"):
+        write_back(project, access=GEOJSON)
+    assert runs(project)[0].state == "staged" == run.state
+
+
+@pytest.mark.usefixtures("bundle")
+def test_a_staged_run_is_withdrawn(project: Path) -> None:
+    predict(project, model="m", access=GEOJSON)
+
+    result = undo(project, access=GEOJSON)
+
+    assert result.run.state == "undone"
+    assert runs(project)[0].state == "undone"
+    with pytest.raises(BadInputError, match="No run here is"):
+        undo(project, access=GEOJSON)
+
+
+@pytest.mark.usefixtures("bundle")
+def test_a_written_run_is_undone_byte_for_byte_without_qupath(project: Path) -> None:
+    run = predict(project, model="m", access=GEOJSON).run
+    data = project / "data" / "1" / "data.qpdata"
+    before = data.read_bytes()
+    pretend_written(run.folder, project, "1")
+    assert data.read_bytes() != before
+
+    result = undo(project, access=GEOJSON)
+
+    assert (result.restored, result.left) == (1, 0)
+    assert data.read_bytes() == before
+
+
+@pytest.mark.usefixtures("bundle")
+def test_undo_without_qupath_does_not_touch_data_saved_since(project: Path) -> None:
+    run = predict(project, model="m", access=GEOJSON).run
+    pretend_written(run.folder, project, "1")
+    data = project / "data" / "1" / "data.qpdata"
+    data.write_bytes(b"work of the expert since")
+
+    with pytest.raises(PartlyDoneError, match="needs QuPath"):
+        undo(project, access=GEOJSON)
+
+    assert data.read_bytes() == b"work of the expert since"
+    assert runs(project)[0].images["1"].state == "written"
+
+
+@pytest.mark.usefixtures("bundle")
+def test_stale_cells_are_refused(project: Path) -> None:
+    (project / "data" / "7" / "data.qpdata").write_bytes(b"saved since")
+
+    with pytest.raises(StaleError):
+        predict(project, model="m", access=GEOJSON)
+
+
+def pretend_written(run: Path, project: Path, entry_id: str) -> None:
+    """Leave what a write by import_predictions.groovy leaves."""
+    import hashlib
+
+    data = project / "data" / entry_id / "data.qpdata"
+    snapshot = run / "snapshots" / entry_id / "data.qpdata"
+    snapshot.parent.mkdir(parents=True)
+    shutil.copy(data, snapshot)
+    data.write_bytes(data.read_bytes() + b"with detections")
+    content = json.loads((run / "run.json").read_text())
+    content["images"][entry_id] |= {
+        "state": "written",
+        "written_sha256": hashlib.sha256(data.read_bytes()).hexdigest(),
+    }
+    content["state"] = "partly written"
+    (run / "run.json").write_text(json.dumps(content))

@@ -1,0 +1,113 @@
+"""The split step: what it writes, continues, counts and says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pycyto.errors import BadInputError
+from pycyto.files import read_json
+from pycyto.manifest import Row, read_split, rows_by_part, write_manifest
+from pycyto.records import Silent
+from pycyto.steps.split import split
+
+
+class Listener(Silent):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.warned: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def warn(self, text: str) -> None:
+        self.warned.append(text)
+
+
+def cell(number: int, label: str) -> Row:
+    return Row(
+        project_id="p", entry_id=f"{number}", object_id=f"o{number}", point_index=None,
+        image_key=f"k{number}", project_name="", image_name="", centroid_x=0.0, centroid_y=0.0,
+        left=0, top=0, width=224, downsample=1.0, label=label, original_label=label,
+        content_hash="", file="", scheme="bethesda", patient=f"p{number}",
+    )  # fmt: skip
+
+
+def cells(patients: int, *, label: str = "NILM") -> list[Row]:
+    return [cell(number, label) for number in range(patients)]
+
+
+def test_a_split_is_written_and_recorded(tmp_path: Path) -> None:
+    write_manifest(tmp_path, cells(20))
+    listener = Listener()
+    result = split(tmp_path, seed=3, reporter=listener)
+    assert read_split(tmp_path) == dict(result.parts)
+    assert {part: len(rows) for part, rows in rows_by_part(tmp_path).items()} == {
+        "train": 16,
+        "validation": 2,
+        "test": 2,
+    }
+    record = read_json(tmp_path / "record.json")["split"]
+    assert record["seed"] == 3
+    assert record["counts"]["given"] == record["counts"]["split"] == 20
+    assert list(record["inputs"]) == ["manifest.csv"]
+    assert result.summary.table() in listener.said
+    assert not listener.warned
+
+
+def test_cells_without_class_are_left_out_and_counted(tmp_path: Path) -> None:
+    bare = [replace(row, object_id="bare") for row in cells(3, label="")]
+    write_manifest(tmp_path, [*cells(20), *bare])
+    result = split(tmp_path)
+    assert (len(result.parts), result.unlabelled) == (20, 3)
+    assert sum(map(len, rows_by_part(tmp_path).values())) == 20
+    assert read_json(tmp_path / "record.json")["split"]["counts"]["skipped"] == {"no class": 3}
+
+
+def test_data_may_grow_and_shrink(tmp_path: Path) -> None:
+    write_manifest(tmp_path, cells(20))
+    first = split(tmp_path)
+    write_manifest(tmp_path, cells(30)[5:])
+    second = split(tmp_path, seed=9)
+    assert second.kept == 15
+    assert all(
+        second.parts[key] == part for key, part in first.parts.items() if key in second.parts
+    )
+    write_manifest(tmp_path, cells(30))
+    assert split(tmp_path).parts.items() >= first.parts.items(), "what comes back has its old part"
+
+
+def test_growing_data_need_a_split_again(tmp_path: Path) -> None:
+    write_manifest(tmp_path, cells(20))
+    split(tmp_path)
+    write_manifest(tmp_path, cells(21))
+    with pytest.raises(BadInputError, match="1 of 21 cells have no part yet"):
+        rows_by_part(tmp_path)
+
+
+def test_reshuffling_forgets_the_split_so_far(tmp_path: Path) -> None:
+    write_manifest(tmp_path, cells(20))
+    first = split(tmp_path)
+    assert split(tmp_path, seed=1).parts == first.parts
+    second = split(tmp_path, seed=1, reshuffle=True)
+    assert second.parts != first.parts
+    assert second.kept == 0
+
+
+def test_what_is_missing_is_warned_of(tmp_path: Path) -> None:
+    rare = [replace(row, object_id="h", patient="h", label="HSIL") for row in cells(1)]
+    unknown = [replace(row, patient="unknown") for row in cells(20)]
+    write_manifest(tmp_path, [*unknown[1:], *rare])
+    listener = Listener()
+    split(tmp_path, reporter=listener)
+    assert any("19 groups rest on the image alone" in text for text in listener.warned)
+    assert "There is no HSIL in test: too few groups have any." in listener.warned
+
+
+def test_without_any_class_there_is_nothing_to_split(tmp_path: Path) -> None:
+    write_manifest(tmp_path, cells(5, label=""))
+    with pytest.raises(BadInputError, match=r"None of these cells has a class(.|\n)*QuPath"):
+        split(tmp_path)
+    assert not (tmp_path / "split.csv").exists()

@@ -1,0 +1,181 @@
+"""From a split data set to a bundle: the whole step, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pycyto.errors import BadInputError, PycytoError, RefusedError, UsageError
+from pycyto.learning.bundle import load_bundle, was_trained_on
+from pycyto.manifest import Row, read_split, write_manifest, write_split
+from pycyto.steps.train import train
+from tests.learning.patch_data import SECRETS, row_of, write_data
+
+COUNTS = {
+    "train": {"NILM": 4, "HSIL": 3},
+    "validation": {"NILM": 2, "HSIL": 1},
+    "test": {"NILM": 1, "LSIL": 1},
+}
+
+
+class Listener:
+    """Keeps what is said, and can press Ctrl-C."""
+
+    def __init__(self, *, interrupts: bool = False) -> None:
+        self.said: list[str] = []
+        self.warned: list[str] = []
+        self.totals: list[int | None] = []
+        self.advanced = 0
+        self._interrupts = interrupts
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def warn(self, text: str) -> None:
+        self.warned.append(text)
+
+    @contextmanager
+    def progress(self, description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        self.totals.append(total)
+        yield self._advance
+
+    def _advance(self, count: int) -> None:
+        if self._interrupts:
+            raise KeyboardInterrupt
+        self.advanced += count
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    write_data(tmp_path / "data", COUNTS)
+    return tmp_path / "data"
+
+
+def rewrite(data: Path, change: Callable[[Row], Row]) -> None:
+    from pycyto.manifest import read_manifest
+
+    write_manifest(data, map(change, read_manifest(data)))
+
+
+def move(data: Path, old: str, new: str, *, label: str | None = None) -> None:
+    """Give the cells of a part, of one class or all, another part."""
+    from pycyto.manifest import read_manifest
+
+    parts = read_split(data)
+    moved = {row.key for row in read_manifest(data) if label in (None, row.label)}
+    write_split(data, {k: new if p == old and k in moved else p for k, p in parts.items()})
+
+
+def test_a_split_becomes_a_bundle_and_the_test_part_is_not_looked_at(
+    data: Path, tmp_path: Path
+) -> None:
+    parts = read_split(data)
+    for file in (data / "images").rglob("*.png"):
+        if int(file.stem) >= 10:
+            file.unlink()
+    listener = Listener()
+    result = train(data, out=tmp_path / "out", epochs=2, batch_size=4, reporter=listener)
+    assert result.labels == ("NILM", "HSIL")
+    assert result.counts == {part: COUNTS[part] for part in ("train", "validation")}
+    assert result.skipped == {"unclassified": 0, "of another class": 0}
+    bundle = load_bundle(result.bundle)
+    seen = {key for key in parts if was_trained_on(bundle, key)}
+    assert seen == {key for key, part in parts.items() if part != "test"}
+    assert bundle.card["result"]["best_epoch"] == result.best_epoch in (1, 2)
+    assert bundle.card["result"]["validation_macro_f1"] == result.macro_f1
+    assert bundle.card["record"]["step"] == "train"
+    assert bundle.card["record"]["inputs"].keys() == {"manifest.csv", "split.csv"}
+    assert listener.totals == [14]
+    assert listener.advanced == 14
+    assert "train: 7 cells (NILM 4, HSIL 3)" in listener.said
+    everything = "".join(path.read_text("latin-1") for path in bundle.path.iterdir())
+    assert not any(name in everything for name in (*SECRETS, str(tmp_path)))
+
+
+def test_ctrl_c_leaves_no_bundle(data: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(KeyboardInterrupt):
+        train(data, out=tmp_path / "out", epochs=1, reporter=Listener(interrupts=True))
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_cells_outside_the_scheme_or_without_class_are_left_out_and_counted(
+    data: Path, tmp_path: Path
+) -> None:
+    from pycyto.manifest import read_manifest
+
+    more = [row_of(data, label, 100 + i) for i, label in enumerate(("ASC-H", "ASC-H", ""))]
+    write_manifest(data, [*read_manifest(data), *more])
+    parts = read_split(data)
+    write_split(data, {**parts, more[0].key: "train", more[1].key: "validation"})
+    listener = Listener()
+    result = train(data, out=tmp_path / "out", epochs=1, batch_size=8, reporter=listener)
+    assert result.skipped == {"unclassified": 1, "of another class": 2}
+    assert len(listener.warned) == 2
+    assert result.counts["train"] == COUNTS["train"]
+
+
+def test_a_patient_in_two_parts_is_refused_without_being_named(data: Path, tmp_path: Path) -> None:
+    rewrite(data, lambda row: replace(row, patient=SECRETS[1]))
+    with pytest.raises(RefusedError, match=r"1 groups .*entry-0") as raised:
+        train(data, out=tmp_path / "out")
+    assert not any(secret in str(raised.value) for secret in SECRETS)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda data: move(data, "train", "test"), "no labelled cell in the train part"),
+        (lambda data: move(data, "validation", "test"), "no labelled cell in the validation part"),
+        (lambda data: move(data, "train", "test", label="HSIL"), "needs two classes"),
+        (lambda data: move(data, "test", "validation"), "Validation cells are LSIL"),
+        (lambda data: (data / "split.csv").unlink(), "no split.csv"),
+        (lambda data: rewrite(data, lambda row: replace(row, scheme="")), "no label scheme"),
+        (
+            lambda data: rewrite(data, lambda row: replace(row, scheme=row.label)),
+            "different schemes",
+        ),
+        (lambda data: rewrite(data, lambda row: replace(row, label="")), "no labelled cell"),
+        (
+            lambda data: rewrite(
+                data, lambda row: replace(row, downsample=1.0 + (row.label == "HSIL"))
+            ),
+            "not cut at one resolution",
+        ),
+    ],
+)
+def test_what_cannot_be_learnt_from_is_refused(
+    spoil: Callable[[Path], object], words: str, data: Path, tmp_path: Path
+) -> None:
+    spoil(data)
+    with pytest.raises(BadInputError, match=words):
+        train(data, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        ({"network": "resnet51"}, UsageError),
+        ({"weights": "imagenet"}, UsageError),
+        ({"weights": "absent.h5", "network": "mobilenetv2"}, BadInputError),
+        ({"seed": -1}, UsageError),
+        ({"epochs": 0}, UsageError),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(
+    arguments: dict[str, str], kind: type[PycytoError], data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(kind):
+        train(data, out=tmp_path / "out", **arguments)  # type: ignore[arg-type]
+
+
+def test_a_place_that_is_taken_is_refused_before_anything_else(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "file").write_text("mine")
+    with pytest.raises(RefusedError, match="no bundle"):
+        train(tmp_path / "no data", out=tmp_path / "out", overwrite=True)
