@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import filelock
+import psutil
 
 from pycyto.errors import BadInputError, LockedError, NotWritableError
 
@@ -150,10 +151,11 @@ def now() -> str:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other pycyto processes out of `folder` for the length of the block.
+    """Keep other pycyto processes and scripts out of `folder` for the length of the block.
 
-    The lock is the operating system's, so it ends with the process whatever
-    happens; the note beside it only tells the next one whom to wait for.
+    Between commands the lock is the operating system's, so it ends with the
+    process whatever happens. Java cannot see that lock, so a script and a
+    command find each other by the note ``lock.json`` and the process it names.
 
     Raises
     ------
@@ -165,10 +167,12 @@ def locked(folder: Path) -> Iterator[None]:
     note = folder / "lock.json"
     lock = _acquired(folder, note)
     try:
-        write_json(note, {"pid": os.getpid(), "host": socket.gethostname(), "since": now()})
-        yield
+        _take_note(folder, note)
+        try:
+            yield
+        finally:
+            note.unlink(missing_ok=True)
     finally:
-        note.unlink(missing_ok=True)
         lock.release()
 
 
@@ -178,22 +182,58 @@ def _acquired(folder: Path, note: Path) -> filelock.BaseFileLock:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except filelock.Timeout as error:
-        raise LockedError(
-            f"Another pycyto is at work here{_holder(note)}.",
-            where=folder,
-            remedy="Wait until it has finished, then start this command again.",
-        ) from error
+        raise _locked_error(folder, note) from error
     except OSError as error:
         _explain(error, folder)
         raise
     return lock
 
 
-def _holder(note: Path) -> str:
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+def _take_note(folder: Path, note: Path) -> None:
+    """Leave a note for scripts, unless the note of one that is at work is there."""
+    if _is_script_at_work(note):
+        raise _locked_error(folder, note)
+    note.unlink(missing_ok=True)
+    content = {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
+    try:
+        # Created, not renamed into place: of two that try at once, one fails.
+        with note.open("x", encoding="utf-8") as stream:
+            json.dump(content, stream)
+    except FileExistsError as error:
+        raise _locked_error(folder, note) from error
+    except OSError as error:
+        _explain(error, note)
+        raise
+
+
+def _is_script_at_work(note: Path) -> bool:
+    """Whether a note is a script's whose process may still run; a command's own is stale here."""
+    held = _held(note)
+    if "by" not in held:
+        return False
+    return held.get("host") != socket.gethostname() or psutil.pid_exists(int(held.get("pid", 0)))
+
+
+def _held(note: Path) -> dict[str, Any]:
+    with contextlib.suppress(OSError, ValueError):
         held = json.loads(note.read_text(encoding="utf-8"))
-        return f" (process {held['pid']} on {held['host']} since {held['since']})"
-    return ""
+        if isinstance(held, dict):
+            return held
+    return {}
+
+
+def _locked_error(folder: Path, note: Path) -> LockedError:
+    held = _held(note)
+    holder = ""
+    if held:
+        words = (held.get("pid", "?"), held.get("host", "?"), held.get("since", "?"))
+        holder = " (process {} on {} since {})".format(*words)
+    return LockedError(
+        f"Another pycyto is at work here{holder}.",
+        where=folder,
+        remedy="Wait until it has finished, then start this command again. If that process "
+        f"is gone for good, delete {note}.",
+    )
 
 
 def _explain(error: OSError, path: Path) -> None:

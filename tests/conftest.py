@@ -6,6 +6,13 @@ import os
 
 from hypothesis import settings
 
+from tests.qupath_fixtures import (  # noqa: F401 - fixtures of all tests that run QuPath
+    hard_images,
+    hard_project,
+    hard_project_template,
+    qupath_installation,
+)
+
 # A slow machine is no failure. In CI the examples are the same every time, so that a red run can
 # be repeated.
 settings.register_profile("default", deadline=None)

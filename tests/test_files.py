@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -320,11 +321,32 @@ def test_a_note_that_says_nothing_does_no_harm(note: str, tmp_path: Path) -> Non
 
 def test_a_full_disk_frees_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", failing(NO_SPACE))
+        patch.setattr(Path, "open", failing(NO_SPACE))
         with pytest.raises(NotWritableError), files.locked(tmp_path):
             pass
     with files.locked(tmp_path):
         pass
+
+
+def a_scripts_note(folder: Path, pid: int, host: str) -> None:
+    note = {"pid": pid, "host": host, "since": "now", "by": "export_cells"}
+    (folder / "lock.json").write_text(json.dumps(note))
+
+
+@pytest.mark.parametrize("host", [socket.gethostname(), "another-computer"])
+def test_a_script_at_work_is_waited_for(host: str, tmp_path: Path) -> None:
+    a_scripts_note(tmp_path, os.getpid(), host)
+    with pytest.raises(LockedError, match=f"process {os.getpid()} on {host}"):
+        files.locked(tmp_path).__enter__()
+    assert (tmp_path / "lock.json").exists()
+
+
+def test_the_note_of_a_script_that_died_is_stale(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    a_scripts_note(tmp_path, gone.pid, socket.gethostname())
+    with files.locked(tmp_path):
+        assert json.loads((tmp_path / "lock.json").read_text())["pid"] == os.getpid()
 
 
 def test_a_folder_that_cannot_be_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,9 +20,9 @@ from pycyto.labels import Colour
 SCHEMA = 1
 NEW_COLUMNS = (
     "entry_id", "object_id", "source_id", "point_index", "x", "y", "z", "t", "radius", "class",
+    "trained_on",
 )  # fmt: skip
-UPDATE_COLUMNS = ("entry_id", "object_id", "x", "y", "class")
-SKIPPED_COLUMNS = ("entry_id", "object_id", "point_index", "reason")
+UPDATE_COLUMNS = ("entry_id", "object_id", "x", "y", "class", "trained_on")
 
 Row = Iterable[object]
 State = Literal["staged", "partly written", "written", "undone"]
@@ -39,6 +39,8 @@ class NewDetection:
         UUID of the expert's object, whose outline it takes.
     point_index, radius
         For a point: a circle of this radius around (x, y) instead.
+    trained_on
+        Whether the model has seen this very cell: then it proves nothing.
     """
 
     entry_id: str
@@ -52,6 +54,7 @@ class NewDetection:
     radius: float
     label: str
     probabilities: Mapping[str, float]
+    trained_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Update:
     y: float
     label: str
     probabilities: Mapping[str, float]
+    trained_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,16 +197,14 @@ def write_tables(
     *,
     new: Iterable[NewDetection],
     updates: Iterable[Update],
-    skipped: Iterable[tuple[str, str, str, str]],
 ) -> None:
-    """Write the three tables of a run."""
+    """Write the two tables of a run."""
     labels = tuple(labels)
     columns = [f"P({label})" for label in labels]
     new_rows = (_new_row(item, labels) for item in new)
     update_rows = (_update_row(item, labels) for item in updates)
     _write_table(folder / "new.csv", (*NEW_COLUMNS, *columns), new_rows)
     _write_table(folder / "updates.csv", (*UPDATE_COLUMNS, *columns), update_rows)
-    _write_table(folder / "skipped.csv", SKIPPED_COLUMNS, skipped)
 
 
 def read_new(run: Run, entry_id: str) -> list[NewDetection]:
@@ -227,6 +229,7 @@ def read_new(run: Run, entry_id: str) -> list[NewDetection]:
             radius=float(row["radius"]),
             label=row["class"],
             probabilities=_probabilities(row, run),
+            trained_on=row["trained_on"] == "1",
         )
 
     return _read_table(run.folder / "new.csv", entry_id, detection, run.images[entry_id].new)
@@ -249,6 +252,7 @@ def read_updates(run: Run, entry_id: str) -> list[Update]:
             y=float(row["y"]),
             label=row["class"],
             probabilities=_probabilities(row, run),
+            trained_on=row["trained_on"] == "1",
         )
 
     return _read_table(run.folder / "updates.csv", entry_id, update, run.images[entry_id].updates)
@@ -300,14 +304,16 @@ def _write_table(path: Path, columns: Iterable[str], rows: Iterable[Row]) -> Non
 
 
 def _new_row(item: NewDetection, labels: Sequence[str]) -> Row:
-    place = (item.x, item.y, item.z, item.t, item.radius)
     key = (item.entry_id, item.object_id, item.source_id, item.point_index)
-    return (*key, *place, item.label, *(item.probabilities[label] for label in labels))
+    return (*key, item.x, item.y, item.z, item.t, item.radius, *_said(item, labels))
 
 
 def _update_row(item: Update, labels: Sequence[str]) -> Row:
-    place = (item.entry_id, item.object_id, item.x, item.y)
-    return (*place, item.label, *(item.probabilities[label] for label in labels))
+    return (item.entry_id, item.object_id, item.x, item.y, *_said(item, labels))
+
+
+def _said(item: NewDetection | Update, labels: Sequence[str]) -> tuple[object, ...]:
+    return item.label, int(item.trained_on), *(item.probabilities[label] for label in labels)
 
 
 def _read_table(

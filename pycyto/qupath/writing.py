@@ -57,6 +57,9 @@ class Writer:
     def write(self, run: Run, entry_id: str) -> Run:
         """Write one image of a run; return the run with the image's new state.
 
+        What an interrupted write has saved already is found by its marks and
+        counted, not added again.
+
         Raises
         ------
         StaleError
@@ -67,31 +70,39 @@ class Writer:
             When not every object that was saved can be read back.
         """
         state = run.images[entry_id]
-        self._check_unchanged(run, entry_id, state)
+        resumed = self._is_resumed(run, entry_id, state)
         image_data = self._image_data(entry_id)
-        runs.take_snapshot(run, entry_id, self._files(entry_id), data_sha256=state.data_sha256)
-        by_id = self._by_id(image_data.getHierarchy())
-        created, gone_new = self._create(run, runs.read_new(run, entry_id), by_id)
-        updated, gone_updates = self._update(run, runs.read_updates(run, entry_id), by_id)
-        image_data.getHierarchy().addObjects(self._java.ArrayList(created))
-        _java.java_entry(self._java_project, entry_id).saveImageData(image_data)
+        if not resumed:
+            runs.take_snapshot(run, entry_id, self._files(entry_id), data_sha256=state.data_sha256)
+        hierarchy = image_data.getHierarchy()
+        by_id = self._by_id(hierarchy)
+        made, created = self._create(run, runs.read_new(run, entry_id), by_id)
+        changed, updated = self._update(run, runs.read_updates(run, entry_id), by_id)
+        if made or changed:
+            hierarchy.addObjects(self._java.ArrayList(made))
+            _java.java_entry(self._java_project, entry_id).saveImageData(image_data)
         self._backend.refresh(entry_id)
+        return self._closed(run, entry_id, created, updated)
+
+    def _closed(self, run: Run, entry_id: str, created: int, updated: int) -> Run:
+        """Read the image back, count, and note it in ``run.json``."""
+        state = run.images[entry_id]
         state = dataclasses.replace(
             state,
             state="written",
             written_sha256=self._project.data_sha256(entry_id),
             written_at=files.now(),
             written_by=self._by,
-            created=len(created),
-            updated=len(updated),
-            gone=gone_new + gone_updates,
+            created=created,
+            updated=updated,
+            gone=state.new + state.updates - created - updated,
             read_back=self._count_marked(run, entry_id),
         )
         run = run.with_image(entry_id, state)
         runs.save(run)
-        if state.read_back != state.created + state.updated:
+        if state.read_back != created + updated:
             raise PartlyDoneError(
-                f"{state.created + state.updated} objects were saved and {state.read_back} found.",
+                f"{created + updated} objects were saved and {state.read_back} found.",
                 where=self._project.data_file(entry_id),
                 remedy="Take the run back with pycyto undo; the state before it is kept.",
             )
@@ -119,9 +130,20 @@ class Writer:
         """Write the image's file of cells anew."""
         self._backend.refresh(entry_id)
 
-    def _check_unchanged(self, run: Run, entry_id: str, state: ImageState) -> None:
+    def _is_resumed(self, run: Run, entry_id: str, state: ImageState) -> bool:
+        """Whether the image was saved by this very run, which did not live to note it.
+
+        Raises
+        ------
+        StaleError
+            When it was saved by something else.
+        """
         if self._project.data_sha256(entry_id) == state.data_sha256:
-            return
+            return False
+        kept = run.snapshot(entry_id) / "data.qpdata"
+        was_kept = kept.exists() and files.sha256_of(kept) == state.data_sha256
+        if was_kept and self._count_marked(run, entry_id):
+            return True
         raise StaleError(
             "This image was saved after it was predicted; nothing was written to it.",
             where=f"{self._project.image(entry_id).name} (entry ID {entry_id})",
@@ -169,37 +191,32 @@ class Writer:
     def _create(
         self, run: Run, wanted: Sequence[NewDetection], by_id: dict[str, Any]
     ) -> tuple[list[Any], int]:
+        """Return the detections to add, and how many there are with those that are there."""
         made = []
-        gone = 0
+        there = 0
         for item in wanted:
-            source = by_id.get(item.source_id)
-            if item.object_id in by_id:
-                continue
+            source, same = by_id.get(item.source_id), by_id.get(item.object_id)
             roi = None if source is None else self._roi(source, item)
-            if roi is None:
-                gone += 1
-                continue
-            detection = self._java.PathObjects.createDetectionObject(roi)
-            detection.setID(_uuid(item.object_id))
-            detection.setPathClass(self._path_class(item.label, run))
-            _measure(detection, item, RUN_MARK, run)
-            made.append(detection)
-        return made, gone
+            if same is not None:
+                there += _marked(same, RUN_MARK, run)
+            elif roi is not None:
+                detection = self._java.PathObjects.createDetectionObject(roi)
+                detection.setID(_uuid(item.object_id))
+                detection.setPathClass(self._path_class(item.label, run))
+                _measure(detection, item, RUN_MARK, run)
+                made.append(detection)
+        return made, len(made) + there
 
     def _roi(self, source: Any, item: NewDetection) -> Any:
         """Return the outline of the new detection, or None where the source has moved."""
         roi = source.getROI()
         if item.point_index is None:
-            return (
-                roi
-                if _at(roi.getCentroidX(), roi.getCentroidY(), item) or _nucleus_at(source, item)
-                else None
-            )
+            return roi if _is_at(source, item) else None
         points = list(roi.getAllPoints())
         if item.point_index >= len(points):
             return None
         point = points[item.point_index]
-        if not _at(point.getX(), point.getY(), item):
+        if not _near(point.getX(), point.getY(), item):
             return None
         radius = item.radius
         return self._java.ROIs.createEllipseROI(
@@ -209,18 +226,21 @@ class Writer:
     def _update(
         self, run: Run, wanted: Sequence[Update], by_id: dict[str, Any]
     ) -> tuple[list[Any], int]:
-        done = []
-        gone = 0
+        """Return the detections that got a class, and how many have one with earlier ones."""
+        changed = []
+        there = 0
         for item in wanted:
             target = by_id.get(item.object_id)
-            if target is None or not target.isDetection() or target.getPathClass() is not None:
-                gone += 1
+            if target is None:
                 continue
-            # The Java object's own setter leaves the hierarchy as it is.
-            target.setPathClass(self._path_class(item.label, run))
-            _measure(target, item, UPDATED_MARK, run)
-            done.append(target)
-        return done, gone
+            if _marked(target, UPDATED_MARK, run):
+                there += 1
+            elif target.isDetection() and target.getPathClass() is None and _is_at(target, item):
+                # The Java object's own setter leaves the hierarchy as it is.
+                target.setPathClass(self._path_class(item.label, run))
+                _measure(target, item, UPDATED_MARK, run)
+                changed.append(target)
+        return changed, len(changed) + there
 
     def _removable(
         self, run: Run, made: Sequence[NewDetection], by_id: dict[str, Any]
@@ -231,13 +251,8 @@ class Writer:
             target = by_id.get(item.object_id)
             if target is None or not _marked(target, RUN_MARK, run):
                 continue
-            roi = target.getROI()
-            untouched = (
-                _class_of(target) == item.label
-                and not target.isLocked()
-                and (item.point_index is None or _at(roi.getCentroidX(), roi.getCentroidY(), item))
-            )
-            if untouched:
+            is_as_made = _class_of(target) == item.label and not target.isLocked()
+            if is_as_made and _is_at(target, item):
                 removed.append(target)
             else:
                 left += 1
@@ -299,10 +314,13 @@ def _class_of(target: Any) -> str | None:
     return None if path_class is None else str(path_class.toString())
 
 
-def _at(x: float, y: float, item: NewDetection) -> bool:
+def _is_at(source: Any, item: NewDetection | Update) -> bool:
+    """Whether an object, or its nucleus, is still where it was predicted."""
+    rois = [source.getROI(), source.getNucleusROI() if source.isCell() else None]
+    return any(
+        roi is not None and _near(roi.getCentroidX(), roi.getCentroidY(), item) for roi in rois
+    )
+
+
+def _near(x: float, y: float, item: NewDetection | Update) -> bool:
     return math.hypot(float(x) - item.x, float(y) - item.y) <= _SAME_PLACE
-
-
-def _nucleus_at(source: Any, item: NewDetection) -> bool:
-    nucleus = source.getNucleusROI() if source.isCell() else None
-    return nucleus is not None and _at(nucleus.getCentroidX(), nucleus.getCentroidY(), item)

@@ -6,15 +6,16 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from pycyto.errors import BadInputError, UsageError
+from pycyto.errors import BadInputError, PartlyDoneError, UsageError
 from pycyto.images.crop import Pixels, Region, Square, cut, square_around
 from pycyto.images.reading import FieldImage, SlideImage, opened
 from pycyto.images.resolution import Resolution
 from pycyto.qupath.backend import Backend
 from pycyto.qupath.project import ImageEntry, Project, local_path
 from pycyto.qupath.selection import Selection, select
-from pycyto.records import Cell, CellKey
+from pycyto.records import Cell, CellKey, Reporter
 
 OTHER_PLANE = "z or t plane"
 OUTSIDE = "outside the image"
@@ -57,6 +58,35 @@ class Tally:
             "failed": dict(self.failed),
             "notes": dict(self.notes),
         }
+
+    def say(self, used: str, by_label: Mapping[str, int], reporter: Reporter) -> None:
+        """Tell the counts, with every reason.
+
+        Parameters
+        ----------
+        used
+            What became of the used ones, as a word.
+        by_label
+            How many of them per class, under the words to print.
+        """
+        reporter.say(
+            f"{self.given} objects given: {self.used} {used}, "
+            f"{self.skipped.total()} skipped, {self.failed.total()} failed."
+        )
+        for text, count in [*(self.skipped + self.failed).most_common(), *by_label.items()]:
+            reporter.say(f"  {count:>6}  {text}")
+        for note, count in self.notes.items():
+            reporter.warn(f"{count} cells: {note}.")
+
+    def refuse_failures(self, what: str, where: Path, remedy: str) -> None:
+        """Raise `PartlyDoneError` if something failed, naming each image."""
+        if self.failed:
+            raise PartlyDoneError(
+                f"{self.failed.total()} of {self.given} objects could not be {what}:\n    "
+                + "\n    ".join(self.failures),
+                where=where,
+                remedy=remedy,
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pycyto import files, provenance
-from pycyto.errors import PartlyDoneError, RefusedError, UsageError
+from pycyto.errors import RefusedError, UsageError
 from pycyto.images.crop import Pixels, Square
 from pycyto.images.patches import content_hash, write_patch
 from pycyto.images.resolution import Resolution
@@ -151,13 +151,11 @@ def export(  # noqa: PLR0913 - each is an option of the command
     result = _result(data, tally, context.project.project_id)
     data.save(_counts(result))
     _say(result, reporter)
-    if tally.failed:
-        raise PartlyDoneError(
-            f"{tally.failed.total()} of {tally.given} objects could not be exported:\n    "
-            + "\n    ".join(tally.failures),
-            where=context.project.file,
-            remedy="The others are exported. Mend these images and start the same command again.",
-        )
+    tally.refuse_failures(
+        "exported",
+        context.project.file,
+        "The others are exported. Mend these images and start the same command again.",
+    )
     return result
 
 
@@ -335,18 +333,9 @@ def _counts(result: ExportResult) -> dict[str, object]:
 
 
 def _say(result: ExportResult, reporter: Reporter) -> None:
-    tally = result.tally
-    reporter.say(
-        f"{tally.given} objects given: {tally.used} patches, "
-        f"{tally.skipped.total()} skipped, {tally.failed.total()} failed."
-    )
-    for reason, count in (tally.skipped + tally.failed).most_common():
-        reporter.say(f"  {count:>6}  {reason}")
-    for label, count in result.by_label.items():
-        reporter.say(f"  {count:>6}  {label} in {result.out.name}/images")
+    named = {f"{label} in {result.out.name}/images": n for label, n in result.by_label.items()}
+    result.tally.say("patches", named, reporter)
     reporter.say(
         f"{result.new} cut, {result.kept} left as they were, "
         f"{result.relabelled} moved to another class, {result.removed} moved to removed/."
     )
-    for note, count in tally.notes.items():
-        reporter.warn(f"{count} cells: {note}.")

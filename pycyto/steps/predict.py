@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import uuid4
 
-from pycyto import files, provenance
-from pycyto.errors import BadInputError, PartlyDoneError, RefusedError
+from pycyto import provenance
+from pycyto.errors import BadInputError, RefusedError
 from pycyto.images.crop import Pixels
 from pycyto.images.patches import read_patch
 from pycyto.images.resolution import resolution_of
@@ -17,9 +15,8 @@ from pycyto.labels import scheme_named
 from pycyto.learning.bundle import Bundle, load_bundle, was_trained_on
 from pycyto.learning.inference import classify
 from pycyto.manifest import Row, read_manifest
-from pycyto.qupath import runs
 from pycyto.qupath.project import FILE_NAME, ensure_project_id
-from pycyto.qupath.runs import ImageState, NewDetection, Run, Update
+from pycyto.qupath.runs import Run
 from pycyto.qupath.selection import CLASSIFIED, Centroid, ObjectKind, Selection, wanted_classes
 from pycyto.records import (
     SILENT,
@@ -27,12 +24,12 @@ from pycyto.records import (
     Cell,
     Prediction,
     Reporter,
-    new_object_id,
     path_from,
 )
 from pycyto.settings import load_settings
 from pycyto.steps.cells import Tally, chosen_images, cut_patches, read_cells
 from pycyto.steps.context import DEFAULT_ACCESS, Access, open_context
+from pycyto.steps.staging import stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +52,15 @@ class PredictResult:
 
 
 @dataclass(slots=True)
-class _Source:
-    """Cells on their way to the model: filled while their patches stream through it."""
+class _Job:
+    """One prediction under way: cells gather here while their patches stream through the model."""
 
-    cells: list[Cell]
-    data_sha256: dict[str, str]
-    tally: Tally
+    workspace: Path
+    bundle: Bundle
+    objects: ObjectKind
+    cells: list[Cell] = field(default_factory=list)
+    data_sha256: dict[str, str] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
 
 
 def predict(  # noqa: PLR0913 - each is an option of the command
@@ -118,26 +118,25 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     chosen = chosen_images(context.project, images)
     backend = context.backend(reporter)
     found = ensure_project_id(context.project)
-    source = _Source([], {}, Tally())
+    job = _Job(found.workspace, bundle, objects)
 
     def patches(advance: Callable[[int], None]) -> Iterator[Pixels]:
-        for image in read_cells(found, backend, chosen, wanted, source.tally):
-            source.data_sha256[image.image.entry_id] = image.data_sha256
+        for image in read_cells(found, backend, chosen, wanted, job.tally):
+            job.data_sha256[image.image.entry_id] = image.data_sha256
             for cell, _, pixels in cut_patches(
                 image,
                 resolution=bundle.resolution,
                 mappings=context.settings.path_mappings,
-                tally=source.tally,
+                tally=job.tally,
             ):
-                source.cells.append(cell)
+                job.cells.append(cell)
                 if pixels is not None:
                     yield pixels
             advance(1)
 
-    radius = context.settings.point_radius
     with reporter.progress("images", len(chosen)) as advance:
-        predictions = _classified(bundle, patches(advance), source)
-    return _finish(found.workspace, bundle, objects, source, predictions, radius, reporter)
+        predictions = _classified(job, patches(advance))
+    return _finish(job, predictions, context.settings.point_radius, reporter)
 
 
 def _predict_patches(
@@ -158,33 +157,30 @@ def _predict_patches(
             where=folder,
             remedy="Export again at the model's resolution, or insist with --any-resolution.",
         )
-    source = _Source([], _exported_states(folder), Tally())
+    job = _Job(folder, bundle, objects, data_sha256=_exported_states(folder))
 
     def patches() -> Iterator[Pixels]:
         for row in rows:
-            source.tally.given += 1
+            job.tally.given += 1
             if row.kind != "annotation" and row.label:
-                source.tally.skipped[CLASSIFIED] += 1
+                job.tally.skipped[CLASSIFIED] += 1
                 continue
             pixels = read_patch(folder, row)
-            source.cells.append(_cell_of(row))
+            job.cells.append(_cell_of(row))
             yield pixels
 
     with reporter.progress("patches", len(rows)) as advance:
-        predictions = _classified(bundle, patches(), source, advance)
-    radius = load_settings().point_radius
-    return _finish(folder, bundle, objects, source, predictions, radius, reporter)
+        predictions = _classified(job, patches(), advance)
+    return _finish(job, predictions, load_settings().point_radius, reporter)
 
 
 def _classified(
-    bundle: Bundle,
-    patches: Iterable[Pixels],
-    source: _Source,
-    advance: Callable[[int], None] | None = None,
+    job: _Job, patches: Iterable[Pixels], advance: Callable[[int], None] | None = None
 ) -> list[Prediction]:
+    bundle = job.bundle
     probabilities = classify(bundle, patches, advance=advance)
-    source.tally.used = len(probabilities)
-    source.tally.check()
+    job.tally.used = len(probabilities)
+    job.tally.check()
     return [
         Prediction(
             cell,
@@ -192,118 +188,34 @@ def _classified(
             {label: float(p) for label, p in zip(bundle.labels, row, strict=True)},
             was_trained_on(bundle, cell.key),
         )
-        for cell, row in zip(source.cells, probabilities, strict=True)
+        for cell, row in zip(job.cells, probabilities, strict=True)
     ]
 
 
 def _finish(
-    workspace: Path,
-    bundle: Bundle,
-    objects: ObjectKind,
-    source: _Source,
-    predictions: Sequence[Prediction],
-    radius: float,
-    reporter: Reporter,
+    job: _Job, predictions: Sequence[Prediction], point_radius: float, reporter: Reporter
 ) -> PredictResult:
     if not predictions:
         raise BadInputError(
-            "There is no cell to predict: " + _reasons(source.tally) + ".",
-            where=workspace,
+            f"There is no cell to predict: {_reasons(job.tally)}.",
+            where=job.workspace,
             remedy="See --objects, --classes and --images for what is taken.",
         )
-    run = _stage(workspace, bundle, objects, source, predictions, radius)
-    result = PredictResult(run, source.tally, run.counts["by_class"])
+    run = stage(
+        job.workspace,
+        job.bundle,
+        predictions,
+        objects=job.objects,
+        counts=job.tally.to_json("predicted"),
+        data_sha256=job.data_sha256,
+        point_radius=point_radius,
+    )
+    result = PredictResult(run, job.tally, run.counts["by_class"])
     _say(result, reporter)
-    if source.tally.failed:
-        raise PartlyDoneError(
-            f"{source.tally.failed.total()} objects could not be predicted:\n    "
-            + "\n    ".join(source.tally.failures),
-            where=workspace,
-            remedy=f"The others are staged as run {run.name}.",
-        )
+    job.tally.refuse_failures(
+        "predicted", job.workspace, f"The others are staged as run {run.name}."
+    )
     return result
-
-
-def _stage(
-    workspace: Path,
-    bundle: Bundle,
-    objects: ObjectKind,
-    source: _Source,
-    predictions: Sequence[Prediction],
-    radius: float,
-) -> Run:
-    run_id, created_at = str(uuid4()), files.now()
-    folder = workspace / "runs" / runs.folder_name(run_id, created_at)
-    new = [_new(item, run_id, radius) for item in predictions if not _is_update(item.cell)]
-    updates = [_update(item) for item in predictions if _is_update(item.cell)]
-    runs.write_tables(folder, bundle.labels, new=new, updates=updates, skipped=())
-    scheme = scheme_named(bundle.scheme)
-    per_image = {
-        entry_id: (
-            sum(item.entry_id == entry_id for item in new),
-            sum(item.entry_id == entry_id for item in updates),
-        )
-        for entry_id in sorted({item.cell.key.entry_id for item in predictions})
-    }
-    by_class = Counter(item.label for item in predictions)
-    run = Run(
-        folder=folder,
-        run_id=run_id,
-        created_at=created_at,
-        project_id=predictions[0].cell.key.project_id,
-        state="staged",
-        objects=objects,
-        model={
-            "bundle_id": bundle.bundle_id,
-            "network": bundle.network,
-            "labels": list(bundle.labels),
-            "resolution": str(bundle.resolution),
-        },
-        scheme=bundle.scheme,
-        colours={label: scheme.colour_of(label) for label in bundle.labels},
-        counts={
-            **source.tally.to_json("predicted"),
-            "staged": len(new) + len(updates),
-            "by_class": {label: by_class[label] for label in bundle.labels},
-            "trained_on": sum(item.trained_on for item in predictions),
-        },
-        images={
-            entry_id: ImageState("staged", source.data_sha256.get(entry_id, ""), *counts)
-            for entry_id, counts in per_image.items()
-        },
-    )
-    # Last, since a folder without it is no run yet.
-    runs.save(run)
-    return run
-
-
-def _is_update(cell: Cell) -> bool:
-    """Whether the cell's own class is set: a detection that has none."""
-    return cell.kind != "annotation"
-
-
-def _new(item: Prediction, run_id: str, radius: float) -> NewDetection:
-    cell = item.cell
-    return NewDetection(
-        entry_id=cell.key.entry_id,
-        object_id=new_object_id(cell.key, run_id),
-        source_id=cell.key.object_id,
-        point_index=cell.key.point_index,
-        x=cell.x,
-        y=cell.y,
-        z=cell.z,
-        t=cell.t,
-        radius=radius if cell.is_point else 0.0,
-        label=item.label,
-        probabilities=item.probabilities,
-    )
-
-
-def _update(item: Prediction) -> Update:
-    cell = item.cell
-    return Update(
-        cell.key.entry_id, cell.key.object_id, cell.x, cell.y, item.label, item.probabilities
-    )
 
 
 def _cell_of(row: Row) -> Cell:
@@ -336,15 +248,9 @@ def _reasons(tally: Tally) -> str:
 
 
 def _say(result: PredictResult, reporter: Reporter) -> None:
-    tally, counts = result.tally, result.run.counts
-    reporter.say(
-        f"{tally.given} objects given: {tally.used} predicted, "
-        f"{tally.skipped.total()} skipped, {tally.failed.total()} failed."
-    )
-    for reason, count in (tally.skipped + tally.failed).most_common():
-        reporter.say(f"  {count:>6}  {reason}")
-    for label, count in result.by_label.items():
-        reporter.say(f"  {count:>6}  predicted {label}")
+    counts = result.run.counts
+    named = {f"predicted {label}": count for label, count in result.by_label.items()}
+    result.tally.say("predicted", named, reporter)
     if counts["trained_on"]:
         reporter.warn(
             f"{counts['trained_on']} of these cells were among the model's training cells: "

@@ -70,7 +70,7 @@ UPDATE = Update("1", "u", 1.5, 2.5, "ASC-US", {"NILM": 0.25, "ASC-US": 0.75})
 def staged(tmp_path: Path) -> Run:
     """A run of two objects, as predict leaves it."""
     run = a_run(tmp_path / "pycyto" / "runs" / runs.folder_name(RUN_ID, "2026-01-31T12:00:00"))
-    runs.write_tables(run.folder, LABELS, new=[a_detection()], updates=[UPDATE], skipped=[])
+    runs.write_tables(run.folder, LABELS, new=[a_detection()], updates=[UPDATE])
     runs.save(run)
     return run
 
@@ -87,7 +87,7 @@ def test_tables_come_back_exactly(
     tmp_path_factory: pytest.TempPathFactory, new: list[NewDetection], updates: list[Update]
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "run"
-    runs.write_tables(folder, iter(LABELS), new=iter(new), updates=iter(updates), skipped=[])
+    runs.write_tables(folder, iter(LABELS), new=iter(new), updates=iter(updates))
     for entry_id in ("1", "2"):
         wanted_new = [item for item in new if item.entry_id == entry_id]
         wanted_updates = [item for item in updates if item.entry_id == entry_id]
@@ -99,26 +99,23 @@ def test_tables_come_back_exactly(
 
 def test_tables_have_the_form_that_the_scripts_read(tmp_path: Path) -> None:
     point = a_detection(point_index=0, radius=20.0)
-    skipped = [("1", "o", "0", 'no "class", at all')]
-    runs.write_tables(
-        tmp_path, LABELS, new=[a_detection(), point], updates=[UPDATE], skipped=skipped
-    )
+    known = dataclasses.replace(UPDATE, trained_on=True)
+    runs.write_tables(tmp_path, LABELS, new=[a_detection(), point], updates=[known])
     assert (tmp_path / "new.csv").read_bytes().decode() == (
-        "entry_id,object_id,source_id,point_index,x,y,z,t,radius,class,P(NILM),P(ASC-US)\n"
-        "1,n,s,,0.1,2.0,0,0,0.0,NILM,0.75,0.25\n"
-        "1,n,s,0,0.1,2.0,0,0,20.0,NILM,0.75,0.25\n"
+        "entry_id,object_id,source_id,point_index,x,y,z,t,radius,class,trained_on,"
+        "P(NILM),P(ASC-US)\n"
+        "1,n,s,,0.1,2.0,0,0,0.0,NILM,0,0.75,0.25\n"
+        "1,n,s,0,0.1,2.0,0,0,20.0,NILM,0,0.75,0.25\n"
     )
     assert (tmp_path / "updates.csv").read_bytes().decode() == (
-        "entry_id,object_id,x,y,class,P(NILM),P(ASC-US)\n1,u,1.5,2.5,ASC-US,0.25,0.75\n"
-    )
-    assert (tmp_path / "skipped.csv").read_bytes().decode() == (
-        'entry_id,object_id,point_index,reason\n1,o,0,"no ""class"", at all"\n'
+        "entry_id,object_id,x,y,class,trained_on,P(NILM),P(ASC-US)\n"
+        "1,u,1.5,2.5,ASC-US,1,0.25,0.75\n"
     )
 
 
 def test_a_probability_stands_under_its_own_class(staged: Run) -> None:
     backwards = a_detection(probabilities={"ASC-US": 0.25, "NILM": np.float64(0.75)})
-    runs.write_tables(staged.folder, LABELS, new=[backwards], updates=[UPDATE], skipped=[])
+    runs.write_tables(staged.folder, LABELS, new=[backwards], updates=[UPDATE])
     assert runs.read_new(staged, "1") == [a_detection()]
 
 
@@ -178,7 +175,7 @@ def test_rows_that_got_lost_on_the_way_are_missed(staged: Run) -> None:
     ("old", "new"),
     [
         ("0.1,", "nought,"),
-        (",NILM,0.75,0.25", ""),
+        (",NILM,0,0.75,0.25", ""),
         (",0.25\n", "\n"),
         ("P(ASC-US)", "P(AGC)"),
         ("entry_id", "entry"),

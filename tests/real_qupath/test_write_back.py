@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycyto import Access, predict, undo, write_back
+from pycyto import Access, export, predict, undo, write_back
 from pycyto.errors import PartlyDoneError
 from pycyto.images.crop import Pixels
 from pycyto.images.resolution import Resolution
 from pycyto.labels import BETHESDA
 from pycyto.learning.bundle import Bundle
-from pycyto.qupath import _java
+from pycyto.qupath import _java, runs
 from pycyto.qupath.backend import Backend
 from pycyto.qupath.geojson_backend import GeoJsonBackend
 from pycyto.qupath.locate import Installation
@@ -285,3 +285,55 @@ def test_a_second_run_stands_beside_the_first(
     undo(project, second.run.name, access=access)
     assert len(ours(backend, project, RUN_MARK, first.run)) == first.created
     assert ours(backend, project, RUN_MARK, second.run) == []
+
+
+def test_a_write_that_did_not_live_to_note_it_is_completed(
+    project: Path, access: Access, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predicted = predict(project, model="m", images=["shapes.png"], access=access)
+    save = runs.save
+
+    def killed(_: Run) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_back(project, access=access)
+    monkeypatch.setattr(runs, "save", save)
+    (entry_id,) = predicted.run.images
+    saved = open_project(project).data_sha256(entry_id)
+    assert saved != predicted.run.images[entry_id].data_sha256
+
+    result = write_back(project, access=access)
+
+    assert result.staged == result.created == result.read_back == predicted.tally.used
+    assert open_project(project).data_sha256(entry_id) == saved
+    backend = PaquoBackend(open_project(project), installation)
+    assert len(ours(backend, project, RUN_MARK, result.run)) == result.created
+    assert undo(project, access=access).restored == 1
+
+
+def test_a_run_predicted_elsewhere_is_written_by_path(
+    project: Path, access: Access, tmp_path: Path
+) -> None:
+    out = tmp_path / "patches"
+    export(project, out=out, unclassified=True, images=["shapes.png"], access=access)
+    away = predict(out, model="m")
+
+    result = write_back(project, away.run.folder, access=access)
+
+    assert result.created == result.read_back == away.tally.used > 0
+
+
+def test_cells_that_moved_since_are_left_out(project: Path, access: Access) -> None:
+    predicted = predict(project, model="m", images=["shapes.png"], access=access)
+    table = predicted.run.folder / "new.csv"
+    lines = table.read_text("utf-8").splitlines(keepends=True)
+    columns = lines[1].split(",")
+    columns[4] = repr(float(columns[4]) + 0.6)
+    table.write_text("".join([lines[0], ",".join(columns), *lines[2:]]), encoding="utf-8")
+
+    result = write_back(project, access=access)
+
+    assert result.gone == 1
+    assert result.created == result.read_back == predicted.tally.used - 1

@@ -1,0 +1,96 @@
+/*
+ * Cuts one 224 x 224 patch at full resolution around every classified cell of an image,
+ * and lists them in manifest.csv: a data set for "pycyto split" and "pycyto train".
+ *
+ * Run it on the open image, by "Run for project (without saving)", or headless:
+ *   QuPath script -p project.qpproj export_patches.groovy
+ * A second run does only what has changed: patches of relabelled cells move to the folder
+ * of their class, those of deleted cells to removed/. Nothing in the project is changed.
+ *
+ * Tested on QuPath 0.5.1, 0.6.0 and 0.7.0.
+ */
+
+// --- settings -------------------------------------------------------------------------------
+def settings = [
+    out: '',                // folder of the data set; empty: pycyto/patches in the project
+    objects: 'annotations', // annotations, detections (with QuPath cell objects) or all
+    scheme: 'bethesda',     // which class names count as labels
+    largest_outline: 8.0,   // a larger outline, in areas of a patch, is tissue and no cell
+    metadata_keys: [        // under which keys the image's metadata in QuPath holds what
+        patient: 'Patient', slide: 'Slide', scanner: 'Scanner',
+        site: 'Site', preparation: 'Preparation', annotator: 'Annotator',
+    ],
+]
+
+// --- guard ----------------------------------------------------------------------------------
+if (!binding.hasVariable('qupath.script.file')) {
+    throw new IllegalStateException('Save this script into the folder qupath_scripts of pycyto, then run it again: it needs the folder "lib" beside it.')
+}
+def lib = new File(new File(binding.getVariable('qupath.script.file') as String).parentFile, 'lib')
+def loader = new GroovyClassLoader(getClass().classLoader)
+def pycyto = loader.parseClass(new File(lib, 'pycyto.gvy'))
+def dataSets = loader.parseClass(new File(lib, 'data_set.gvy'))
+
+// --- action ---------------------------------------------------------------------------------
+pycyto.run(this, 'export_patches', settings) { image ->
+    image.saveChanges()
+    def config = image.job.config, server = image.data.server
+    def counts = image.counts
+    counts << [given: 0, patches: 0, skipped: [:], failed: [:], new: 0, kept: 0, relabelled: 0, removed: 0]
+
+    // Which objects are cells: one per outline, one per point of a point annotation. They are
+    // read from disk, as pycyto reads them: saving rounds some coordinates to float.
+    def cells = []
+    image.objectsOnDisk().each { object ->
+        def points = object.getROI().isPoint() ? object.getROI().allPoints : null
+        def reason = pycyto.reasonAgainst(object, config.objects, config.scheme, config.largest_outline as double)
+        def ofObject = points == null ? [[object, null, object.getROI().centroidX, object.getROI().centroidY]]
+            : (points.indexed().collect { i, p -> [object, i, p.x, p.y] } ?: [])
+        if (reason) {
+            counts.given += Math.max(1, points?.size() ?: 0)
+            counts.skipped.merge(reason, Math.max(1, points?.size() ?: 0), Integer::sum)
+        } else {
+            counts.given += ofObject.size()
+            cells += ofObject
+        }
+    }
+    def obstacle = pycyto.obstacle(image)
+    if (obstacle && cells) {
+        counts.failed[obstacle] = cells.size()
+        pycyto.refuse("${obstacle}: its ${cells.size()} cells are left out.")
+    }
+
+    // The patches, one after the other; what is there with the same pixels is kept.
+    def folder = config.out ? new File(config.out) : new File(image.job.workspace, 'patches')
+    image.job.lock(folder)
+    def data = dataSets.newInstance(folder)
+    def cal = server.pixelCalibration, seen = [] as Set
+    def ofImage = image.manifestColumns(config.metadata_keys) + [
+        mpp: cal.hasPixelSizeMicrons() ? cal.averagedPixelSizeMicrons : '', scheme: config.scheme,
+        label_origin: 'manual', selected_by: 'manual', decided_at: pycyto.UNKNOWN,
+    ]
+    cells.each { object, index, x, y ->
+        def roi = object.getROI(), left = pycyto.edge(x), top = pycyto.edge(y)
+        def reason = roi.z >= server.nZSlices() || roi.t >= server.nTimepoints() ? pycyto.OTHER_PLANE
+            : left >= server.width || top >= server.height || left + pycyto.PATCH_SIZE <= 0 || top + pycyto.PATCH_SIZE <= 0 ? pycyto.OUTSIDE : null
+        if (reason) {
+            counts.skipped.merge(reason, 1, Integer::sum)
+            return
+        }
+        def label = pycyto.labelOf(config.scheme, object.pathClass.toString()), id = object.getID().toString()
+        def row = ofImage + [
+            object_id: id, point_index: index, kind: object.isAnnotation() ? 'annotation' : object.isCell() ? 'cell' : 'detection',
+            centroid_x: x, centroid_y: y, left: left, top: top, width: pycyto.PATCH_SIZE, downsample: 1.0d, z: roi.z, t: roi.t,
+            label: label, original_label: object.pathClass.toString(),
+            file: "images/${label}/${image.id}_${id}${index == null ? '' : '_p' + index}.png".toString(),
+        ]
+        if (index == null) {
+            row += [outline_width: roi.boundsWidth, outline_height: roi.boundsHeight, outline_area: pycyto.area(roi)]
+        }
+        seen << data.put(row, pycyto.patch(server, x, y, roi.z, roi.t), counts)
+        counts.patches++
+    }
+    data.removeGone(ofImage, seen, counts)
+    data.save()
+    counts
+}

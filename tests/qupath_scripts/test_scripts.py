@@ -1,0 +1,135 @@
+"""What can be said of the Groovy scripts without QuPath: names, words, form."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pycyto import manifest, records, settings
+from pycyto.labels import SCHEMES
+from pycyto.qupath import project, selection
+from pycyto.steps import cells
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = sorted((ROOT / "qupath_scripts").glob("*.groovy"))
+LIB = ROOT / "qupath_scripts" / "lib" / "pycyto.gvy"
+SHARED = sorted(LIB.parent.glob("*.gvy"))
+TEXT = LIB.read_text("utf-8")
+
+
+def groovy_jar() -> Path | None:
+    """Return Groovy's jar: from PYCYTO_GROOVY_JAR, else from Maven's local repository."""
+    named = os.environ.get("PYCYTO_GROOVY_JAR")
+    if named:
+        return Path(named)
+    kept = Path.home() / ".m2/repository/org/apache/groovy/groovy"
+    return max(kept.glob("4.*/groovy-4.*[0-9].jar"), default=None)
+
+
+def constant(name: str) -> str:
+    found = re.search(rf"static final \w+ {name} = '([^']*)'", TEXT)
+    assert found, f"{name} is not in {LIB.name}"
+    return found[1]
+
+
+def strings_in(text: str) -> list[str]:
+    return re.findall(r"'([^']*)'", text)
+
+
+def block(name: str) -> str:
+    found = re.search(rf"static final [\w<>, ]+ {name} = \[\n(.*?)\n    \]", TEXT, re.DOTALL)
+    assert found, f"{name} is not in {LIB.name}"
+    return found[1]
+
+
+def test_no_syntax_errors_and_no_misspelt_names() -> None:
+    jar = groovy_jar()
+    if jar is None or shutil.which("java") is None:
+        pytest.skip("needs Java and Groovy's jar: set PYCYTO_GROOVY_JAR")
+    own = sorted((ROOT / "tests" / "qupath_scripts").glob("*.groovy"))
+    checker = ROOT / "tests" / "qupath_scripts" / "check_names.groovy"
+    checked = [*SCRIPTS, *SHARED, *own]
+    done = subprocess.run(
+        ["java", "-cp", str(jar), "groovy.ui.GroovyMain", str(checker), *map(str, checked)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.stdout, done.returncode) == ("", 0), done.stdout + done.stderr
+
+
+def test_columns_are_those_of_the_manifest() -> None:
+    assert tuple(strings_in(block("COLUMNS"))) == manifest.COLUMNS
+    assert constant("CONFIDENTIAL") == manifest.CONFIDENTIAL
+    assert constant("UNKNOWN") == manifest.UNKNOWN
+    assert f"PATCH_SIZE = {manifest.PATCH_SIZE}\n" in TEXT
+    assert f"SCHEMA = {manifest.SCHEMA}\n" in TEXT
+
+
+def test_marks_are_those_of_the_records() -> None:
+    assert constant("RUN_MARK") == records.RUN_MARK
+    assert constant("UPDATED_MARK") == records.UPDATED_MARK
+
+
+def test_schemes_and_spellings_are_those_of_python() -> None:
+    written = {
+        line[1]: strings_in(line[2])
+        for line in re.finditer(
+            r"^            '([^']+)': \[(.*)\],$", block("SCHEMES"), re.MULTILINE
+        )
+    }
+    assert list(SCHEMES) == ["bethesda"]
+    expected = {label.name: list(label.aliases) for label in SCHEMES["bethesda"].labels}
+    assert list(written.items()) == list(expected.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("NOT_ASKED_FOR", selection.NOT_ASKED_FOR),
+        ("TILE", selection.TILE),
+        ("OURS", selection.OURS),
+        ("OUR_CLASS", selection.OUR_CLASS),
+        ("TISSUE", selection.TISSUE),
+        ("NO_CLASS", selection.NO_CLASS),
+        ("OUTSIDE_SCHEME", selection.OUTSIDE_SCHEME),
+        ("OTHER_PLANE", cells.OTHER_PLANE),
+        ("OUTSIDE", cells.OUTSIDE),
+    ],
+)
+def test_reasons_are_worded_as_in_python(name: str, word: str) -> None:
+    assert constant(name) == word
+
+
+@pytest.mark.parametrize("name", ["NOT_RGB", "ANISOTROPIC", "ROTATED"])
+def test_obstacles_are_worded_as_in_python(name: str) -> None:
+    assert f'return "{constant(name)}"' in Path(project.__file__).read_text("utf-8")
+
+
+def test_defaults_are_those_of_the_settings() -> None:
+    script = (ROOT / "qupath_scripts" / "export_patches.groovy").read_text("utf-8")
+    defaults = settings.load_settings()
+    keys = dict(re.findall(r"(\w+): '(\w+)'", script.split("metadata_keys: [")[1].split("]")[0]))
+    assert keys == {name: getattr(defaults.metadata_keys, name) for name in keys}
+    assert keys.keys() == set(defaults.metadata_keys.__slots__)
+    assert f"largest_outline: {defaults.largest_outline}," in script
+    assert f"scheme: '{defaults.scheme}'," in script
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_form_of_a_script(script: Path) -> None:
+    text = script.read_text("utf-8")
+    assert text.startswith("/*\n * ")
+    assert "Tested on QuPath 0.5.1, 0.6.0 and 0.7.0." in text
+    assert text.isascii(), "QuPath on Windows may read a script in the system's own encoding"
+    parts = re.findall(r"^// --- (\w+)", text, re.MULTILINE)
+    assert parts[:3] == ["settings", "guard", "action"]
+    if script.stem in ("export_cells", "export_patches", "import_predictions"):
+        assert text.count("\n") <= 125
+        assert f"pycyto.run(this, '{script.stem}', settings)" in text
