@@ -111,5 +111,10 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(names) or "none"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where it needs one."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _spelling(text: str) -> str:
     return _MARKS.sub("", text).casefold()

@@ -18,6 +18,7 @@ _MARKS = {"good": "ok  ", "note": "note", "problem": "!!  "}
 @click.pass_obj
 def command(console: Console, /, project: str | None, **rest: Any) -> None:
     """Check this machine and, if one is given, PROJECT. Nothing is changed."""
+    from pycyto.labels import counted
     from pycyto.steps.doctor import doctor
 
     findings = doctor(project, access=options.access_from(rest))
@@ -26,4 +27,4 @@ def command(console: Console, /, project: str | None, **rest: Any) -> None:
         if finding.remedy:
             console.show(f"      to do: {finding.remedy}")
     problems = sum(finding.level == "problem" for finding in findings)
-    console.show(f"{problems} problems found." if problems else "No problem found.")
+    console.show(f"{counted(problems, 'problem')} found." if problems else "No problem found.")

@@ -31,7 +31,7 @@ COMMANDS = {
     "split": "Divide a data set by patient: train, validation and test.",
     "train": "Train a classifier and save it as a bundle.",
     "evaluate": "Measure a model on a data set it has not seen.",
-    "predict": "Classify the cells of a project, or of whole slides.",
+    "predict": "Classify the cells of a project, and stage the result as a run.",
     "write-back": "Put predictions into the project as classified detections.",
     "undo": "Take a written run out of the project again.",
     "runs": "List the runs of a project and what became of them.",

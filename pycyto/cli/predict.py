@@ -18,7 +18,9 @@ from pycyto.cli.console import Console
 @options.images_option
 @options.centroid_option
 @click.option(
-    "--any-resolution", is_flag=True, help="Use patches cut at another resolution than the model's."
+    "--any-resolution",
+    is_flag=True,
+    help="Go on although cells are larger or smaller in pixels than in training.",
 )
 @options.access_options
 @click.pass_obj

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -14,6 +14,10 @@ from pycyto.manifest import Row
 # A square has a whole number of pixels, so patches exported at one --mpp differ by
 # up to half a pixel in 224: 0.22 %.
 _TOLERANCE = 0.0025
+
+# How far beyond the pixel sizes of its training a model is used without asking.
+# Nuclear area is what separates the classes: 1.2 in length is 1.44 in area.
+_SCALE_MARGIN = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +31,14 @@ class Resolution:
     downsample
         Full-resolution pixels per patch pixel, where `mpp` is None. 1 is full
         resolution, whatever the scanner's pixel size.
+    trained_mpp
+        Smallest and largest micrometres per patch pixel that the training
+        patches had, where `mpp` is None and their images were calibrated.
     """
 
     mpp: float | None = None
     downsample: float = 1.0
+    trained_mpp: tuple[float, float] | None = field(default=None, compare=False)
 
     def downsample_for(self, image_mpp: float | None) -> float:
         """Return full-resolution pixels per patch pixel for an image.
@@ -43,9 +51,12 @@ class Resolution:
         Raises
         ------
         BadInputError
-            When the rule needs a pixel size and the image has none.
+            When the rule needs a pixel size and the image has none, or when
+            cells of the image would be of another size than in training.
         """
         if self.mpp is None:
+            if image_mpp is not None:
+                self._check_scale(image_mpp * self.downsample)
             return self.downsample
         if image_mpp is None:
             raise BadInputError(
@@ -54,6 +65,22 @@ class Resolution:
                 remedy="Set the pixel size in QuPath (Image tab), then try again.",
             )
         return self.mpp / image_mpp
+
+    def at_any_scale(self) -> Resolution:
+        """Return the rule without the range of scales that it was trained at."""
+        return replace(self, trained_mpp=None)
+
+    def _check_scale(self, mpp: float) -> None:
+        """Refuse a scale at which nuclei would look enlarged or shrunken to the model."""
+        if self.trained_mpp is None:
+            return
+        smallest, largest = self.trained_mpp
+        if not smallest / _SCALE_MARGIN <= mpp <= largest * _SCALE_MARGIN:
+            raise BadInputError(
+                f"The model was trained at {smallest:g} to {largest:g} micrometres per pixel; "
+                f"here it would be {mpp:g}, and nuclei would look of another size.",
+                remedy="Train at one scale (pycyto export --mpp), or insist: --any-resolution.",
+            )
 
     def agrees_with(self, other: Resolution) -> bool:
         """Whether a cell is equally large in patches cut by either rule, to half a percent."""
@@ -88,13 +115,14 @@ def resolution_of(rows: Sequence[Row], where: Path) -> Resolution:
         When they were cut by different rules.
     """
     downsamples = [row.downsample for row in rows]
-    if all(value == 1 for value in downsamples):
-        return Resolution()
     sizes = [row.mpp for row in rows if row.mpp is not None]
+    trained_mpp = (min(sizes), max(sizes)) if sizes else None
+    if all(value == 1 for value in downsamples):
+        return Resolution(trained_mpp=trained_mpp)
     if len(sizes) == len(rows) and _agree(sizes):
         return Resolution(mpp=_rounded(median(sizes)))
     if _agree(downsamples):
-        return Resolution(downsample=median(downsamples))
+        return Resolution(downsample=median(downsamples), trained_mpp=trained_mpp)
     raise BadInputError(
         "The patches were not cut at one resolution: from "
         f"{min(downsamples):g} to {max(downsamples):g} full-resolution pixels per pixel.",

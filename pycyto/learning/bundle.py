@@ -160,7 +160,9 @@ def _check_files(path: Path, card: Mapping[str, Any]) -> None:
 
 def _resolution(value: Mapping[str, Any]) -> Resolution:
     mpp, downsample = value["mpp"], float(value["downsample"])
-    found = Resolution(None if mpp is None else float(mpp), downsample)
+    seen = value.get("trained_mpp")
+    trained_mpp = (float(seen[0]), float(seen[1])) if seen else None
+    found = Resolution(None if mpp is None else float(mpp), downsample, trained_mpp)
     if not (found.downsample > 0 and (found.mpp is None or found.mpp > 0)):
         raise ValueError(f"resolution {value}")
     return found

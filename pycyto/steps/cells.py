@@ -20,6 +20,7 @@ from pycyto.records import Cell, CellKey, Reporter
 OTHER_PLANE = "z or t plane"
 OUTSIDE = "outside the image"
 NO_PIXEL_SIZE = "no pixel size"
+OTHER_SCALE = "another pixel size than in training"
 
 
 @dataclass(slots=True)
@@ -186,7 +187,8 @@ def _planned(found: ImageCells, resolution: Resolution, tally: Tally) -> list[tu
         downsample = resolution.downsample_for(image.mpp)
         obstacle, sentence = image.obstacle, f"{image.obstacle}: its cells are left out."
     except BadInputError as error:
-        obstacle, sentence = NO_PIXEL_SIZE, str(error)
+        obstacle = NO_PIXEL_SIZE if image.mpp is None else OTHER_SCALE
+        sentence = str(error)
     if obstacle is not None:
         _fail(image, len(found.cells), obstacle, sentence, tally)
         return []

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pycyto import provenance
 from pycyto.errors import BadInputError, PycytoError
+from pycyto.labels import counted
 from pycyto.qupath import locate, runs
 from pycyto.qupath.geojson_backend import GeoJsonBackend
 from pycyto.qupath.project import ImageEntry, Project, local_path, open_project
@@ -86,7 +87,7 @@ def _machine(access: Access) -> Iterator[Finding]:
 
 def _project(context: Context) -> Iterator[Finding]:
     project, settings = context.project, context.settings
-    yield Finding("good", f"Project {project.name}: {len(project.images)} images.")
+    yield Finding("good", f"Project {project.name}: {counted(len(project.images), 'image')}.")
     if not project.project_id:
         yield Finding("note", "It has no ID yet; the first command that writes gives it one.")
     yield from _images(project, settings)
@@ -118,7 +119,7 @@ def _images(project: Project, settings: Settings) -> Iterator[Finding]:
     if uncalibrated:
         yield Finding(
             "note",
-            f"{len(uncalibrated)} images have no pixel size: {_some(uncalibrated)}.",
+            f"No pixel size in {counted(len(uncalibrated), 'image')}: {_some(uncalibrated)}.",
             "For --mpp, set it in QuPath (Image tab, double-click on pixel width).",
         )
     for image in project.images:
@@ -133,8 +134,8 @@ def _images(project: Project, settings: Settings) -> Iterator[Finding]:
     if repeated:
         yield Finding(
             "note",
-            f"{len(repeated)} names stand for more than one image: {', '.join(repeated[:3])}.",
-            "Nothing: images are told apart by entry ID. --images takes it too.",
+            f"{counted(len(repeated), 'name')} of more than one image: {', '.join(repeated[:3])}. "
+            "Images are told apart by their entry ID, which --images takes as well.",
         )
 
 
@@ -155,13 +156,15 @@ def _metadata(project: Project, settings: Settings) -> Iterator[Finding]:
         if without and name == "patient":
             yield Finding(
                 "problem" if len(without) == len(project.images) else "note",
-                f"{len(without)} images have no {key!r} in their metadata: their cells are "
+                f"No {key!r} in the metadata of {counted(len(without), 'image')}: their cells are "
                 "grouped by slide or image, and one patient may be in training and test.",
                 f"Add {key!r} in QuPath (Project tab, Edit metadata), or name your own key "
                 "in the settings (metadata_keys).",
             )
         elif without:
-            yield Finding("note", f"{len(without)} images have no {key!r} in their metadata.")
+            yield Finding(
+                "note", f"No {key!r} in the metadata of {counted(len(without), 'image')}."
+            )
 
 
 def _cells(project: Project) -> Iterator[Finding]:
@@ -176,7 +179,7 @@ def _cells(project: Project) -> Iterator[Finding]:
         return
     yield Finding(
         "note",
-        f"{len(failures)} images cannot be read without QuPath: "
+        f"{counted(len(failures), 'image')} cannot be read without QuPath: "
         f"{_some([image for image, _ in failures])}. The first: {failures[0][1].what}",
         failures[0][1].remedy or "",
     )

@@ -90,7 +90,7 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     classes, images, centroid
         As in `export`.
     any_resolution
-        Use exported patches although they were cut at another resolution.
+        Go on although cells are larger or smaller in pixels than in training.
 
     Raises
     ------
@@ -119,13 +119,14 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     backend = context.backend(reporter)
     found = ensure_project_id(context.project)
     job = _Job(found.workspace, bundle, objects)
+    rule = bundle.resolution.at_any_scale() if any_resolution else bundle.resolution
 
     def patches(advance: Callable[[int], None]) -> Iterator[Pixels]:
         for image in read_cells(found, backend, chosen, wanted, job.tally):
             job.data_sha256[image.image.entry_id] = image.data_sha256
             for cell, _, pixels in cut_patches(
                 image,
-                resolution=bundle.resolution,
+                resolution=rule,
                 mappings=context.settings.path_mappings,
                 tally=job.tally,
             ):
@@ -150,13 +151,8 @@ def _predict_patches(
             where=folder,
             remedy="Export each project into a folder of its own.",
         )
-    cut_at = resolution_of(rows, folder / "manifest.csv")
-    if not cut_at.agrees_with(bundle.resolution) and not any_resolution:
-        raise RefusedError(
-            f"The model needs patches at {bundle.resolution}; these are at {cut_at}.",
-            where=folder,
-            remedy="Export again at the model's resolution, or insist with --any-resolution.",
-        )
+    if not any_resolution:
+        _check_resolution(rows, bundle, folder / "manifest.csv")
     job = _Job(folder, bundle, objects, data_sha256=_exported_states(folder))
 
     def patches() -> Iterator[Pixels]:
@@ -172,6 +168,22 @@ def _predict_patches(
     with reporter.progress("patches", len(rows)) as advance:
         predictions = _classified(job, patches(), advance)
     return _finish(job, predictions, load_settings().point_radius, reporter)
+
+
+def _check_resolution(rows: Sequence[Row], bundle: Bundle, where: Path) -> None:
+    cut_at, needed = resolution_of(rows, where), bundle.resolution
+    remedy = "Export again at the model's resolution, or insist: --any-resolution."
+    if not cut_at.agrees_with(needed):
+        raise RefusedError(
+            f"The model needs patches at {needed}; these are at {cut_at}.",
+            where=where,
+            remedy=remedy,
+        )
+    for mpp in {row.mpp / row.downsample for row in rows if row.mpp is not None}:
+        try:
+            needed.downsample_for(mpp)
+        except BadInputError as error:
+            raise RefusedError(error.what, where=where, remedy=remedy) from error
 
 
 def _classified(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from pathlib import Path
 
@@ -29,9 +30,9 @@ def list_scripts() -> list[Path]:
 
 def purpose_of(script: Path) -> str:
     """Return the first sentence of a script's opening comment."""
-    lines = script.read_text("utf-8").splitlines()
-    words = (line.strip(" */") for line in lines)
-    return next((line for line in words if line), "")
+    comment = script.read_text("utf-8").partition("/*")[2].partition("*/")[0]
+    text = " ".join(line.strip(" *") for line in comment.splitlines()).strip()
+    return re.split(r"[.:](?=\s)", text, maxsplit=1)[0]
 
 
 def install_scripts(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pycyto import files
 from pycyto.errors import BadInputError, PartlyDoneError, PycytoError
+from pycyto.labels import counted
 from pycyto.qupath import geojson, runs
 from pycyto.qupath.project import Project
 from pycyto.qupath.runs import Run
@@ -126,10 +127,9 @@ def _take_back(context: Context, run: Run, entry_id: str) -> tuple[int, int]:
 
 def _say(result: UndoResult, reporter: Reporter) -> None:
     reporter.say(
-        f"Run {result.run.name} is {result.run.state}: {result.restored} images are byte for byte "
-        f"as before; in the others {result.taken_back} objects were taken back."
+        f"Run {result.run.name} is {result.run.state}: {counted(result.restored, 'image')} byte "
+        f"for byte as before, {counted(result.taken_back, 'object')} taken back in others."
     )
     if result.left:
-        reporter.warn(
-            f"{result.left} objects were left: somebody has relabelled, locked or moved them since."
-        )
+        left = counted(result.left, "object")
+        reporter.warn(f"{left} left: somebody has relabelled, locked or moved them since.")

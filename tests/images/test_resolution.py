@@ -85,3 +85,13 @@ def test_mixed_resolutions_are_refused() -> None:
     ):
         with pytest.raises(BadInputError, match="not cut at one resolution"):
             resolution_of(rows, HERE)
+
+
+def test_full_resolution_remembers_the_pixel_sizes_it_saw() -> None:
+    rule = resolution_of([replace(ROW, mpp=0.25), replace(ROW, mpp=0.22), ROW], HERE)
+    assert rule.trained_mpp == (0.22, 0.25)
+    assert rule.downsample_for(0.2) == rule.downsample_for(0.29) == rule.downsample_for(None) == 1
+    for mpp in (0.17, 0.31, 0.5):
+        with pytest.raises(BadInputError, match=r"trained at 0\.22 to 0\.25"):
+            rule.downsample_for(mpp)
+    assert rule.at_any_scale().downsample_for(0.5) == 1

@@ -33,8 +33,8 @@ def test_a_sound_project_has_no_problem(project: Path) -> None:
     findings = doctor(project, access=GEOJSON)
     assert texts(findings, "problem") == ""
     assert "2 images" in texts(findings, "good")
-    assert "1 images have no pixel size: a (entry ID 2)" in texts(findings, "note")
-    assert "1 names stand for more than one image" in texts(findings, "note")
+    assert "No pixel size in 1 image: a (entry ID 2)" in texts(findings, "note")
+    assert "1 name of more than one image" in texts(findings, "note")
 
 
 def test_missing_images_are_named_with_the_remedy(project: Path) -> None:
@@ -68,7 +68,7 @@ def test_stale_and_missing_cells_are_noted(project: Path) -> None:
 
 def test_images_without_patient_are_a_problem_when_none_has_one(tmp_path: Path) -> None:
     project = build(tmp_path / "p", [TinyImage("1", "a", [TinyCell(50, 50)])])
-    assert "no 'Patient'" in texts(doctor(project, access=GEOJSON), "problem")
+    assert "No 'Patient'" in texts(doctor(project, access=GEOJSON), "problem")
 
 
 def test_an_image_that_cannot_be_cut_is_a_problem(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -290,3 +291,22 @@ def pretend_written(run: Path, project: Path, entry_id: str) -> None:
     }
     content["state"] = "partly written"
     (run / "run.json").write_text(json.dumps(content))
+
+
+def test_a_slide_of_another_pixel_size_is_refused_unless_told(
+    tmp_path: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fine = TinyImage("1", "fine", [TinyCell(50, 50)], mpp=0.25)
+    coarse = TinyImage("2", "coarse", [TinyCell(50, 50)], mpp=0.5)
+    project = build(tmp_path / "p", [fine, coarse])
+    use(monkeypatch, replace(bundle, resolution=Resolution(trained_mpp=(0.22, 0.26))))
+
+    with pytest.raises(PartlyDoneError, match=r"(?s)coarse.*trained at 0\.22 to 0\.26.*0\.5"):
+        predict(project, model="m", access=GEOJSON)
+    assert set(runs(project)[-1].images) == {"1"}
+    told = predict(project, model="m", any_resolution=True, access=GEOJSON)
+    assert set(told.run.images) == {"1", "2"}
+
+    export(project, out=tmp_path / "patches", access=GEOJSON)
+    with pytest.raises(RefusedError, match=r"trained at 0\.22 to 0\.26"):
+        predict(tmp_path / "patches", model="m")
