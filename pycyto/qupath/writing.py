@@ -170,6 +170,8 @@ class Writer:
         on_disk = read_hierarchy(self._java_project, entry_id, self._project)
         try:
             image_data = entry.readImageData()
+            # From 0.6 on QuPath opens the image only when asked for, and would save without it.
+            server = image_data.getServer()
         except jpype.JException as error:
             raise BadInputError(
                 f"QuPath cannot open this image ({error}).",
@@ -177,7 +179,7 @@ class Writer:
                 remedy="Put the image file back where the project expects it: "
                 "QuPath does not save the objects of an image that it cannot open.",
             ) from error
-        if image_data is None or image_data.getHierarchy().nObjects() != on_disk.nObjects():
+        if server is None or image_data.getHierarchy().nObjects() != on_disk.nObjects():
             raise BadInputError(
                 "QuPath does not show all objects that are on disk.",
                 where=self._project.data_file(entry_id),
