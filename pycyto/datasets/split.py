@@ -44,7 +44,8 @@ def assign(
     fractions
         Of train, validation and test; a part may have none.
     seed
-        Decides between groups that would do equally well.
+        Decides between groups that would do about equally well: another seed
+        gives another split, so that figures can be repeated over several.
     previous
         The split to continue. Cells that are no longer in `rows` still hold the
         part of their image.
@@ -115,13 +116,17 @@ class _Places:
                 self._place(index, PARTS.index(parts.pop()))
 
     def fill(self, rng: np.random.Generator) -> None:
-        """Place the rest: first what a part lacks a class of, then by size."""
+        """Place the rest: first what a part lacks a class of, then roughly by size.
+
+        Strictly by size every seed would give the same split, and figures over
+        several seeds would agree without meaning anything.
+        """
         shuffled = rng.permutation(len(self.groups))
         for column in np.argsort(self.holds.sum(axis=0), kind="stable"):
             for part in _NEED:
                 self._cover(int(column), part, shuffled)
         room = _quotas(len(self.groups), self.fractions) - self._sizes()
-        size = self.shares.sum(axis=1)
+        size = self.shares.sum(axis=1) * rng.uniform(0.5, 1.5, len(self.groups))
         for index in sorted(self._free(shuffled), key=lambda index: -size[index]):
             # Rooms add up to at least what is left, so that one part always has some.
             open_parts = [part for part in range(len(PARTS)) if room[part] > 0]
@@ -139,7 +144,9 @@ class _Places:
             return
         candidates = [index for index in self._free(shuffled) if self.holds[index, column]]
         if candidates:
-            self._place(min(candidates, key=lambda index: self._misfit(index, part)), part)
+            # The best of a random half: see `fill`.
+            half = candidates[: math.ceil(len(candidates) / 2)]
+            self._place(min(half, key=lambda index: self._misfit(index, part)), part)
 
     def _last_chance(self) -> bool:
         """Whether all groups that are left are needed so that no part stays empty."""

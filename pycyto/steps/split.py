@@ -57,7 +57,7 @@ def split(
     fractions
         Of train, validation and test, in groups.
     seed
-        Decides between groups that would do equally well.
+        Another seed gives another split.
     reshuffle
         Forget the split so far. Models that were trained on it can then no
         longer be evaluated on these data.

@@ -156,8 +156,16 @@ def test_each_source_is_spread_over_the_parts() -> None:
 
 
 def test_seeds_give_different_splits() -> None:
-    rows = [row(n, LABELS[n % 4], image=f"i{n}") for n in range(40)]
-    assert len({tuple(assign(rows, seed=seed).values()) for seed in range(5)}) > 1
+    """Also where patients differ in size, which leaves little to chance."""
+    uneven = [
+        row(100 * p + c, LABELS[c % 4], image=f"i{p}", patient=f"p{p}")
+        for p in range(31)
+        for c in range(20 + 2 * p)
+    ]
+    splits = [assign(uneven, seed=seed) for seed in range(6)]
+    tested = {frozenset(key.entry_id for key in parts if parts[key] == "test") for parts in splits}
+    assert len(tested) >= 5
+    assert assign(uneven, seed=3) == splits[3]
 
 
 def test_everything_can_be_for_testing() -> None:
