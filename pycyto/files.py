@@ -144,9 +144,9 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def now() -> str:
-    """Return the time in UTC, to the second, as ISO 8601 text."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def now(precision: str = "seconds") -> str:
+    """Return the time in UTC as ISO 8601 text, to the second or to ``milliseconds``."""
+    return datetime.now(UTC).isoformat(timespec=precision)
 
 
 @contextlib.contextmanager

@@ -203,7 +203,7 @@ def read_split(folder: Path) -> dict[CellKey, str]:
                 f"Line {line} names the part {record['part']!r} for {key}"
                 + (", which has one already." if key in parts else "."),
                 where=path,
-                remedy=f"Parts are {', '.join(PARTS)}. Run pycyto split again.",
+                remedy=f"Parts are {', '.join(PARTS)}. Mend it, or run pycyto split --reshuffle.",
             )
         parts[key] = record["part"]
     return parts

@@ -16,7 +16,7 @@ from pycyto.cli.console import Console
 )
 @click.option("--overwrite", is_flag=True, help="Replace what an earlier demo has left there.")
 @options.seed_option
-@options.access_options
+@options.qupath_options
 @click.pass_obj
 def command(console: Console, /, **rest: Any) -> None:
     """Walk through the whole flow on the sample project: no QuPath and no network needed."""

@@ -17,7 +17,11 @@ _MARKS = {"good": "ok  ", "note": "note", "problem": "!!  "}
 @options.access_options
 @click.pass_obj
 def command(console: Console, /, project: str | None, **rest: Any) -> None:
-    """Check this machine and, if one is given, PROJECT. Nothing is changed."""
+    """Check this machine and, if one is given, PROJECT. Nothing is changed.
+
+    Ends with exit code 3 if there is a problem.
+    """
+    from pycyto.errors import BadInputError
     from pycyto.labels import counted
     from pycyto.steps.doctor import doctor
 
@@ -28,3 +32,5 @@ def command(console: Console, /, project: str | None, **rest: Any) -> None:
             console.show(f"      to do: {finding.remedy}")
     problems = sum(finding.level == "problem" for finding in findings)
     console.show(f"{counted(problems, 'problem')} found." if problems else "No problem found.")
+    if problems:
+        click.get_current_context().exit(BadInputError.exit_code)

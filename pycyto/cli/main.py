@@ -70,7 +70,7 @@ def _run(arguments: Sequence[str] | None, console: Console) -> int:
     try:
         result = group.main(arguments, prog_name="pycyto", standalone_mode=False, obj=console)
     except (click.Abort, KeyboardInterrupt):
-        console.error("Interrupted. What was finished is kept, and a new start continues there.")
+        console.error("Interrupted. Files that were finished are kept; none is half written.")
         return INTERRUPTED
     except click.ClickException as error:
         error.show()

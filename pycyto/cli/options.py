@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,7 +41,7 @@ centroid_option = click.option(
 )
 seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 
-_ACCESS = (
+_QUPATH = (
     click.option(
         "--backend",
         type=click.Choice(["auto", "paquo", "geojson"]),
@@ -50,6 +50,9 @@ _ACCESS = (
         help="Through QuPath's own classes, or through the files that its scripts keep.",
     ),
     click.option("--qupath", type=click.Path(), help="Folder of the QuPath to use."),
+)
+_ACCESS = (
+    *_QUPATH,
     click.option(
         "--stale-ok", is_flag=True, help="Read files of cells older than the image's data."
     ),
@@ -66,8 +69,17 @@ _ACCESS = (
 
 
 def access_options(command: Command) -> Command:
-    """Give a command the options by which a project is reached."""
-    for option in reversed(_ACCESS):
+    """Give a command the options by which a project and its images are reached."""
+    return _with(_ACCESS, command)
+
+
+def qupath_options(command: Command) -> Command:
+    """Give a command that opens no image the options by which QuPath is reached."""
+    return _with(_QUPATH, command)
+
+
+def _with(options: Sequence[Command], command: Command) -> Command:
+    for option in reversed(options):
         command = option(command)
     return command
 
@@ -77,14 +89,14 @@ def access_from(options: dict[str, Any]) -> Access:
     from pycyto.records import path_from
     from pycyto.steps.context import Access
 
-    qupath, settings = options.pop("qupath"), options.pop("settings")
+    qupath, settings = options.pop("qupath"), options.pop("settings", None)
     return Access(
         backend=options.pop("backend"),
         qupath=path_from(qupath) if qupath else None,
-        stale_ok=options.pop("stale_ok"),
-        mappings=dict(map(_mapping, options.pop("mappings"))),
+        stale_ok=options.pop("stale_ok", False),
+        mappings=dict(map(_mapping, options.pop("mappings", ()))),
         settings=path_from(settings) if settings else None,
-        project_id=options.pop("project_id"),
+        project_id=options.pop("project_id", ""),
     )
 
 

@@ -24,11 +24,10 @@ def command(console: Console, /, data: str, fractions: str, seed: int, reshuffle
 
     Cells that have their part already keep it.
     """
-    from pycyto.records import path_from
     from pycyto.steps.split import split
 
     split(
-        path_from(data),
+        data,
         fractions=options.shares(fractions),
         seed=seed,
         reshuffle=reshuffle,

@@ -13,10 +13,10 @@ from pycyto.cli.console import Console
 @click.command("undo")
 @options.project_argument
 @click.argument("run", required=False)
-@options.access_options
+@options.qupath_options
 @click.pass_obj
 def command(console: Console, /, project: str, run: str | None, **rest: Any) -> None:
-    """Take a RUN back out of PROJECT; by default the newest.
+    """Take a RUN back out of PROJECT; by default the newest written one.
 
     Where nothing was saved since, QuPath's data becomes byte for byte what it
     was. Otherwise exactly the run's own objects are removed.

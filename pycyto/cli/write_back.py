@@ -13,13 +13,13 @@ from pycyto.cli.console import Console
 @click.command("write-back")
 @options.project_argument
 @click.argument("run", required=False)
-@options.access_options
+@options.qupath_options
 @click.pass_obj
 def command(console: Console, /, project: str, run: str | None, **rest: Any) -> None:
     """Write a staged RUN into PROJECT as classified detections.
 
     RUN is the name of a run, or the folder of one that was made elsewhere; by
-    default the newest that is staged. Close the project in QuPath first: QuPath
+    default the newest, if it is not written yet. Close the project in QuPath first: QuPath
     would overwrite what is written here with its next save.
     """
     from pycyto.steps.write_back import write_back

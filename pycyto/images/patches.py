@@ -14,7 +14,7 @@ from pycyto.errors import BadInputError, StaleError
 from pycyto.images.crop import Pixels
 from pycyto.manifest import PATCH_SIZE, Row
 
-_REMEDY = "Run pycyto export (or ingest) again: it writes what is missing or has changed."
+_REMEDY = "Run pycyto export again: it writes what is missing or has changed."
 
 
 def content_hash(pixels: Pixels) -> str:

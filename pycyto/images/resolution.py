@@ -60,8 +60,8 @@ class Resolution:
             return self.downsample
         if image_mpp is None:
             raise BadInputError(
-                f"The model needs patches at {self.mpp:g} micrometres per pixel, and the pixel "
-                "size of this image is unknown.",
+                f"Patches are wanted at {self.mpp:g} micrometres per pixel, and the pixel size of "
+                "this image is unknown.",
                 remedy="Set the pixel size in QuPath (Image tab), then try again.",
             )
         return self.mpp / image_mpp

@@ -8,14 +8,21 @@ through the Java classes below.
 from __future__ import annotations
 
 import os
+import queue
+import threading
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from pycyto.errors import MissingDependencyError
 from pycyto.qupath.locate import Installation
 
+T = TypeVar("T")
+
 # From Java 24 on, calls into native code print a warning unless allowed.
 _NATIVE_ACCESS = "--enable-native-access=ALL-UNNAMED"
+# Leaves Ctrl-C to Python: else Java ends first, and every call into it fails.
+_NO_SIGNALS = "-Xrs"
 
 
 def start(installation: Installation) -> ModuleType:
@@ -28,7 +35,9 @@ def start(installation: Installation) -> ModuleType:
         a process can hold one only.
     """
     os.environ["PAQUO_QUPATH_DIR"] = str(installation.folder)
-    os.environ.setdefault("PAQUO_JAVA_OPTS", _java_options(installation))
+    given = os.environ.get("PAQUO_JAVA_OPTS") or _java_options(installation)
+    if _NO_SIGNALS not in given.split():
+        os.environ["PAQUO_JAVA_OPTS"] = f"{given} {_NO_SIGNALS}"
     try:
         from paquo import java
     except (OSError, RuntimeError, ValueError) as error:
@@ -59,6 +68,34 @@ def java_entry(project: Any, entry_id: str) -> Any:
     return next((e for e in project.getImageList() if str(e.getID()) == entry_id), None)
 
 
+def within(seconds: float, work: Callable[[], T]) -> T:
+    """Return what a call into Java returns, unless it takes too long.
+
+    The thread is left behind then: Java cannot be stopped from outside.
+
+    Raises
+    ------
+    TimeoutError
+        When it has not come back in time.
+    """
+    results: queue.Queue[tuple[bool, Any]] = queue.Queue()
+
+    def call() -> None:
+        try:
+            results.put((True, work()))
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+            results.put((False, error))
+
+    threading.Thread(target=call, daemon=True).start()
+    try:
+        done, result = results.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError from None
+    if not done:
+        raise result
+    return cast("T", result)
+
+
 def _java_options(installation: Installation) -> str:
     numbers = tuple(map(int, installation.version.split(".")[:2]))
     return f"-XX:MaxRAMPercentage=50 {_NATIVE_ACCESS if numbers >= (0, 7) else ''}".strip()
@@ -71,3 +108,5 @@ def _quieten() -> None:
     logger = JClass("org.slf4j.LoggerFactory").getLogger("ROOT")
     level = JClass("ch.qos.logback.classic.Level")
     logger.setLevel(level.ERROR)
+    # Reading data that breaks off, QuPath repeats one line without end.
+    JClass("org.slf4j.LoggerFactory").getLogger("qupath.lib.io.PathIO").setLevel(level.OFF)

@@ -19,6 +19,10 @@ from pycyto.qupath.locate import Installation
 from pycyto.qupath.project import Project
 from pycyto.records import ImageObjects
 
+# Reading takes well under a second per megabyte; a busy machine gets its time too.
+_SECONDS = 20.0
+_SECONDS_PER_MB = 5.0
+
 
 class PaquoBackend:
     """Reads the objects of a project through QuPath's classes."""
@@ -79,8 +83,18 @@ def read_hierarchy(java_project: Any, entry_id: str, project: Project) -> Any:
     entry = _java.java_entry(java_project, entry_id)
     if entry is None:
         raise BadInputError(f"The project has no image {entry_id}.", where=project.file)
+    data = project.data_file(entry_id)
+    # Some versions of QuPath read data that breaks off for ever.
+    limit = _SECONDS + _SECONDS_PER_MB * (data.stat().st_size / 1e6 if data.exists() else 0)
     try:
-        return entry.readHierarchy()
+        return _java.within(limit, entry.readHierarchy)
+    except TimeoutError as error:
+        raise BadInputError(
+            f"QuPath does not come to the end of this image's data in {limit:.0f} s: it is "
+            "probably cut off.",
+            where=data,
+            remedy="Restore it from a backup, or open and check the image in QuPath.",
+        ) from error
     except jpype.JException as error:
         raise BadInputError(
             f"QuPath cannot read this image's data ({error}).",

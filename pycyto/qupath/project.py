@@ -226,7 +226,9 @@ def local_path(entry: ImageEntry, mappings: Mapping[str, str]) -> Path:
     for old in sorted(mappings, key=lambda folder: len(_pure(folder).parts), reverse=True):
         prefix = _pure(old)
         if type(prefix) is type(original) and original.is_relative_to(prefix):
-            return path_from(mappings[old]).joinpath(*original.relative_to(prefix).parts)
+            mapped = path_from(mappings[old]).joinpath(*original.relative_to(prefix).parts)
+            # A mapping that was needed once must not hide an image that is back in its place.
+            return mapped if mapped.exists() or not Path(original).exists() else Path(original)
     return Path(original)
 
 

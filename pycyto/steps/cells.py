@@ -8,14 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pycyto.errors import BadInputError, PartlyDoneError, UsageError
+from pycyto.errors import BadInputError, PartlyDoneError, StaleError, UsageError
 from pycyto.images.crop import Pixels, Region, Square, cut, square_around
 from pycyto.images.reading import FieldImage, SlideImage, opened
 from pycyto.images.resolution import Resolution
+from pycyto.labels import counted, listed
 from pycyto.qupath.backend import Backend
 from pycyto.qupath.project import ImageEntry, Project, local_path
-from pycyto.qupath.selection import Selection, select
+from pycyto.qupath.selection import Selection, label_of, select
 from pycyto.records import Cell, CellKey, Reporter
+from pycyto.steps.failures import Failures
 
 OTHER_PLANE = "z or t plane"
 OUTSIDE = "outside the image"
@@ -34,7 +36,9 @@ class Tally:
     notes
         What is worth knowing of cells that were used.
     failures
-        One sentence per image that failed.
+        Images that failed, by cause.
+    classes
+        Labels of all objects that were read, also of those that are not wanted.
     """
 
     given: int = 0
@@ -42,7 +46,8 @@ class Tally:
     skipped: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
+    failures: Failures = field(default_factory=Failures)
+    classes: set[str] = field(default_factory=set)
 
     def check(self) -> None:
         """Make sure that the counts add up."""
@@ -80,13 +85,39 @@ class Tally:
             reporter.warn(f"{count} cells: {note}.")
 
     def refuse_failures(self, what: str, where: Path, remedy: str) -> None:
-        """Raise `PartlyDoneError` if something failed, naming each image."""
-        if self.failed:
+        """Raise `PartlyDoneError` if something failed, naming the images."""
+        if self.failures:
             raise PartlyDoneError(
-                f"{self.failed.total()} of {self.given} objects could not be {what}:\n    "
-                + "\n    ".join(self.failures),
+                f"{counted(len(self.failures), 'image')} could not be {what} "
+                f"({self.failed.total()} of {self.given} objects):\n{self.failures}",
                 where=where,
                 remedy=remedy,
+            )
+
+    def refuse_nothing(self, what: str, classes: Sequence[str] | None, where: Path) -> None:
+        """Raise an error if no cell was found, or none of a class that was asked for.
+
+        Raises
+        ------
+        UsageError
+            A class was named that no object has: it may be misspelt.
+        BadInputError
+            There is no cell; the reasons are named.
+        """
+        missing = [name for name in classes or () if name not in self.classes]
+        if missing and not self.failures:
+            raise UsageError(
+                f"No object has the class {listed(missing)}.",
+                where=where,
+                remedy=f"Classes there are: {listed(sorted(self.classes))}.",
+            )
+        if not self.used and not self.failures:
+            counts = (self.skipped + self.failed).most_common()
+            reasons = listed(f"{count} {reason}" for reason, count in counts)
+            raise BadInputError(
+                f"There is no cell to {what} (objects: {reasons}).",
+                where=where,
+                remedy="See --objects, --classes and --images for what is taken.",
             )
 
 
@@ -132,7 +163,15 @@ def read_cells(
 ) -> Iterator[ImageCells]:
     """Yield the cells of each image; what is none of them is counted with its reason."""
     for image in images:
-        found = backend.read(image.entry_id)
+        try:
+            found = backend.read(image.entry_id)
+        except StaleError:
+            raise  # every image may be as old: stop before an older state is taken for the present
+        except BadInputError as error:
+            tally.failures.add_error(_named(image), error)
+            continue
+        labels = (label_of(item.class_name, wanted.scheme) for item in found.objects)
+        tally.classes.update(filter(None, labels))
         selected = select(
             found.objects, wanted, project_id=project.project_id, entry_id=image.entry_id
         )
@@ -177,7 +216,7 @@ def cut_patches(
                 done += 1
                 yield cell, square, pixels
     except BadInputError as error:
-        _fail(found.image, len(planned) - done, "image not readable", str(error), tally)
+        _fail(found.image, len(planned) - done, "image not readable", error, tally)
 
 
 def _planned(found: ImageCells, resolution: Resolution, tally: Tally) -> list[tuple[Cell, Square]]:
@@ -185,12 +224,13 @@ def _planned(found: ImageCells, resolution: Resolution, tally: Tally) -> list[tu
     image = found.image
     try:
         downsample = resolution.downsample_for(image.mpp)
-        obstacle, sentence = image.obstacle, f"{image.obstacle}: its cells are left out."
     except BadInputError as error:
-        obstacle = NO_PIXEL_SIZE if image.mpp is None else OTHER_SCALE
-        sentence = str(error)
-    if obstacle is not None:
-        _fail(image, len(found.cells), obstacle, sentence, tally)
+        reason = NO_PIXEL_SIZE if image.mpp is None else OTHER_SCALE
+        _fail(image, len(found.cells), reason, error, tally)
+        return []
+    if image.obstacle is not None:
+        refusal = BadInputError(f"{image.obstacle}: no patch can be cut.")
+        _fail(image, len(found.cells), image.obstacle, refusal, tally)
         return []
     planned = []
     for cell in found.cells:
@@ -219,9 +259,11 @@ def _open(image: ImageEntry, mappings: Mapping[str, str]) -> Iterator[FieldImage
         yield found
 
 
-def _fail(image: ImageEntry, cells: int, reason: str, sentence: str, tally: Tally) -> None:
+def _fail(image: ImageEntry, cells: int, reason: str, error: BadInputError, tally: Tally) -> None:
     if cells:
         tally.failed[reason] += cells
-        tally.failures.append(
-            f"{image.name} (entry ID {image.entry_id}), {cells} cells: {sentence}"
-        )
+        tally.failures.add_error(_named(image), error)
+
+
+def _named(image: ImageEntry) -> str:
+    return f"{image.name} (entry ID {image.entry_id})"

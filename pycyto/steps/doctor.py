@@ -14,7 +14,7 @@ from pycyto.labels import counted
 from pycyto.qupath import locate, runs
 from pycyto.qupath.geojson_backend import GeoJsonBackend
 from pycyto.qupath.project import ImageEntry, Project, local_path, open_project
-from pycyto.settings import Settings, user_file
+from pycyto.settings import Settings, load_settings, user_file
 from pycyto.steps.context import DEFAULT_ACCESS, Access, Context, open_context
 
 Level = Literal["good", "note", "problem"]
@@ -67,10 +67,13 @@ def _machine(access: Access) -> Iterator[Finding]:
     where = user_file()
     state = "" if where.exists() else " (not there: the defaults hold)"
     yield Finding("good", f"Settings: {where}{state}")
+    for old, new in load_settings(extra=access.settings).path_mappings.items():
+        yield Finding("good", f"Images in {old} are looked for in {new} (from your settings).")
     try:
         found = locate.find_qupath(access.qupath)
     except PycytoError as error:
-        yield Finding("problem", error.what, error.remedy or "")
+        place = f" ({error.where})" if error.where else ""
+        yield Finding("problem", error.what + place, error.remedy or "")
         return
     if found is None:
         yield Finding(

@@ -69,6 +69,8 @@ class _DataSet:
 
     def save(self, counts: Mapping[str, object]) -> None:
         """Write the manifest and what it rests on, so that the next start goes on from here."""
+        if not self.rows and not (self.folder / "manifest.csv").exists():
+            return
         write_manifest(self.folder, self.rows.values())
         record = provenance.record("export", self.arguments, counts=counts, inputs=self.inputs)
         provenance.keep_record(self.folder, record)
@@ -124,6 +126,7 @@ def export(  # noqa: PLR0913 - each is an option of the command
     if mpp is not None and not 0.01 <= mpp <= 100:
         raise UsageError(f"--mpp is in micrometres per pixel; {mpp} cannot be meant.")
     context = open_context(project, access)
+    _refuse_inside(folder, context)
     wanted = Selection(
         context.scheme,
         objects=objects,
@@ -147,8 +150,9 @@ def export(  # noqa: PLR0913 - each is an option of the command
             advance(1)
             if time.monotonic() - data.saved_at > _SECONDS_BETWEEN_SAVES:
                 data.save(_UNFINISHED)
-    tally.check()
-    result = _result(data, tally, context.project.project_id)
+        tally.check()
+        tally.refuse_nothing("export", wanted.classes, context.project.file)
+    result = _result(data, tally, context)
     data.save(_counts(result))
     _say(result, reporter)
     tally.refuse_failures(
@@ -157,6 +161,17 @@ def export(  # noqa: PLR0913 - each is an option of the command
         "The others are exported. Mend these images and start the same command again.",
     )
     return result
+
+
+def _refuse_inside(folder: Path, context: Context) -> None:
+    """Refuse to scatter a data set among QuPath's own files."""
+    inside = folder.is_relative_to(context.project.folder)
+    if inside and not folder.is_relative_to(context.project.workspace):
+        raise RefusedError(
+            "A data set does not go among QuPath's own files.",
+            where=folder,
+            remedy=f"Choose a folder outside the project, or below {context.project.workspace}.",
+        )
 
 
 def _with_id(context: Context) -> Context:
@@ -312,12 +327,13 @@ def _state(found: ImageCells, context: Context) -> str:
     return f"{stat.st_size} bytes, {stat.st_mtime_ns} ns, {found.image.width} px wide"
 
 
-def _result(data: _DataSet, tally: Tally, project_id: str) -> ExportResult:
-    by_label = Counter(
-        row.label or "unclassified" for row in data.rows.values() if row.project_id == project_id
-    )
+def _result(data: _DataSet, tally: Tally, context: Context) -> ExportResult:
+    rows = [row for row in data.rows.values() if row.project_id == context.project.project_id]
+    found = Counter(row.label or "unclassified" for row in rows)
+    others = sorted(set(found) - set(context.scheme.names))
+    by_label = {name: found[name] for name in (*context.scheme.names, *others) if found[name]}
     return ExportResult(
-        data.folder, tally, dict(by_label), data.new, data.kept, data.relabelled, data.removed
+        data.folder, tally, by_label, data.new, data.kept, data.relabelled, data.removed
     )
 
 

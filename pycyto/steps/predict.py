@@ -58,6 +58,7 @@ class _Job:
     workspace: Path
     bundle: Bundle
     objects: ObjectKind
+    classes: Sequence[str] | None = None
     cells: list[Cell] = field(default_factory=list)
     data_sha256: dict[str, str] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
@@ -118,7 +119,7 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     chosen = chosen_images(context.project, images)
     backend = context.backend(reporter)
     found = ensure_project_id(context.project)
-    job = _Job(found.workspace, bundle, objects)
+    job = _Job(found.workspace, bundle, objects, wanted.classes)
     rule = bundle.resolution.at_any_scale() if any_resolution else bundle.resolution
 
     def patches(advance: Callable[[int], None]) -> Iterator[Pixels]:
@@ -207,12 +208,9 @@ def _classified(
 def _finish(
     job: _Job, predictions: Sequence[Prediction], point_radius: float, reporter: Reporter
 ) -> PredictResult:
+    job.tally.refuse_nothing("predict", job.classes, job.workspace)
     if not predictions:
-        raise BadInputError(
-            f"There is no cell to predict: {_reasons(job.tally)}.",
-            where=job.workspace,
-            remedy="See --objects, --classes and --images for what is taken.",
-        )
+        job.tally.refuse_failures("predicted", job.workspace, "Nothing is staged; mend these.")
     run = stage(
         job.workspace,
         job.bundle,
@@ -254,18 +252,14 @@ def _exported_states(folder: Path) -> dict[str, str]:
     }
 
 
-def _reasons(tally: Tally) -> str:
-    counted = (tally.skipped + tally.failed).most_common()
-    return ", ".join(f"{count} {reason}" for reason, count in counted) or "the project has none"
-
-
 def _say(result: PredictResult, reporter: Reporter) -> None:
     counts = result.run.counts
     named = {f"predicted {label}": count for label, count in result.by_label.items()}
     result.tally.say("predicted", named, reporter)
     if counts["trained_on"]:
         reporter.warn(
-            f"{counts['trained_on']} of these cells were among the model's training cells: "
+            f"{counts['trained_on']} of these cells trained the model or chose its epoch: "
             "what it says of them is no evidence of how good it is."
         )
     reporter.say(f"Staged as run {result.run.name}; nothing in QuPath has changed yet.")
+    reporter.say(f"Its folder: {result.run.folder}")

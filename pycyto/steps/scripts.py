@@ -60,9 +60,10 @@ def install_scripts(
     targets = [target for target in targets if target.is_dir()]
     if not targets:
         raise BadInputError(
-            "QuPath's user folder was not found.",
+            "QuPath's user folder is not here.",
             where=user_folder or Path.home() / "QuPath",
-            remedy="Start QuPath once and let it make its user folder, or give it: --user-dir.",
+            remedy="Start QuPath once and let it make one; its preferences show where it is. "
+            "Then give that folder: --user-dir.",
         )
     source, made = scripts_folder(), []
     for target in targets:

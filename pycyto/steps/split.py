@@ -12,7 +12,10 @@ from pycyto.datasets.summary import SplitSummary, summary
 from pycyto.errors import BadInputError
 from pycyto.labels import SCHEMES
 from pycyto.manifest import Row, read_manifest, read_split, write_split
-from pycyto.records import SILENT, CellKey, Reporter
+from pycyto.records import SILENT, CellKey, Reporter, path_from
+
+# With fewer patients than this in the test part, one of them decides the figures.
+_FEW_GROUPS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class SplitResult:
 
 
 def split(
-    data: Path,
+    data: Path | str,
     *,
     fractions: Sequence[float] = FRACTIONS,
     seed: int = 0,
@@ -69,6 +72,7 @@ def split(
     RefusedError
         Cells that belong together are in two parts of the split so far.
     """
+    data = path_from(data)
     rows = read_manifest(data)
     labelled = [row for row in rows if row.label]
     if not labelled:
@@ -120,6 +124,14 @@ def _say(result: SplitResult, reporter: Reporter) -> None:
         reporter.warn(
             f"{images} groups rest on the image alone: patient and slide are unknown. If two "
             "images show one patient, the test is easier than it should be."
+        )
+    if result.kept == len(result.parts):
+        reporter.say("Seed and fractions place new cells only; --reshuffle starts anew.")
+    tested = result.summary.parts["test"].groups
+    if 0 < tested < _FEW_GROUPS:
+        reporter.warn(
+            f"The test part has {tested} groups: its figures will say little. "
+            "--fractions 50,20,30 gives it more."
         )
     for part, names in result.summary.missing.items():
         if names and result.summary.parts[part].cells:

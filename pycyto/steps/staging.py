@@ -40,7 +40,8 @@ def stage(
     point_radius
         Of the circle for a point, in full-resolution pixels.
     """
-    run_id, created_at = str(uuid4()), files.now()
+    # To the millisecond, so that the newest of two runs is known.
+    run_id, created_at = str(uuid4()), files.now("milliseconds")
     folder = workspace / "runs" / runs.folder_name(run_id, created_at)
     new = [_new(item, run_id, point_radius) for item in predictions if _is_new(item.cell)]
     updates = [_update(item) for item in predictions if not _is_new(item.cell)]
@@ -83,7 +84,7 @@ def _images(
         entry_id: ImageState(
             "staged", data_sha256.get(entry_id, ""), created[entry_id], updated[entry_id]
         )
-        for entry_id in sorted(created + updated)
+        for entry_id in created + updated
     }
 
 

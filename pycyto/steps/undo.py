@@ -14,9 +14,11 @@ from pycyto.qupath.project import Project
 from pycyto.qupath.runs import Run
 from pycyto.records import SILENT, Reporter
 from pycyto.steps.context import DEFAULT_ACCESS, Access, Context, open_context
+from pycyto.steps.failures import Failures
 from pycyto.steps.write_back import open_writer
 
-_UNDOABLE: tuple[runs.State, ...] = ("written", "partly written", "staged")
+# A staged run is withdrawn only by name: nothing of it is in QuPath.
+_UNDOABLE: tuple[runs.State, ...] = ("written", "partly written")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def undo(
     access: Access = DEFAULT_ACCESS,
     reporter: Reporter = SILENT,
 ) -> UndoResult:
-    """Take back what a run wrote; a run that is only staged is withdrawn.
+    """Take back what a run wrote; a staged run is withdrawn if it is named.
 
     Where nothing was saved since, QuPath's data is restored byte for byte, for
     which no QuPath is needed. Otherwise exactly the run's objects are removed.
@@ -57,7 +59,7 @@ def undo(
     project
         Folder of the QuPath project.
     run
-        Name of the run; by default the newest that is not undone.
+        Name of the run; by default the newest that is written.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def undo(
     with files.locked(context.project.workspace):
         found = runs.pick(context.project.workspace, run, _UNDOABLE)
         restored = taken_back = left = 0
-        failures = []
+        failures = Failures()
         with reporter.progress("images", len(found.images)) as advance:
             for entry_id, image in found.images.items():
                 advance(1)
@@ -83,7 +85,7 @@ def undo(
                         taken, kept = _take_back(context, found, entry_id)
                         taken_back, left = taken_back + taken, left + kept
                 except PycytoError as error:
-                    failures.append(str(error))
+                    failures.add_error(f"entry ID {entry_id}", error)
                     continue
                 found = found.with_image(entry_id, dataclasses.replace(image, state="undone"))
                 runs.save(found)
@@ -91,7 +93,7 @@ def undo(
     _say(result, reporter)
     if failures:
         raise PartlyDoneError(
-            f"{len(failures)} images were not taken back:\n" + "\n".join(failures),
+            f"{counted(len(failures), 'image')} not taken back:\n{failures}",
             where=found.folder,
             remedy="Mend these and start the same command again.",
         )
@@ -118,6 +120,8 @@ def _restore(project: Project, run: Run, entry_id: str) -> bool:
     ):
         if source.exists():
             files.copy_file(source, target)
+        else:  # made by the write, and about a state that is gone
+            target.unlink(missing_ok=True)
     return True
 
 

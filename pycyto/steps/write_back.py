@@ -6,14 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pycyto import files, provenance
-from pycyto.errors import MissingDependencyError, PartlyDoneError, PycytoError, RefusedError
+from pycyto.errors import (
+    BadInputError,
+    MissingDependencyError,
+    PartlyDoneError,
+    PycytoError,
+    RefusedError,
+)
+from pycyto.labels import counted
 from pycyto.qupath import locate, runs
 from pycyto.qupath.runs import Run
 from pycyto.qupath.writing import Writer
 from pycyto.records import SILENT, Reporter
 from pycyto.steps.context import DEFAULT_ACCESS, Access, Context, open_context
-
-_WRITABLE: tuple[runs.State, ...] = ("staged", "partly written")
+from pycyto.steps.failures import Failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,61 +65,85 @@ def write_back(
         lock, and its next save would overwrite what is written here.
     run
         Name of a run of the project, or the folder of one that was predicted
-        elsewhere; by default the newest that is staged.
+        elsewhere; by default the newest, if it is not written yet.
 
     Raises
     ------
     MissingDependencyError
         Without QuPath nothing can enter its data; the message names the script
         that loads the run from inside QuPath.
+    BadInputError
+        There is no such run, or no run was named and the newest is written.
     RefusedError
-        The run is of another project.
+        The run is of another project, or was taken back.
     PartlyDoneError
         Some images could not be written; they are as they were.
     """
     context = open_context(project, access)
     with files.locked(context.project.workspace):
         found = _the_run(context, run)
+        waiting = [key for key, image in found.images.items() if image.state == "staged"]
+        if not waiting:
+            reporter.say(f"Run {found.name} is written already; nothing was changed.")
+            return _result(found, [])
+        reporter.say(f"Writing run {found.name} into {counted(len(waiting), 'image')}.")
         writer = open_writer(context, found)
         added = writer.add_classes(found)
         if added:
             reporter.say(f"Added to the project's classes: {', '.join(added)}.")
-        waiting = [key for key, image in found.images.items() if image.state == "staged"]
-        failures = []
+        failures = Failures()
         with reporter.progress("images", len(waiting)) as advance:
             for entry_id in waiting:
                 try:
                     found = writer.write(found, entry_id)
                 except PycytoError as error:
-                    failures.append(str(error))
+                    failures.add_error(f"entry ID {entry_id}", error)
                 advance(1)
         result = _result(found, added)
         _keep_record(result)
     _say(result, reporter)
     if failures:
         raise PartlyDoneError(
-            f"{len(failures)} of {len(waiting)} images were not written:\n" + "\n".join(failures),
+            f"{len(failures)} of {counted(len(waiting), 'image')} were not written:\n{failures}",
             where=context.project.file,
-            remedy="Mend these and start the same command again: it goes on with the rest.",
+            remedy="What was not written is as it was.",
         )
     return result
 
 
 def _the_run(context: Context, wanted: str | Path | None) -> Run:
     """Return the run, copied into the project where it was predicted elsewhere."""
-    workspace = context.project.workspace
-    given = None if wanted is None else Path(wanted)
-    if given is None or not (given / "run.json").exists():
-        run = runs.pick(workspace, None if wanted is None else str(wanted), _WRITABLE)
-    else:
-        run = _brought_in(runs.load(given), workspace)
+    run = _found(context, wanted)
     if run.project_id != context.project.project_id:
         raise RefusedError(
             "This run was made for another project.",
             where=run.folder,
             remedy="Write it back to the project that its patches were exported from.",
         )
+    if run.state == "undone":
+        raise RefusedError(
+            f"Run {run.name} was taken back.",
+            where=run.folder,
+            remedy="Predict again: cells may have changed since.",
+        )
     return run
+
+
+def _found(context: Context, wanted: str | Path | None) -> Run:
+    workspace = context.project.workspace
+    if wanted is not None and (Path(wanted) / "run.json").exists():
+        return _brought_in(runs.load(Path(wanted)), workspace)
+    if wanted is not None:
+        return runs.pick(workspace, str(wanted), ())
+    # Never an older one by itself: it may be what somebody decided against.
+    newest = runs.pick(workspace, None, ("staged", "partly written", "written"))
+    if newest.state == "written":
+        raise BadInputError(
+            f"The newest run, {newest.name}, is written already.",
+            where=newest.folder,
+            remedy="Name the run to write (pycyto runs lists them), or predict again.",
+        )
+    return newest
 
 
 def _brought_in(run: Run, workspace: Path) -> Run:
@@ -175,4 +205,5 @@ def _say(result: WriteBackResult, reporter: Reporter) -> None:
         f"{result.updated} classified, {result.gone} gone since; "
         f"{result.read_back} read back from QuPath's data."
     )
-    reporter.say(f"Run {result.run.name} is {result.run.state}. pycyto undo takes it back.")
+    hint = f" To take it back: pycyto undo PROJECT {result.run.name}" if result.read_back else ""
+    reporter.say(f"Run {result.run.name} is {result.run.state}.{hint}")

@@ -17,6 +17,7 @@ from pycyto.images.crop import Pixels
 from pycyto.images.resolution import Resolution
 from pycyto.labels import BETHESDA
 from pycyto.learning.bundle import Bundle
+from pycyto.manifest import read_manifest
 from pycyto.qupath import _java, runs
 from pycyto.qupath.backend import Backend
 from pycyto.qupath.geojson_backend import GeoJsonBackend
@@ -337,3 +338,19 @@ def test_cells_that_moved_since_are_left_out(project: Path, access: Access) -> N
 
     assert result.gone == 1
     assert result.created == result.read_back == predicted.tally.used - 1
+
+
+def test_data_that_breaks_off_fails_alone_and_in_time(
+    project: Path, access: Access, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("pycyto.qupath.paquo_backend._SECONDS", 5.0)
+    opened = open_project(project)
+    (victim,) = [image for image in opened.images if image.name == "shapes.png"]
+    data = opened.data_file(victim.entry_id)
+    data.write_bytes(data.read_bytes()[:3000])
+
+    with pytest.raises(PartlyDoneError, match=r"(?s)shapes\.png .*(cut off|cannot read)"):
+        export(project, out=tmp_path / "out", images=["shapes.png", "edges.png"], access=access)
+
+    assert {row.image_name for row in read_manifest(tmp_path / "out")} == {"edges.png"}
+    assert data.stat().st_size == 3000

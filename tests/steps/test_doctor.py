@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pycyto import Access, doctor
+from pycyto.cli.main import main
 from pycyto.errors import BadInputError
 from pycyto.steps.doctor import Finding
 from tests.tiny_project import TinyCell, TinyImage, build
@@ -92,3 +93,22 @@ def test_nothing_is_changed(project: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in project.rglob("*")}
     doctor(project, access=GEOJSON)
     assert {path: path.stat().st_mtime_ns for path in project.rglob("*")} == before
+
+
+def test_a_mapping_does_not_hide_images_that_are_back(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pycyto.settings.user_file", lambda: tmp_path / "settings.toml")
+    mapping = {str(project / "images"): str(tmp_path / "gone again")}
+    findings = doctor(project, access=Access(backend="geojson", mappings=mapping))
+    assert texts(findings, "problem") == ""
+
+
+def test_a_problem_ends_with_its_exit_code(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["doctor", str(project), "--backend", "geojson"]
+    assert main(words) == 0
+    (project / "images" / "2.png").unlink()
+    assert main(words) == BadInputError.exit_code
+    assert "1 problem found." in capsys.readouterr().out

@@ -10,7 +10,13 @@ import pytest
 from PIL import Image
 
 from pycyto import Access, export
-from pycyto.errors import PartlyDoneError, RefusedError, StaleError, UsageError
+from pycyto.errors import (
+    BadInputError,
+    PartlyDoneError,
+    RefusedError,
+    StaleError,
+    UsageError,
+)
 from pycyto.images.crop import Pixels
 from pycyto.images.patches import write_patch
 from pycyto.manifest import read_manifest
@@ -263,3 +269,24 @@ def test_the_project_is_left_as_it_was(project: Path, tmp_path: Path) -> None:
     before = state()
     run(project, tmp_path / "out")
     assert state() == before
+
+
+@pytest.mark.parametrize("place", ["", "data", "images/new"])
+def test_a_data_set_does_not_go_among_qupaths_files(project: Path, place: str) -> None:
+    before = sorted(project.rglob("*"))
+    with pytest.raises(RefusedError, match="among QuPath's own files"):
+        run(project, project / place)
+    assert sorted(project.rglob("*")) == before
+
+
+def test_no_cell_at_all_is_an_error_with_the_reasons(tmp_path: Path) -> None:
+    project = build(tmp_path / "p", [TinyImage("1", "a", [TinyCell(50, 50, None)])])
+    with pytest.raises(BadInputError, match=r"no cell to export .*1 no class"):
+        run(project, tmp_path / "out")
+
+
+def test_cells_that_cannot_be_read_fail_alone(project: Path, tmp_path: Path) -> None:
+    (project / "pycyto" / "cells" / "2.geojson").write_text('{"type": "Feat')
+    with pytest.raises(PartlyDoneError, match=r"other\.png \(entry ID 2\).*cannot be read"):
+        run(project, tmp_path / "out")
+    assert len(read_manifest(tmp_path / "out")) == 5

@@ -18,11 +18,13 @@ from pycyto.errors import (
     PartlyDoneError,
     RefusedError,
     StaleError,
+    UsageError,
 )
 from pycyto.images.crop import Pixels
 from pycyto.images.resolution import Resolution
 from pycyto.learning.bundle import Bundle, mark_of
 from pycyto.records import RUN_MARK, UPDATED_MARK, CellKey
+from pycyto.steps.failures import Failures
 from tests.tiny_project import TinyCell, TinyImage, build
 
 GEOJSON = Access(backend="geojson")
@@ -144,7 +146,7 @@ def test_cells_that_the_model_knows_are_counted(
 def test_no_cells_is_an_error_with_the_reasons(tmp_path: Path) -> None:
     project = build(tmp_path / "p", [TinyImage("1", "a", [TinyCell(50, 50, "Trichomonas")])])
 
-    with pytest.raises(BadInputError, match="1 class outside the scheme"):
+    with pytest.raises(BadInputError, match=r"no cell to predict .*1 class outside the scheme"):
         predict(project, model="m", access=GEOJSON)
     assert runs(project) == []
 
@@ -228,15 +230,60 @@ def test_without_qupath_the_script_is_named(project: Path) -> None:
 
 
 @pytest.mark.usefixtures("bundle")
-def test_a_staged_run_is_withdrawn(project: Path) -> None:
-    predict(project, model="m", access=GEOJSON)
-
-    result = undo(project, access=GEOJSON)
-
-    assert result.run.state == "undone"
-    assert runs(project)[0].state == "undone"
-    with pytest.raises(BadInputError, match="No run here is"):
+def test_a_staged_run_is_withdrawn_only_by_name(project: Path) -> None:
+    run = predict(project, model="m", access=GEOJSON).run
+    with pytest.raises(BadInputError, match="No run here is written"):
         undo(project, access=GEOJSON)
+    assert runs(project)[0].state == "staged"
+
+    assert undo(project, run.name, access=GEOJSON).run.state == "undone"
+
+    assert runs(project)[0].state == "undone"
+    with pytest.raises(RefusedError, match="was taken back"):
+        write_back(project, run.name, access=GEOJSON)
+
+
+@pytest.mark.usefixtures("bundle")
+def test_undo_takes_the_written_run_not_a_newer_staged_one(project: Path) -> None:
+    first = predict(project, model="m", access=GEOJSON).run
+    pretend_written(first.folder, project, "1")
+    predict(project, model="m", images=["7"], access=GEOJSON)
+
+    assert undo(project, access=GEOJSON).run.name == first.name
+    assert [run.state for run in runs(project)].count("staged") == 1
+
+
+@pytest.mark.usefixtures("bundle")
+def test_write_back_never_turns_to_an_older_run_by_itself(project: Path) -> None:
+    predict(project, model="m", images=["7"], access=GEOJSON)
+    newest = predict(project, model="m", images=["1"], access=GEOJSON).run
+    pretend_written(newest.folder, project, "1", state="written")
+
+    with pytest.raises(BadInputError, match=f"newest run, {newest.name}, is written already"):
+        write_back(project, access=GEOJSON)
+    assert write_back(project, newest.name, access=GEOJSON).run.state == "written"
+
+
+@pytest.mark.usefixtures("bundle")
+def test_a_misspelt_class_is_named(project: Path, tmp_path: Path) -> None:
+    words = r"(?s)class HSLI.*Classes there are: .*HSIL"
+    with pytest.raises(UsageError, match=words):
+        export(project, out=tmp_path / "out", classes=["HSLI"], access=GEOJSON)
+    with pytest.raises(UsageError, match=words):
+        predict(project, model="m", classes=["HSLI"], access=GEOJSON)
+    assert runs(project) == []
+    assert not (tmp_path / "out" / "manifest.csv").exists()
+
+
+def test_many_images_of_one_cause_are_one_message() -> None:
+    failures = Failures()
+    for number in range(33):
+        failures.add_error(f"image {number}", BadInputError("The file is missing.", remedy="--map"))
+    assert len(failures) == 33
+    assert str(failures).count("\n") == 1
+    assert "33 images (image 0; image 1; image 2; and 30 more): The file is missing." in str(
+        failures
+    )
 
 
 @pytest.mark.usefixtures("bundle")
@@ -275,7 +322,7 @@ def test_stale_cells_are_refused(project: Path) -> None:
         predict(project, model="m", access=GEOJSON)
 
 
-def pretend_written(run: Path, project: Path, entry_id: str) -> None:
+def pretend_written(run: Path, project: Path, entry_id: str, state: str = "partly written") -> None:
     """Leave what a write by import_predictions.groovy leaves."""
     import hashlib
 
@@ -289,7 +336,7 @@ def pretend_written(run: Path, project: Path, entry_id: str) -> None:
         "state": "written",
         "written_sha256": hashlib.sha256(data.read_bytes()).hexdigest(),
     }
-    content["state"] = "partly written"
+    content["state"] = state
     (run / "run.json").write_text(json.dumps(content))
 
 
