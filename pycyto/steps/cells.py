@@ -94,17 +94,19 @@ class Tally:
                 remedy=remedy,
             )
 
-    def refuse_nothing(self, what: str, classes: Sequence[str] | None, where: Path) -> None:
+    def refuse_nothing(self, what: str, wanted: Selection | None, where: Path) -> None:
         """Raise an error if no cell was found, or none of a class that was asked for.
 
         Raises
         ------
         UsageError
-            A class was named that no object has: it may be misspelt.
+            A class outside the scheme was named that no object has: it may be misspelt.
         BadInputError
             There is no cell; the reasons are named.
         """
-        missing = [name for name in classes or () if name not in self.classes]
+        asked = wanted.classes or () if wanted else ()
+        known = {*self.classes, *(wanted.scheme.names if wanted else ())}
+        missing = [name for name in asked if name not in known]
         if missing and not self.failures:
             raise UsageError(
                 f"No object has the class {listed(missing)}.",

@@ -118,7 +118,8 @@ def export(  # noqa: PLR0913 - each is an option of the command
     BadInputError, UsageError
         A project, image or setting is not what it should be.
     RefusedError
-        `out` holds patches of this project at another resolution.
+        `out` holds patches of this project at another resolution, or is among
+        the project's own files; or another pycyto is at work there.
     PartlyDoneError
         Some images could not be used; the others are exported.
     """
@@ -142,18 +143,18 @@ def export(  # noqa: PLR0913 - each is an option of the command
         "objects": objects, "classes": classes, "images": images, "unclassified": unclassified,
         "centroid": centroid, "mpp": mpp, "backend": backend.name,
     }  # fmt: skip
-    data = _open_data_set(folder, arguments, context, mpp)
-    tally = Tally()
-    with files.locked(folder), _saving(data), reporter.progress("images", len(chosen)) as advance:
-        for found in read_cells(context.project, backend, chosen, wanted, tally):
-            _export_image(data, found, context, mpp, tally)
-            advance(1)
-            if time.monotonic() - data.saved_at > _SECONDS_BETWEEN_SAVES:
-                data.save(_UNFINISHED)
-        tally.check()
-        tally.refuse_nothing("export", wanted.classes, context.project.file)
-    result = _result(data, tally, context)
-    data.save(_counts(result))
+    with files.locked(folder):
+        data, tally = _open_data_set(folder, arguments, context, mpp), Tally()
+        with _saving(data), reporter.progress("images", len(chosen)) as advance:
+            for found in read_cells(context.project, backend, chosen, wanted, tally):
+                _export_image(data, found, context, mpp, tally)
+                advance(1)
+                if time.monotonic() - data.saved_at > _SECONDS_BETWEEN_SAVES:
+                    data.save(_UNFINISHED)
+            tally.check()
+            tally.refuse_nothing("export", wanted, context.project.file)
+        result = _result(data, tally, context)
+        data.save(_counts(result))
     _say(result, reporter)
     tally.refuse_failures(
         "exported",

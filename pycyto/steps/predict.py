@@ -58,7 +58,7 @@ class _Job:
     workspace: Path
     bundle: Bundle
     objects: ObjectKind
-    classes: Sequence[str] | None = None
+    wanted: Selection | None = None
     cells: list[Cell] = field(default_factory=list)
     data_sha256: dict[str, str] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
@@ -119,7 +119,7 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     chosen = chosen_images(context.project, images)
     backend = context.backend(reporter)
     found = ensure_project_id(context.project)
-    job = _Job(found.workspace, bundle, objects, wanted.classes)
+    job = _Job(found.workspace, bundle, objects, wanted)
     rule = bundle.resolution.at_any_scale() if any_resolution else bundle.resolution
 
     def patches(advance: Callable[[int], None]) -> Iterator[Pixels]:
@@ -208,7 +208,7 @@ def _classified(
 def _finish(
     job: _Job, predictions: Sequence[Prediction], point_radius: float, reporter: Reporter
 ) -> PredictResult:
-    job.tally.refuse_nothing("predict", job.classes, job.workspace)
+    job.tally.refuse_nothing("predict", job.wanted, job.workspace)
     if not predictions:
         job.tally.refuse_failures("predicted", job.workspace, "Nothing is staged; mend these.")
     run = stage(

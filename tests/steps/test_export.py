@@ -285,6 +285,11 @@ def test_no_cell_at_all_is_an_error_with_the_reasons(tmp_path: Path) -> None:
         run(project, tmp_path / "out")
 
 
+def test_a_class_of_the_scheme_that_nobody_has_is_no_mistake(project: Path, tmp_path: Path) -> None:
+    result = run(project, tmp_path / "out", classes=["HSIL", "LSIL"], images=["2"])
+    assert result.by_label == {"LSIL": 1}
+
+
 def test_cells_that_cannot_be_read_fail_alone(project: Path, tmp_path: Path) -> None:
     (project / "pycyto" / "cells" / "2.geojson").write_text('{"type": "Feat')
     with pytest.raises(PartlyDoneError, match=r"other\.png \(entry ID 2\).*cannot be read"):
