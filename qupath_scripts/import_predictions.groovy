@@ -12,7 +12,7 @@
 
 // --- settings -------------------------------------------------------------------------------
 def settings = [
-    run: '',          // folder name of the run below pycyto/runs; empty: the newest that waits
+    run: '',          // folder name of the run below pycyto/runs; empty: the newest
     stale_ok: false,  // true: load it although the image was saved after it was predicted
 ]
 

@@ -24,14 +24,16 @@ class PycytoRun {
         json = Pycyto.readJson(new File(folder, 'run.json'))
     }
 
-    /** The run of a name, else the newest that waits to be loaded, else the newest that was. */
+    /**
+     * The run of a name, else the newest that was not taken back. Never an older one by itself:
+     * it may be what somebody decided against.
+     */
     static PycytoRun chosen(PycytoJob job) {
         File[] files = new File(job.workspace, 'runs').listFiles() ?: new File[0]
         List<PycytoRun> all = files.findAll { new File(it, 'run.json').isFile() }.collect { new PycytoRun(it) }
         all.sort { a, b -> a.createdAt <=> b.createdAt ?: a.name <=> b.name }
         String wanted = job.config.run
-        def found = wanted ? all.find { it.name == wanted }
-            : (all.findAll { it.state in ['staged', 'partly written'] } ?: all.findAll { it.state == 'written' }).with { it ? it.last() : null }
+        def found = wanted ? all.find { it.name == wanted } : all.findAll { it.state != 'undone' }.with { it ? it.last() : null }
         if (found == null) {
             Pycyto.refuse((wanted ? "There is no run '${wanted}' in this project." : 'No run waits to be loaded into this project.')
                 + " Known runs: ${all*.name.join(', ') ?: 'none'}. pycyto predict makes one.")
