@@ -20,7 +20,9 @@ pytestmark = pytest.mark.skipif(
     platform.system() == "Windows", reason="the pretended launchers are Unix scripts"
 )
 
-PRETEND = """#!{python}
+# To the shell the second line starts Python, whose path may hold spaces; to Python it is a text.
+PRETEND = """#!/bin/sh
+"exec" "{python}" "$0" "$@"
 import json, pathlib, sys, time
 config = json.loads(pathlib.Path(sys.argv[sys.argv.index("--args") + 1]).read_text("utf-8"))
 result = pathlib.Path(config["project"], "pycyto", "results", "demo.json")
