@@ -132,6 +132,34 @@ def replace(source: Path, target: Path) -> None:
     source.replace(target)
 
 
+def remove_folder(folder: Path) -> int:
+    """Delete a folder with all that is in it; return how many bytes its files had."""
+    if not folder.exists():
+        return 0
+    size = sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+    shutil.rmtree(folder)
+    return size
+
+
+def shipped_folder(name: str) -> Path:
+    """Return a folder that comes with pycyto, in an installed package or in the source tree.
+
+    Raises
+    ------
+    BadInputError
+        When this installation lacks it.
+    """
+    package = Path(__file__).parent
+    for folder in (package / name, package.parent / name):
+        if folder.is_dir():
+            return folder
+    raise BadInputError(
+        f"The folder {name} is not part of this installation.",
+        where=package,
+        remedy="Install pycyto again.",
+    )
+
+
 def remove_parts(folder: Path) -> None:
     """Delete what killed runs left behind in `folder` and below."""
     for part in folder.rglob(f".*{_PART}"):

@@ -31,6 +31,7 @@ NAMESPACE = UUID("6f0b6d3a-51b8-5c0c-9f0e-7d5a4b1c2e90")
 # The mark on every object that pycyto created, and on every one it classified.
 RUN_MARK = "pycyto: run"
 UPDATED_MARK = "pycyto: updated by"
+PROBABILITY = "pycyto: P("
 
 
 class CellKey(NamedTuple):
@@ -102,6 +103,15 @@ class ProjectObject:
     def classified_by_pycyto(self) -> bool:
         """Whether its class is a prediction: such classes are never labels."""
         return UPDATED_MARK in self.measurements
+
+    @property
+    def undecided(self) -> bool:
+        """Whether it has no class, or still the one that a run found most probable."""
+        if self.class_name is None:
+            return True
+        said = {k: v for k, v in self.measurements.items() if k.startswith(PROBABILITY)}
+        own = said.get(f"{PROBABILITY}{self.class_name})")
+        return self.classified_by_pycyto and own is not None and own >= max(said.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@
  * Tested on QuPath 0.5.1, 0.6.0 and 0.7.0.
  */
 
+import org.codehaus.groovy.control.CompilerConfiguration
+
 // --- settings -------------------------------------------------------------------------------
 def settings = [
     out: '',                // folder of the data set; empty: pycyto/patches in the project
@@ -27,14 +29,18 @@ if (!binding.hasVariable('qupath.script.file')) {
     throw new IllegalStateException('Save this script into the folder qupath_scripts of pycyto, then run it again: it needs the folder "lib" beside it.')
 }
 def lib = new File(new File(binding.getVariable('qupath.script.file') as String).parentFile, 'lib')
-def loader = new GroovyClassLoader(getClass().classLoader)
-def pycyto = loader.parseClass(new File(lib, 'pycyto.gvy'))
-def dataSets = loader.parseClass(new File(lib, 'data_set.gvy'))
+def loader = new GroovyClassLoader(getClass().classLoader, new CompilerConfiguration(scriptExtensions: ['gvy'] as Set, defaultScriptExtension: 'gvy'))
+loader.addClasspath(lib.path)
+def pycyto = loader.loadClass('Pycyto')
+def selection = loader.loadClass('PycytoSelection')
+def patch = loader.loadClass('PycytoPatch')
+def objects = loader.loadClass('PycytoObjects')
+def dataSets = loader.loadClass('PycytoDataSet')
 
 // --- action ---------------------------------------------------------------------------------
-pycyto.run(this, 'export_patches', settings) { image ->
+pycyto.run(this, 'export_patches', settings) { job, image ->
     image.saveChanges()
-    def config = image.job.config, server = image.data.server
+    def config = job.config, server = image.data.server
     def counts = image.counts
     counts << [given: 0, patches: 0, skipped: [:], failed: [:], new: 0, kept: 0, relabelled: 0, removed: 0]
 
@@ -43,7 +49,7 @@ pycyto.run(this, 'export_patches', settings) { image ->
     def cells = []
     image.objectsOnDisk().each { object ->
         def points = object.getROI().isPoint() ? object.getROI().allPoints : null
-        def reason = pycyto.reasonAgainst(object, config.objects, config.scheme, config.largest_outline as double)
+        def reason = selection.reasonAgainst(object, config.objects, config.scheme, config.largest_outline as double)
         def ofObject = points == null ? [[object, null, object.getROI().centroidX, object.getROI().centroidY]]
             : (points.indexed().collect { i, p -> [object, i, p.x, p.y] } ?: [])
         if (reason) {
@@ -54,40 +60,40 @@ pycyto.run(this, 'export_patches', settings) { image ->
             cells += ofObject
         }
     }
-    def obstacle = pycyto.obstacle(image)
+    def obstacle = patch.obstacle(image)
     if (obstacle && cells) {
         counts.failed[obstacle] = cells.size()
         pycyto.refuse("${obstacle}: its ${cells.size()} cells are left out.")
     }
 
     // The patches, one after the other; what is there with the same pixels is kept.
-    def folder = config.out ? new File(config.out) : new File(image.job.workspace, 'patches')
-    image.job.lock(folder)
+    def folder = config.out ? new File(config.out) : new File(job.project.workspace, 'patches')
+    job.lock(folder)
     def data = dataSets.newInstance(folder)
     def cal = server.pixelCalibration, seen = [] as Set
-    def ofImage = image.manifestColumns(config.metadata_keys) + [
+    def ofImage = dataSets.columnsOf(image, config.metadata_keys) + [
         mpp: cal.hasPixelSizeMicrons() ? cal.averagedPixelSizeMicrons : '', scheme: config.scheme,
         label_origin: 'manual', selected_by: 'manual', decided_at: pycyto.UNKNOWN,
     ]
     cells.each { object, index, x, y ->
-        def roi = object.getROI(), left = pycyto.edge(x), top = pycyto.edge(y)
-        def reason = roi.z >= server.nZSlices() || roi.t >= server.nTimepoints() ? pycyto.OTHER_PLANE
-            : left >= server.width || top >= server.height || left + pycyto.PATCH_SIZE <= 0 || top + pycyto.PATCH_SIZE <= 0 ? pycyto.OUTSIDE : null
+        def roi = object.getROI(), left = patch.edge(x), top = patch.edge(y)
+        def reason = roi.z >= server.nZSlices() || roi.t >= server.nTimepoints() ? selection.OTHER_PLANE
+            : left >= server.width || top >= server.height || left + patch.PATCH_SIZE <= 0 || top + patch.PATCH_SIZE <= 0 ? selection.OUTSIDE : null
         if (reason) {
             counts.skipped.merge(reason, 1, Integer::sum)
             return
         }
-        def label = pycyto.labelOf(config.scheme, object.pathClass.toString()), id = object.getID().toString()
+        def label = selection.labelOf(config.scheme, object.pathClass.toString()), id = object.getID().toString()
         def row = ofImage + [
             object_id: id, point_index: index, kind: object.isAnnotation() ? 'annotation' : object.isCell() ? 'cell' : 'detection',
-            centroid_x: x, centroid_y: y, left: left, top: top, width: pycyto.PATCH_SIZE, downsample: 1.0d, z: roi.z, t: roi.t,
+            centroid_x: x, centroid_y: y, left: left, top: top, width: patch.PATCH_SIZE, downsample: 1.0d, z: roi.z, t: roi.t,
             label: label, original_label: object.pathClass.toString(),
             file: "images/${label}/${image.id}_${id}${index == null ? '' : '_p' + index}.png".toString(),
         ]
         if (index == null) {
-            row += [outline_width: roi.boundsWidth, outline_height: roi.boundsHeight, outline_area: pycyto.area(roi)]
+            row += [outline_width: roi.boundsWidth, outline_height: roi.boundsHeight, outline_area: objects.area(roi)]
         }
-        seen << data.put(row, pycyto.patch(server, x, y, roi.z, roi.t), counts)
+        seen << data.put(row, patch.patch(server, x, y, roi.z, roi.t), counts)
         counts.patches++
     }
     data.removeGone(ofImage, seen, counts)

@@ -10,6 +10,8 @@
  * Tested on QuPath 0.5.1, 0.6.0 and 0.7.0.
  */
 
+import org.codehaus.groovy.control.CompilerConfiguration
+
 // --- settings -------------------------------------------------------------------------------
 def settings = [
     run: '',          // folder name of the run below pycyto/runs; empty: the newest
@@ -21,28 +23,25 @@ if (!binding.hasVariable('qupath.script.file')) {
     throw new IllegalStateException('Save this script into the folder qupath_scripts of pycyto, then run it again: it needs the folder "lib" beside it.')
 }
 def lib = new File(new File(binding.getVariable('qupath.script.file') as String).parentFile, 'lib')
-def loader = new GroovyClassLoader(getClass().classLoader)
-def pycyto = loader.parseClass(new File(lib, 'pycyto.gvy'))
-def runs = loader.parseClass(new File(lib, 'run.gvy'))
+def loader = new GroovyClassLoader(getClass().classLoader, new CompilerConfiguration(scriptExtensions: ['gvy'] as Set, defaultScriptExtension: 'gvy'))
+loader.addClasspath(lib.path)
+def pycyto = loader.loadClass('Pycyto')
+def runs = loader.loadClass('PycytoRun')
+def writing = loader.loadClass('PycytoWriting')
 
 // --- action ---------------------------------------------------------------------------------
-pycyto.run(this, 'import_predictions', settings) { image ->
-    image.refuseSaveAfterwards()
-    def run = runs.chosen(image.job)  // checks that it was made for this project
-    switch (run.stateOf(image)) {
-        case null:
-            return [skipped: ['image not in the run': 1]]
-        case 'undone':
-            pycyto.refuse("The run ${run.name} was taken back from this image. Predict again.")
-        case 'written':
-            return ['already written': run.countOnDisk(image)]
+pycyto.run(this, 'import_predictions', settings) { job, image ->
+    job.refuseSaveAfterwards()
+    def run = runs.chosen(job.project, job.config.run)  // checks that it was made for this project
+    if (!run.has(image.id)) {
+        return [skipped: ['image not in the run': 1]]
+    }
+    if (run.get(image.id, 'state') == 'written') {
+        return ['already written': run.get(image.id, 'read_back') as int]
     }
     image.saveChanges()
-    run.checkUnchanged(image)   // ... since it was predicted, unless stale_ok
-    run.keepSnapshot(image)     // what pycyto undo goes back to
-    run.addClasses(image)       // of the project; those that are there stay as they are
-    run.write(image)            // one addition to the hierarchy, one save
-    pycyto.writeCells(image)    // data.qpdata is new, so the file of cells must be too
+    job.project.addClasses(run.colours)  // those that are there stay as they are
+    def counts = writing.write(run, image, job.config.stale_ok)
     image.refreshViewers()
-    run.close(image)            // reads the file again, counts, and notes it in run.json
+    counts
 }

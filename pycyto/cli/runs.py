@@ -10,12 +10,24 @@ from pycyto.cli.console import Console
 
 @click.command("runs")
 @options.project_argument
+@click.option("--prune", is_flag=True, help="Delete the snapshots of older runs.")
+@click.option(
+    "--snapshots",
+    type=click.IntRange(min=0),
+    default=5,
+    show_default=True,
+    help="With --prune: so many runs, the newest, keep theirs.",
+)
 @click.pass_obj
-def command(console: Console, /, project: str) -> None:
-    """List what was predicted in PROJECT, when, with which model, and where it is now."""
+def command(console: Console, /, project: str, *, prune: bool, snapshots: int) -> None:
+    """List what was predicted in PROJECT, when, with which model, and where it is now.
+
+    A run keeps QuPath's data as it was before the write, so that undo restores
+    it byte for byte. Without that snapshot undo takes back object by object.
+    """
     from pycyto.steps.runs import runs
 
-    found = runs(project)
+    found = runs(project, snapshots=snapshots if prune else None, reporter=console)
     if not found:
         console.show("No runs yet: pycyto predict makes one.")
         return

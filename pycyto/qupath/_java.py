@@ -1,20 +1,32 @@
-"""QuPath's Java classes: started once per process, named in this file only.
+"""QuPath's Java in this process, and the classes in it that do the work.
 
-paquo finds QuPath, starts the Java virtual machine and opens the project.
-What it would round, re-nest or save unasked is not used: objects are reached
-through the Java classes below.
+paquo finds QuPath and starts the Java virtual machine. What it would round,
+re-nest or save unasked is not used: reading and writing is done by the classes
+of ``qupath_scripts/lib``, which QuPath's own Groovy compiles here, so that a
+script in the window and a command do the same.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar, cast
 
-from pycyto.errors import MissingDependencyError
+from pycyto import files
+from pycyto.errors import (
+    BadInputError,
+    MissingDependencyError,
+    PartlyDoneError,
+    PycytoError,
+    RefusedError,
+    StaleError,
+)
 from pycyto.qupath.locate import Installation
 
 T = TypeVar("T")
@@ -58,25 +70,78 @@ def start(installation: Installation) -> ModuleType:
     return java
 
 
-def open_java_project(java: ModuleType, file: str) -> Any:
-    """Return QuPath's own project object, opened for reading and writing by us alone."""
-    return java.ProjectIO.loadProject(java.File(file), java.BufferedImage)
+class Library:
+    """The classes of ``qupath_scripts/lib`` by their names, compiled when first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        from jpype import JClass
+
+        extensions = JClass("java.util.HashSet")(["gvy"])
+        configuration = JClass("org.codehaus.groovy.control.CompilerConfiguration")()
+        configuration.setScriptExtensions(extensions)
+        configuration.setDefaultScriptExtension("gvy")
+        parent = JClass("qupath.lib.io.PathIO").class_.getClassLoader()
+        self._loader = JClass("groovy.lang.GroovyClassLoader")(parent, configuration)
+        self._loader.addClasspath(str(folder))
+
+    def __getattr__(self, name: str) -> Any:
+        from jpype import JClass
+
+        return JClass(self._loader.loadClass(name))
 
 
-def java_entry(project: Any, entry_id: str) -> Any:
-    """Return the entry of an ID, or None."""
-    return next((e for e in project.getImageList() if str(e.getID()) == entry_id), None)
+@cache
+def library(installation: Installation) -> Library:
+    """Start this QuPath's Java and return our classes in it."""
+    start(installation)
+    return Library(files.shipped_folder("qupath_scripts") / "lib")
 
 
-def within(seconds: float, work: Callable[[], T]) -> T:
-    """Return what a call into Java returns, unless it takes too long.
-
-    The thread is left behind then: Java cannot be stopped from outside.
+def open_project(installation: Installation, file: Path) -> Any:
+    """Return a ``PycytoProject``.
 
     Raises
     ------
-    TimeoutError
-        When it has not come back in time.
+    BadInputError
+        When QuPath cannot open it.
+    """
+    from jpype import JClass
+
+    with refusals(file):
+        return library(installation).PycytoProject.open(JClass("java.io.File")(str(file)))
+
+
+@contextlib.contextmanager
+def refusals(where: Path) -> Iterator[None]:
+    """Turn what our classes refuse, and what fails in QuPath, into our errors.
+
+    Raises
+    ------
+    StaleError, BadInputError, PartlyDoneError, RefusedError
+        As the refusal says.
+    """
+    from jpype import JException
+
+    try:
+        yield
+    except JException as error:
+        if error.getClass().getName() == "PycytoRefusal":
+            raise _KINDS[str(error.getKind())](str(error.getMessage()), where=where) from error
+        raise BadInputError(f"QuPath fails at this ({error}).", where=where) from error
+
+
+_KINDS: dict[str, type[PycytoError]] = {
+    "refused": RefusedError,
+    "stale": StaleError,
+    "bad input": BadInputError,
+    "partly done": PartlyDoneError,
+}
+
+
+def interruptible(work: Callable[[], T]) -> T:
+    """Return what a call into Java returns, listening to Ctrl-C meanwhile.
+
+    A call that is left behind goes on by itself, so it must change nothing.
     """
     results: queue.Queue[tuple[bool, Any]] = queue.Queue()
 
@@ -87,10 +152,7 @@ def within(seconds: float, work: Callable[[], T]) -> T:
             results.put((False, error))
 
     threading.Thread(target=call, daemon=True).start()
-    try:
-        done, result = results.get(timeout=seconds)
-    except queue.Empty:
-        raise TimeoutError from None
+    done, result = results.get()
     if not done:
         raise result
     return cast("T", result)

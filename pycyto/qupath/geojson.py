@@ -35,20 +35,40 @@ def read_cells_file(path: Path, entry_id: str) -> ImageObjects:
     BadInputError
         When it is not such a file, is truncated, or belongs to another image.
     """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadInputError(f"This file cannot be read ({error}).", where=path) from error
+    return read_cells(data, entry_id, path)
+
+
+def read_cells(data: bytes, entry_id: str, where: Path) -> ImageObjects:
+    """Read the content of such a file.
+
+    Parameters
+    ----------
+    where
+        What an error names: the file, or the data that QuPath made it from.
+
+    Raises
+    ------
+    BadInputError
+        When it is not such a file, is truncated, or belongs to another image.
+    """
     remedy = "Run export_cells.groovy for this image again."
     try:
-        content = orjson.loads(path.read_bytes())
+        content = orjson.loads(data)
         header = content["pycyto"]
         schema, header_id, sha256 = header["schema"], header["entry_id"], header["data_sha256"]
         found = objects_from(content["features"])
-    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadInputError(
-            f"This file of cells cannot be read ({error!r}).", where=path, remedy=remedy
+            f"This file of cells cannot be read ({error!r}).", where=where, remedy=remedy
         ) from error
     if schema != SCHEMA or str(header_id) != entry_id:
         raise BadInputError(
             "This file of cells is for another image or another version of pycyto.",
-            where=path,
+            where=where,
             remedy=remedy,
         )
     return ImageObjects(entry_id, str(sha256), found)

@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pycyto import files
-from pycyto.errors import BadInputError, RefusedError
+from pycyto.errors import BadInputError
 from pycyto.labels import Colour
 
 SCHEMA = 1
 NEW_COLUMNS = (
-    "entry_id", "object_id", "source_id", "point_index", "x", "y", "z", "t", "radius", "class",
+    "object_id", "source_id", "point_index", "x", "y", "z", "t", "radius", "class",
     "trained_on",
 )  # fmt: skip
-UPDATE_COLUMNS = ("entry_id", "object_id", "x", "y", "class", "trained_on")
+UPDATE_COLUMNS = ("object_id", "x", "y", "class", "trained_on")
 
 Row = Iterable[object]
-State = Literal["staged", "partly written", "written", "undone"]
-_Item = TypeVar("_Item")
+State = Literal["staged", "partly written", "written", "overwritten", "undone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,30 +70,51 @@ class Update:
     trained_on: bool = False
 
 
+_Item = TypeVar("_Item", NewDetection, Update)
+
+
 @dataclass(frozen=True, slots=True)
 class ImageState:
     """How far one image of a run has come.
 
     Attributes
     ----------
-    data_sha256, written_sha256
-        State of ``data.qpdata`` that was read, and that the write left.
+    data_sha256
+        State of ``data.qpdata`` that was read for the prediction.
     new, updates
-        Staged objects; ``created``, ``updated`` and ``gone`` say what came of
-        them, ``read_back`` how many of them a fresh look at the file found.
+        Staged objects: new = created + gone, updates = updated + gone + decided, where
+        *decided* counts those that somebody classified since.
+    read_back
+        How many of them a fresh look at the file found.
+    snapshot_sha256, written_sha256
+        State before and after the write.
+    undone_from_sha256, undone_sha256
+        State before and after the run was taken back.
+    pending_sha256
+        State that a save under way started from; empty when none is.
+    taken_back, left
+        How many objects were taken back one by one; and those that were not, by
+        their UUID, with the reason: they are a person's, or a later run's, now.
     """
 
-    state: Literal["staged", "written", "undone"]
+    state: Literal["staged", "written", "overwritten", "undone"]
     data_sha256: str
     new: int
     updates: int
+    snapshot_sha256: str = ""
     written_sha256: str = ""
     written_at: str = ""
     written_by: str = ""
     created: int = 0
     updated: int = 0
     gone: int = 0
+    decided: int = 0
     read_back: int = 0
+    undone_from_sha256: str = ""
+    undone_sha256: str = ""
+    pending_sha256: str = ""
+    taken_back: int = 0
+    left: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +148,14 @@ class Run:
         images = {**self.images, entry_id: state}
         return dataclasses.replace(self, images=images, state=_whole(images.values()))
 
+    @property
+    def kept(self) -> tuple[Path, Path]:
+        """The folders that keep QuPath's data as it was before the write, and before an undo."""
+        return self.folder / "snapshots", self.folder / "undone"
+
     def snapshot(self, entry_id: str) -> Path:
         """Return the folder that keeps an image's files as they were before the write."""
-        return self.folder / "snapshots" / entry_id
+        return self.kept[0] / entry_id
 
 
 def folder_name(run_id: str, created_at: str) -> str:
@@ -166,9 +192,15 @@ def load(folder: Path) -> Run:
 
 
 def all_runs(workspace: Path) -> list[Run]:
-    """Return the runs of a project, the oldest first."""
-    found = [load(path.parent) for path in (workspace / "runs").glob("*/run.json")]
+    """Return the runs of a project that can be read, the oldest first."""
+    found = [run for run in map(_load_or_error, _folders(workspace)) if isinstance(run, Run)]
     return sorted(found, key=lambda run: (run.created_at, run.name))
+
+
+def damaged_runs(workspace: Path) -> list[BadInputError]:
+    """Return why each of the other runs cannot be read."""
+    found = map(_load_or_error, _folders(workspace))
+    return [error for error in found if isinstance(error, BadInputError)]
 
 
 def pick(workspace: Path, name: str | None, states: Iterable[State]) -> Run:
@@ -177,18 +209,38 @@ def pick(workspace: Path, name: str | None, states: Iterable[State]) -> Run:
     Raises
     ------
     BadInputError
-        When there is none.
+        When there is none, or it cannot be read.
     """
     wanted, found = tuple(states), all_runs(workspace)
     for run in reversed(found):
         if run.name == name or (name is None and run.state in wanted):
             return run
+    if name is not None and workspace / "runs" / name in _folders(workspace):
+        return load(workspace / "runs" / name)  # tells what is wrong with it
     known = ", ".join(run.name for run in found) or "none"
     raise BadInputError(
         f"There is no run {name!r} here." if name else f"No run here is {' or '.join(wanted)}.",
         where=workspace / "runs",
         remedy=f"Known runs: {known}. pycyto runs lists them; pycyto predict makes one.",
     )
+
+
+def prune_snapshots(workspace: Path, keep: int) -> int:
+    """Delete what older runs keep for undo; return how many bytes that was.
+
+    A run without its snapshot can still be taken back, object by object.
+
+    Parameters
+    ----------
+    keep
+        How many runs, the newest, keep theirs. One with a save under way does in any case.
+    """
+    with_snapshots = [run for run in all_runs(workspace) if any(map(Path.exists, run.kept))]
+    freed = 0
+    for run in with_snapshots[: max(0, len(with_snapshots) - keep)]:
+        if not any(image.pending_sha256 for image in run.images.values()):
+            freed += sum(map(files.remove_folder, run.kept))
+    return freed
 
 
 def write_tables(
@@ -198,13 +250,15 @@ def write_tables(
     new: Iterable[NewDetection],
     updates: Iterable[Update],
 ) -> None:
-    """Write the two tables of a run."""
+    """Write the tables of a run: two per image."""
     labels = tuple(labels)
     columns = [f"P({label})" for label in labels]
-    new_rows = (_new_row(item, labels) for item in new)
-    update_rows = (_update_row(item, labels) for item in updates)
-    _write_table(folder / "new.csv", (*NEW_COLUMNS, *columns), new_rows)
-    _write_table(folder / "updates.csv", (*UPDATE_COLUMNS, *columns), update_rows)
+    for entry_id, created in _by_image(new):
+        rows = (_new_row(item, labels) for item in created)
+        _write_table(folder / "new" / f"{entry_id}.csv", (*NEW_COLUMNS, *columns), rows)
+    for entry_id, updated in _by_image(updates):
+        rows = (_update_row(item, labels) for item in updated)
+        _write_table(folder / "updates" / f"{entry_id}.csv", (*UPDATE_COLUMNS, *columns), rows)
 
 
 def read_new(run: Run, entry_id: str) -> list[NewDetection]:
@@ -218,7 +272,7 @@ def read_new(run: Run, entry_id: str) -> list[NewDetection]:
 
     def detection(row: Mapping[str, str]) -> NewDetection:
         return NewDetection(
-            entry_id=row["entry_id"],
+            entry_id=entry_id,
             object_id=row["object_id"],
             source_id=row["source_id"],
             point_index=int(row["point_index"]) if row["point_index"] else None,
@@ -227,12 +281,13 @@ def read_new(run: Run, entry_id: str) -> list[NewDetection]:
             z=int(row["z"]),
             t=int(row["t"]),
             radius=float(row["radius"]),
-            label=row["class"],
+            label=_label(row, run),
             probabilities=_probabilities(row, run),
             trained_on=row["trained_on"] == "1",
         )
 
-    return _read_table(run.folder / "new.csv", entry_id, detection, run.images[entry_id].new)
+    path = run.folder / "new" / f"{entry_id}.csv"
+    return _read_table(path, detection, run.images[entry_id].new)
 
 
 def read_updates(run: Run, entry_id: str) -> list[Update]:
@@ -246,43 +301,25 @@ def read_updates(run: Run, entry_id: str) -> list[Update]:
 
     def update(row: Mapping[str, str]) -> Update:
         return Update(
-            entry_id=row["entry_id"],
+            entry_id=entry_id,
             object_id=row["object_id"],
             x=float(row["x"]),
             y=float(row["y"]),
-            label=row["class"],
+            label=_label(row, run),
             probabilities=_probabilities(row, run),
             trained_on=row["trained_on"] == "1",
         )
 
-    return _read_table(run.folder / "updates.csv", entry_id, update, run.images[entry_id].updates)
-
-
-def take_snapshot(run: Run, entry_id: str, sources: Iterable[Path], *, data_sha256: str) -> None:
-    """Copy an image's files into the run before they are changed.
-
-    Raises
-    ------
-    RefusedError
-        When the copy is not what was read: something else is writing.
-    """
-    folder = run.snapshot(entry_id)
-    for source in sources:
-        if source.exists() and not (folder / source.name).exists():
-            files.copy_file(source, folder / source.name)
-    kept = folder / "data.qpdata"
-    if kept.exists() and files.sha256_of(kept) != data_sha256:
-        raise RefusedError(
-            "The image's data changed while it was being copied.",
-            where=kept,
-            remedy="Close the image in QuPath, then predict again.",
-        )
+    path = run.folder / "updates" / f"{entry_id}.csv"
+    return _read_table(path, update, run.images[entry_id].updates)
 
 
 def _run_from(folder: Path, content: dict[str, Any]) -> Run:
     if content.pop("schema") != SCHEMA:
         raise ValueError("another schema")
     images = {entry_id: ImageState(**state) for entry_id, state in content.pop("images").items()}
+    if not all(re.fullmatch(r"[\w-]+", entry_id) for entry_id in images):
+        raise ValueError("entry IDs")  # they become names of files
     colours = {name: tuple(rgb) for name, rgb in content.pop("colours").items()}
     run = Run(folder=folder, images=images, colours=colours, **content)
     if not all(isinstance(label, str) for label in run.labels):
@@ -291,10 +328,13 @@ def _run_from(folder: Path, content: dict[str, Any]) -> Run:
 
 
 def _whole(images: Iterable[ImageState]) -> State:
-    states = {image.state for image in images}
+    states: set[State] = {image.state for image in images}
     if len(states) == 1:
         return states.pop()
-    return "partly written" if "written" in states else "staged" if "staged" in states else "undone"
+    if "written" in states:
+        return "partly written"
+    order: tuple[State, ...] = ("staged", "overwritten", "undone")
+    return next(state for state in order if state in states)
 
 
 def _write_table(path: Path, columns: Iterable[str], rows: Iterable[Row]) -> None:
@@ -303,13 +343,31 @@ def _write_table(path: Path, columns: Iterable[str], rows: Iterable[Row]) -> Non
         stream.writelines(map(files.csv_row, rows))
 
 
+def _folders(workspace: Path) -> list[Path]:
+    return sorted(path.parent for path in (workspace / "runs").glob("*/run.json"))
+
+
+def _load_or_error(folder: Path) -> Run | BadInputError:
+    try:
+        return load(folder)
+    except BadInputError as error:
+        return error
+
+
+def _by_image(items: Iterable[_Item]) -> Iterator[tuple[str, list[_Item]]]:
+    found: dict[str, list[_Item]] = {}
+    for item in items:
+        found.setdefault(item.entry_id, []).append(item)
+    yield from found.items()
+
+
 def _new_row(item: NewDetection, labels: Sequence[str]) -> Row:
-    key = (item.entry_id, item.object_id, item.source_id, item.point_index)
+    key = (item.object_id, item.source_id, item.point_index)
     return (*key, item.x, item.y, item.z, item.t, item.radius, *_said(item, labels))
 
 
 def _update_row(item: Update, labels: Sequence[str]) -> Row:
-    return (item.entry_id, item.object_id, item.x, item.y, *_said(item, labels))
+    return (item.object_id, item.x, item.y, *_said(item, labels))
 
 
 def _said(item: NewDetection | Update, labels: Sequence[str]) -> tuple[object, ...]:
@@ -317,19 +375,18 @@ def _said(item: NewDetection | Update, labels: Sequence[str]) -> tuple[object, .
 
 
 def _read_table(
-    path: Path, entry_id: str, item_from: Callable[[Mapping[str, str]], _Item], staged: int
+    path: Path, item_from: Callable[[Mapping[str, str]], _Item], staged: int
 ) -> list[_Item]:
     remedy = "The run is not whole: copy its folder again, or predict again."
     try:
-        found = [item_from(row) for row in _rows(path) if row["entry_id"] == entry_id]
+        found = [item_from(row) for row in _rows(path)] if path.exists() or staged else []
     except (OSError, csv.Error, KeyError, TypeError, ValueError) as error:
         raise BadInputError(
             f"A table of this run cannot be read ({error!r}).", where=path, remedy=remedy
         ) from error
     if len(found) != staged:
         raise BadInputError(
-            f"{staged} objects were staged for the image with entry ID {entry_id}, "
-            f"and {len(found)} are here.",
+            f"{staged} objects were staged for this image, and {len(found)} are here.",
             where=path,
             remedy=remedy,
         )
@@ -343,3 +400,9 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
 
 def _probabilities(row: Mapping[str, str], run: Run) -> dict[str, float]:
     return {label: float(row[f"P({label})"]) for label in run.labels}
+
+
+def _label(row: Mapping[str, str], run: Run) -> str:
+    if row["class"] not in run.labels:
+        raise ValueError(f"class {row['class']!r}, which the model does not have")
+    return row["class"]

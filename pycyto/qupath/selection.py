@@ -43,7 +43,8 @@ class Selection:
     unclassified
         Whether cells without a class are wanted too.
     classified_detections
-        False where a class is to be given: one that is there is not replaced.
+        False where a class is to be given: one that is there is not replaced,
+        unless an earlier run gave it and nobody has decided since.
     centroid
         Of QuPath cell objects: that of the cell or of its nucleus.
     largest_outline
@@ -109,17 +110,17 @@ def _reason_against(item: ProjectObject, wanted: Selection) -> str | None:
     is_annotation = item.kind == "annotation"
     asked_for = wanted.objects == "all" or is_annotation == (wanted.objects == "annotations")
     no_nucleus = item.kind == "cell" and item.nucleus_centroid is None
-    keeps_class = not is_annotation and not wanted.classified_detections
+    decided = not is_annotation and not wanted.classified_detections and not item.undecided
     # The first that applies is the one that is counted.
     against = {
         TILE: item.kind in ("tile", "tmaCore"),
         NOT_ASKED_FOR: not asked_for,
         # A prediction must never become a label, or the next model learns from itself.
         OURS: item.made_by_pycyto,
-        OUR_CLASS: item.classified_by_pycyto,
+        OUR_CLASS: wanted.classified_detections and item.classified_by_pycyto,
         TISSUE: item.area > wanted.largest_outline * PATCH_SIZE**2,
         NO_NUCLEUS: wanted.centroid == "nucleus" and no_nucleus,
-        CLASSIFIED: keeps_class and item.class_name is not None,
+        CLASSIFIED: decided,
     }
     reasons = (reason for reason, applies in against.items() if applies)
     return next(reasons, None) or _reason_against_class(item.class_name, wanted)

@@ -128,7 +128,7 @@ def _prepare(folder: Path, *, overwrite: bool) -> None:
 
 def _write_back(project: Path, access: Access, reporter: Reporter) -> bool:
     try:
-        write_back(project, access=access, reporter=reporter)
+        write_back(project, yes=True, access=access, reporter=reporter)  # a copy made just now
     except MissingDependencyError:
         return False
     return True

@@ -16,6 +16,7 @@ from pycyto.images.crop import Pixels, Square
 from pycyto.images.patches import content_hash, write_patch
 from pycyto.images.resolution import Resolution
 from pycyto.manifest import UNKNOWN, Row, read_manifest, write_manifest
+from pycyto.qupath.overwritten import warn_of_overwritten
 from pycyto.qupath.project import ImageEntry, ensure_project_id, local_path
 from pycyto.qupath.selection import Centroid, ObjectKind, Selection, label_of, wanted_classes
 from pycyto.records import SILENT, Cell, CellKey, Reporter, path_from
@@ -138,6 +139,7 @@ def export(  # noqa: PLR0913 - each is an option of the command
     )
     chosen = chosen_images(context.project, images)
     backend = context.backend(reporter)
+    warn_of_overwritten(context.project, lambda: backend, reporter)
     context = _with_id(context)
     arguments = {
         "objects": objects, "classes": classes, "images": images, "unclassified": unclassified,

@@ -15,6 +15,7 @@ from pycyto.labels import scheme_named
 from pycyto.learning.bundle import Bundle, load_bundle, was_trained_on
 from pycyto.learning.inference import classify
 from pycyto.manifest import Row, read_manifest
+from pycyto.qupath.overwritten import warn_of_overwritten
 from pycyto.qupath.project import FILE_NAME, ensure_project_id
 from pycyto.qupath.runs import Run
 from pycyto.qupath.selection import CLASSIFIED, Centroid, ObjectKind, Selection, wanted_classes
@@ -118,6 +119,7 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     )
     chosen = chosen_images(context.project, images)
     backend = context.backend(reporter)
+    warn_of_overwritten(context.project, lambda: backend, reporter)
     found = ensure_project_id(context.project)
     job = _Job(found.workspace, bundle, objects, wanted)
     rule = bundle.resolution.at_any_scale() if any_resolution else bundle.resolution

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from importlib import resources
 from pathlib import Path
 
 from pycyto import files
@@ -15,12 +14,12 @@ _SUBFOLDER = "pycyto"
 
 def scripts_folder() -> Path:
     """Return the folder of the scripts, in an installed package or in the source tree."""
-    return _beside_or_in_package("qupath_scripts")
+    return files.shipped_folder("qupath_scripts")
 
 
 def sample_project_folder() -> Path:
     """Return the folder of the sample project."""
-    return _beside_or_in_package("sample_projects") / "liquid_based"
+    return files.shipped_folder("sample_projects") / "liquid_based"
 
 
 def list_scripts() -> list[Path]:
@@ -74,15 +73,3 @@ def install_scripts(
         reporter.say(f"{len(list_scripts())} scripts are in {place}.")
     reporter.say("QuPath shows them under Automate, User scripts.")
     return made
-
-
-def _beside_or_in_package(name: str) -> Path:
-    package = Path(str(resources.files("pycyto")))
-    for folder in (package / name, package.parent / name):
-        if folder.is_dir():
-            return folder
-    raise BadInputError(
-        f"The folder {name} is not part of this installation.",
-        where=package,
-        remedy="Install pycyto again.",
-    )

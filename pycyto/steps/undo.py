@@ -7,18 +7,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pycyto import files
-from pycyto.errors import BadInputError, PartlyDoneError, PycytoError
+from pycyto.errors import PartlyDoneError, PycytoError
 from pycyto.labels import counted
 from pycyto.qupath import geojson, runs
 from pycyto.qupath.project import Project
-from pycyto.qupath.runs import Run
+from pycyto.qupath.running import check_not_running
+from pycyto.qupath.runs import ImageState, Run
+from pycyto.qupath.writing import Writer
 from pycyto.records import SILENT, Reporter
 from pycyto.steps.context import DEFAULT_ACCESS, Access, Context, open_context
 from pycyto.steps.failures import Failures
-from pycyto.steps.write_back import open_writer
+from pycyto.steps.write_back import open_writer, with_overwritten
 
 # A staged run is withdrawn only by name: nothing of it is in QuPath.
 _UNDOABLE: tuple[runs.State, ...] = ("written", "partly written")
+_SHOWN = 5
+_ONE_BY_ONE = (
+    "The image was saved since this run was written, so its objects are to be taken out one by "
+    "one: do this on a machine with QuPath."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +35,12 @@ class UndoResult:
     Attributes
     ----------
     run
-        The run as it is now.
+        The run as it is now; its images list what was left, and why.
     restored
         Images whose data is byte for byte what it was before the write.
     taken_back, left
         In images that were saved since: objects taken back, and objects left
-        because a person has relabelled, locked or moved them.
+        because they are a person's or a later run's now.
     """
 
     run: Run
@@ -46,13 +53,17 @@ def undo(
     project: str | Path,
     run: str | None = None,
     *,
+    yes: bool = False,
     access: Access = DEFAULT_ACCESS,
     reporter: Reporter = SILENT,
 ) -> UndoResult:
     """Take back what a run wrote; a staged run is withdrawn if it is named.
 
     Where nothing was saved since, QuPath's data is restored byte for byte, for
-    which no QuPath is needed. Otherwise exactly the run's objects are removed.
+    which no QuPath is needed. Otherwise exactly what the run did is undone:
+    detections that a person has relabelled, locked, named or moved are left and
+    listed, and a class that a later run has set is left to that run. To undo an
+    undo, write the run back by its name.
 
     Parameters
     ----------
@@ -60,36 +71,33 @@ def undo(
         Folder of the QuPath project.
     run
         Name of the run; by default the newest that is written.
+    yes
+        Go on although QuPath is running.
 
     Raises
     ------
     BadInputError
         There is no such run.
+    RefusedError
+        QuPath is running.
     PartlyDoneError
         Some images could not be taken back; they are as they were.
     """
     context = open_context(project, access)
     with files.locked(context.project.workspace):
         found = runs.pick(context.project.workspace, run, _UNDOABLE)
-        restored = taken_back = left = 0
+        check_not_running(yes=yes, reporter=reporter)
+        found = with_overwritten(context, found, reporter)
+        taking = _Taking(context, found)
         failures = Failures()
         with reporter.progress("images", len(found.images)) as advance:
-            for entry_id, image in found.images.items():
-                advance(1)
-                if image.state == "undone":
-                    continue
+            for entry_id in found.images:
                 try:
-                    if image.state == "written" and _restore(context.project, found, entry_id):
-                        restored += 1
-                    elif image.state == "written":
-                        taken, kept = _take_back(context, found, entry_id)
-                        taken_back, left = taken_back + taken, left + kept
+                    taking.take_back(entry_id)
                 except PycytoError as error:
                     failures.add_error(f"entry ID {entry_id}", error)
-                    continue
-                found = found.with_image(entry_id, dataclasses.replace(image, state="undone"))
-                runs.save(found)
-    result = UndoResult(found, restored, taken_back, left)
+                advance(1)
+    result = taking.result()
     _say(result, reporter)
     if failures:
         raise PartlyDoneError(
@@ -100,40 +108,85 @@ def undo(
     return result
 
 
-def _restore(project: Project, run: Run, entry_id: str) -> bool:
-    """Put the files from before the write back, if nothing was saved since."""
-    if project.data_sha256(entry_id) != run.images[entry_id].written_sha256:
-        return False
-    snapshot, data = run.snapshot(entry_id), project.data_file(entry_id)
-    kept = snapshot / data.name
-    if not kept.exists() or files.sha256_of(kept) != run.images[entry_id].data_sha256:
-        raise BadInputError(
-            "The state before this run is no longer there.",
-            where=kept,
-            remedy="The data is left as it is; QuPath can delete the run's detections.",
+class _Taking:
+    """A run that is being taken back, image by image."""
+
+    def __init__(self, context: Context, run: Run) -> None:
+        self._context = context
+        self._run = run
+        self._writer: Writer | None = None
+        self._restored = self._taken_back = self._left = 0
+
+    def take_back(self, entry_id: str) -> None:
+        """Take back what the run did to one image, and note it."""
+        image = self._run.images[entry_id]
+        if image.state in ("staged", "overwritten") and not image.pending_sha256:
+            self._note(entry_id, dataclasses.replace(image, state="undone"))
+        elif image.state != "undone" and self._restore(entry_id, image):
+            self._restored += 1
+        elif image.state != "undone":
+            self._take_back_objects(entry_id)
+
+    def result(self) -> UndoResult:
+        """Return what was done."""
+        return UndoResult(self._run, self._restored, self._taken_back, self._left)
+
+    def _note(self, entry_id: str, image: ImageState) -> None:
+        self._run = self._run.with_image(entry_id, image)
+        runs.save(self._run)
+
+    def _restore(self, entry_id: str, image: ImageState) -> bool:
+        """Put the files from before the write back, if nothing was saved since."""
+        project, kept = self._context.project, self._run.snapshot(entry_id)
+        state = project.data_sha256(entry_id)
+        if not _is_whole(kept, image) or state not in (image.written_sha256, image.snapshot_sha256):
+            return False
+        _put_back(kept, project, entry_id)
+        done = dataclasses.replace(
+            image,
+            state="undone",
+            undone_from_sha256=image.written_sha256,
+            undone_sha256=image.snapshot_sha256,
+            pending_sha256="",
+            left={},
         )
-    files.copy_file(kept, data)
-    cells = geojson.cells_file(project.workspace, entry_id)
-    for source, target in (
-        (snapshot / "summary.json", data.with_name("summary.json")),
-        (snapshot / cells.name, cells),
-    ):
-        if source.exists():
-            files.copy_file(source, target)
+        self._note(entry_id, done)
+        return True
+
+    def _take_back_objects(self, entry_id: str) -> None:
+        if self._writer is None:
+            self._writer = open_writer(self._context, self._run.folder, _ONE_BY_ONE)
+        self._run = self._writer.take_back(self._run, entry_id)
+        self._taken_back += self._run.images[entry_id].taken_back
+        self._left += len(self._run.images[entry_id].left)
+
+
+def _is_whole(kept: Path, image: ImageState) -> bool:
+    data = kept / "data.qpdata"
+    return data.exists() and files.sha256_of(data) == image.snapshot_sha256
+
+
+def _put_back(kept: Path, project: Project, entry_id: str) -> None:
+    data, cells = project.data_file(entry_id), geojson.cells_file(project.workspace, entry_id)
+    files.copy_file(kept / data.name, data)
+    for target in (data.with_name("summary.json"), cells):
+        if (kept / target.name).exists():
+            files.copy_file(kept / target.name, target)
         else:  # made by the write, and about a state that is gone
             target.unlink(missing_ok=True)
-    return True
-
-
-def _take_back(context: Context, run: Run, entry_id: str) -> tuple[int, int]:
-    return open_writer(context, run).take_back(run, entry_id)
 
 
 def _say(result: UndoResult, reporter: Reporter) -> None:
     reporter.say(
         f"Run {result.run.name} is {result.run.state}: {counted(result.restored, 'image')} byte "
-        f"for byte as before, {counted(result.taken_back, 'object')} taken back in others."
+        f"for byte as before, {counted(result.taken_back, 'object')} taken back in others. "
+        f"To undo this: pycyto write-back PROJECT {result.run.name}"
     )
+    for entry_id, image in result.run.images.items():
+        for object_id, reason in list(image.left.items())[:_SHOWN]:
+            reporter.warn(f"Left in the image with entry ID {entry_id}: {object_id} ({reason})")
     if result.left:
-        left = counted(result.left, "object")
-        reporter.warn(f"{left} left: somebody has relabelled, locked or moved them since.")
+        reporter.warn(
+            f"{counted(result.left, 'object')} left: they are somebody's, or a later run's, now. "
+            f"All are listed in {result.run.folder / 'run.json'}"
+        )

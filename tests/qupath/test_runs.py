@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import hashlib
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from pycyto import files
-from pycyto.errors import BadInputError, NotWritableError, RefusedError
+from pycyto.errors import BadInputError, NotWritableError
 from pycyto.qupath import runs
 from pycyto.qupath.runs import ImageState, NewDetection, Run, Update
 
@@ -34,7 +31,13 @@ NEW = st.builds(
     radius=FINITE, label=st.sampled_from(LABELS), probabilities=PROBABILITIES,
 )  # fmt: skip
 UPDATES = st.builds(
-    Update, st.sampled_from(["1", "2"]), st.text(), FINITE, FINITE, st.text(), PROBABILITIES
+    Update,
+    st.sampled_from(["1", "2"]),
+    st.text(),
+    FINITE,
+    FINITE,
+    st.sampled_from(LABELS),
+    PROBABILITIES,
 )
 
 
@@ -86,7 +89,7 @@ def edit(path: Path, old: str, new: str) -> None:
 def test_tables_come_back_exactly(
     tmp_path_factory: pytest.TempPathFactory, new: list[NewDetection], updates: list[Update]
 ) -> None:
-    folder = tmp_path_factory.getbasetemp() / "run"
+    folder = tmp_path_factory.mktemp("run")
     runs.write_tables(folder, iter(LABELS), new=iter(new), updates=iter(updates))
     for entry_id in ("1", "2"):
         wanted_new = [item for item in new if item.entry_id == entry_id]
@@ -101,15 +104,14 @@ def test_tables_have_the_form_that_the_scripts_read(tmp_path: Path) -> None:
     point = a_detection(point_index=0, radius=20.0)
     known = dataclasses.replace(UPDATE, trained_on=True)
     runs.write_tables(tmp_path, LABELS, new=[a_detection(), point], updates=[known])
-    assert (tmp_path / "new.csv").read_bytes().decode() == (
-        "entry_id,object_id,source_id,point_index,x,y,z,t,radius,class,trained_on,"
+    assert (tmp_path / "new" / "1.csv").read_bytes().decode() == (
+        "object_id,source_id,point_index,x,y,z,t,radius,class,trained_on,"
         "P(NILM),P(ASC-US)\n"
-        "1,n,s,,0.1,2.0,0,0,0.0,NILM,0,0.75,0.25\n"
-        "1,n,s,0,0.1,2.0,0,0,20.0,NILM,0,0.75,0.25\n"
+        "n,s,,0.1,2.0,0,0,0.0,NILM,0,0.75,0.25\n"
+        "n,s,0,0.1,2.0,0,0,20.0,NILM,0,0.75,0.25\n"
     )
-    assert (tmp_path / "updates.csv").read_bytes().decode() == (
-        "entry_id,object_id,x,y,class,trained_on,P(NILM),P(ASC-US)\n"
-        "1,u,1.5,2.5,ASC-US,1,0.25,0.75\n"
+    assert (tmp_path / "updates" / "1.csv").read_bytes().decode() == (
+        "object_id,x,y,class,trained_on,P(NILM),P(ASC-US)\nu,1.5,2.5,ASC-US,1,0.25,0.75\n"
     )
 
 
@@ -141,6 +143,7 @@ def test_a_run_comes_back(staged: Run) -> None:
         ('"images": {', '"images": [], "x": {'),
         ('"created_at"', '"created"'),
         ('"colours": {', '"colours": 3, "x": {'),
+        ('"1": {', '"../1": {'),
     ],
 )
 def test_a_run_of_another_version_is_named(old: str, new: str, staged: Run) -> None:
@@ -162,7 +165,7 @@ def drop_last_line(path: Path) -> None:
 
 
 def test_rows_that_got_lost_on_the_way_are_missed(staged: Run) -> None:
-    for name, read in (("new.csv", runs.read_new), ("updates.csv", runs.read_updates)):
+    for name, read in (("new/1.csv", runs.read_new), ("updates/1.csv", runs.read_updates)):
         drop_last_line(staged.folder / name)
         with pytest.raises(
             BadInputError, match=r"1 objects were staged .* and 0 are here"
@@ -178,23 +181,24 @@ def test_rows_that_got_lost_on_the_way_are_missed(staged: Run) -> None:
         (",NILM,0,0.75,0.25", ""),
         (",0.25\n", "\n"),
         ("P(ASC-US)", "P(AGC)"),
-        ("entry_id", "entry"),
+        ("object_id", "object"),
+        (",NILM,", ",AGC,"),
         ("s,,0.1", "s,first,0.1"),
         (",s,", f",{'s' * 200_000},"),
     ],
 )
 def test_a_damaged_table_is_named(old: str, new: str, staged: Run) -> None:
-    edit(staged.folder / "new.csv", old, new)
+    edit(staged.folder / "new" / "1.csv", old, new)
     with pytest.raises(BadInputError, match="cannot be read") as raised:
         runs.read_new(staged, "1")
-    assert raised.value.where == str(staged.folder / "new.csv")
+    assert raised.value.where == str(staged.folder / "new" / "1.csv")
 
 
 def test_a_missing_table_is_named(staged: Run) -> None:
-    (staged.folder / "updates.csv").write_bytes(b"\xff\xfe")
+    (staged.folder / "updates" / "1.csv").write_bytes(b"\xff\xfe")
     with pytest.raises(BadInputError, match="cannot be read"):
         runs.read_updates(staged, "1")
-    (staged.folder / "updates.csv").unlink()
+    (staged.folder / "updates" / "1.csv").unlink()
     with pytest.raises(BadInputError, match="cannot be read"):
         runs.read_updates(staged, "1")
 
@@ -252,59 +256,36 @@ def test_the_newest_run_in_a_state_is_picked(tmp_path: Path) -> None:
         runs.pick(tmp_path, "x", ["staged"])
 
 
+def test_a_damaged_run_does_not_hide_the_others(staged: Run) -> None:
+    workspace = staged.folder.parents[1]
+    bad = workspace / "runs" / "bad"
+    bad.mkdir()
+    (bad / "run.json").write_text("{")
+    assert runs.all_runs(workspace) == [staged]
+    (error,) = runs.damaged_runs(workspace)
+    assert error.where == str(bad / "run.json")
+    assert runs.pick(workspace, None, ["staged"]) == staged
+    with pytest.raises(BadInputError, match="not valid JSON"):
+        runs.pick(workspace, "bad", ["staged"])
+
+
+def test_pruning_keeps_the_snapshots_of_the_newest_runs(tmp_path: Path) -> None:
+    made = [
+        saved(tmp_path, letter * 32, f"2026-02-0{day}T08:00:00+00:00", "written")
+        for day, letter in enumerate("abcd", 1)
+    ]
+    for run in made[:3]:  # the last one has none yet
+        for folder in run.kept:
+            (folder / "1").mkdir(parents=True)
+            (folder / "1" / "data.qpdata").write_bytes(b"12345")
+    pending = ImageState("staged", "", 1, 1, pending_sha256="00")
+    runs.save(made[0].with_image("1", pending))
+    assert runs.prune_snapshots(tmp_path, 1) == 10
+    assert [run.kept[0].exists() for run in made] == [True, False, True, False]
+    assert runs.prune_snapshots(tmp_path, 1) == 0
+
+
 def test_a_project_without_runs(tmp_path: Path) -> None:
     assert runs.all_runs(tmp_path) == []
     with pytest.raises(BadInputError, match="Known runs: none"):
         runs.pick(tmp_path, None, ["staged"])
-
-
-@pytest.fixture
-def sources(tmp_path: Path) -> list[Path]:
-    """An image's files in a project; the last one is not there."""
-    folder = tmp_path / "data" / "1"
-    folder.mkdir(parents=True)
-    (folder / "data.qpdata").write_bytes(b"before")
-    (folder / "summary.json").write_text("{}")
-    return [folder / name for name in ("data.qpdata", "summary.json", "1.geojson")]
-
-
-BEFORE = hashlib.sha256(b"before").hexdigest()
-
-
-def test_a_snapshot_is_the_state_before_the_write(staged: Run, sources: list[Path]) -> None:
-    runs.take_snapshot(staged, "1", sources, data_sha256=BEFORE)
-    kept = staged.snapshot("1")
-    assert sorted(path.name for path in kept.iterdir()) == ["data.qpdata", "summary.json"]
-    sources[0].write_bytes(b"after")
-    runs.take_snapshot(staged, "1", sources, data_sha256=BEFORE)
-    assert (kept / "data.qpdata").read_bytes() == b"before"
-
-
-def test_a_snapshot_of_something_else_is_refused(staged: Run, sources: list[Path]) -> None:
-    sources[0].write_bytes(b"saved meanwhile")
-    with pytest.raises(RefusedError, match="changed while it was being copied"):
-        runs.take_snapshot(staged, "1", sources, data_sha256=BEFORE)
-    assert sources[0].read_bytes() == b"saved meanwhile"
-
-
-def test_a_snapshot_goes_on_where_it_was_killed(
-    staged: Run, sources: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copy: Callable[[Path, Path], None] = files.copy_file
-
-    def killed_at_the_second(source: Path, target: Path) -> None:
-        if source == sources[1]:
-            raise KeyboardInterrupt
-        copy(source, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(files, "copy_file", killed_at_the_second)
-        with pytest.raises(KeyboardInterrupt):
-            runs.take_snapshot(staged, "1", sources, data_sha256=BEFORE)
-    runs.take_snapshot(staged, "1", sources, data_sha256=BEFORE)
-    assert (staged.snapshot("1") / "summary.json").read_text() == "{}"
-
-
-def test_an_image_without_data_has_an_empty_snapshot(staged: Run, tmp_path: Path) -> None:
-    runs.take_snapshot(staged, "1", [tmp_path / "no"], data_sha256="")
-    assert not staged.snapshot("1").exists()

@@ -17,9 +17,8 @@ from pycyto.steps import cells
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((ROOT / "qupath_scripts").glob("*.groovy"))
-LIB = ROOT / "qupath_scripts" / "lib" / "pycyto.gvy"
-SHARED = sorted(LIB.parent.glob("*.gvy"))
-TEXT = LIB.read_text("utf-8")
+SHARED = sorted((ROOT / "qupath_scripts" / "lib").glob("*.gvy"))
+TEXT = "\n".join(path.read_text("utf-8") for path in SHARED)
 
 
 def groovy_jar() -> Path | None:
@@ -33,7 +32,7 @@ def groovy_jar() -> Path | None:
 
 def constant(name: str) -> str:
     found = re.search(rf"static final \w+ {name} = '([^']*)'", TEXT)
-    assert found, f"{name} is not in {LIB.name}"
+    assert found, f"{name} is in none of the shared classes"
     return found[1]
 
 
@@ -43,7 +42,7 @@ def strings_in(text: str) -> list[str]:
 
 def block(name: str) -> str:
     found = re.search(rf"static final [\w<>, ]+ {name} = \[\n(.*?)\n    \]", TEXT, re.DOTALL)
-    assert found, f"{name} is not in {LIB.name}"
+    assert found, f"{name} is in none of the shared classes"
     return found[1]
 
 
@@ -122,12 +121,25 @@ def test_defaults_are_those_of_the_settings() -> None:
     assert f"scheme: '{defaults.scheme}'," in script
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_form_of_a_script(script: Path) -> None:
-    text = script.read_text("utf-8")
+def check_head(text: str) -> None:
     assert text.startswith("/*\n * ")
     assert "Tested on QuPath 0.5.1, 0.6.0 and 0.7.0." in text
     assert text.isascii(), "QuPath on Windows may read a script in the system's own encoding"
+
+
+@pytest.mark.parametrize("shared", SHARED, ids=lambda path: path.stem)
+def test_form_of_a_shared_class(shared: Path) -> None:
+    """One class per file, named after it: so the class loader finds it."""
+    text = shared.read_text("utf-8")
+    check_head(text)
+    assert re.findall(r"^class (\w+)", text, re.MULTILINE) == [shared.stem]
+    assert text.count("\n") <= 260
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_form_of_a_script(script: Path) -> None:
+    text = script.read_text("utf-8")
+    check_head(text)
     parts = re.findall(r"^// --- (\w+)", text, re.MULTILINE)
     assert parts[:3] == ["settings", "guard", "action"]
     if script.stem in ("export_cells", "export_patches", "import_predictions"):

@@ -27,6 +27,12 @@ def installation() -> Installation:
     return found
 
 
+@pytest.fixture(autouse=True)
+def _no_qupath_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window of QuPath that happens to be open on this machine is not what is tested here."""
+    monkeypatch.setattr("pycyto.qupath.running.running", list)
+
+
 @pytest.fixture
 def project(tmp_path: Path, installation: Installation) -> Path:
     """Return a copy of the sample project, with its files of cells made by this QuPath."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from pycyto import Access, export, predict, undo, write_back
+from pycyto import runs as list_runs
 from pycyto.errors import PartlyDoneError
 from pycyto.images.crop import Pixels
 from pycyto.images.resolution import Resolution
@@ -22,10 +24,10 @@ from pycyto.qupath import _java, runs
 from pycyto.qupath.backend import Backend
 from pycyto.qupath.geojson_backend import GeoJsonBackend
 from pycyto.qupath.locate import Installation
-from pycyto.qupath.paquo_backend import PaquoBackend, features_of
+from pycyto.qupath.paquo_backend import PaquoBackend
 from pycyto.qupath.project import open_project
 from pycyto.qupath.runs import Run
-from pycyto.records import RUN_MARK, UPDATED_MARK, ProjectObject, run_mark
+from pycyto.records import RUN_MARK, UPDATED_MARK, ProjectObject, Silent, run_mark
 
 
 @pytest.fixture(autouse=True)
@@ -60,28 +62,23 @@ class Inside:
 
     def __init__(self, project: Path, installation: Installation) -> None:
         self.java = _java.start(installation)
-        self.project = _java.open_java_project(self.java, str(project / "project.qpproj"))
+        self.library = _java.library(installation)
+        self.project = _java.open_project(installation, project / "project.qpproj")
         self.opened = open_project(project)
 
     def entry(self, entry_id: str) -> Any:
-        return _java.java_entry(self.project, entry_id)
+        return self.project.image(entry_id).getEntry()
 
     def human(self) -> dict[str, Any]:
         """Return every field of every object that pycyto has not created, and its parent."""
         found = {}
         for image in self.opened.images:
-            if not self.entry(image.entry_id).hasImageData():
-                continue
-            hierarchy = self.entry(image.entry_id).readHierarchy()
-            parents = {
-                str(item.getID()): str(item.getParent().getID())
-                for item in hierarchy.getFlattenedObjectList(None)
-                if not item.isRootObject() and not item.getParent().isRootObject()
-            }
-            for feature in features_of(self.java, hierarchy):
+            for item in self.project.image(image.entry_id).objectsOnDisk():
+                feature = json.loads(str(self.library.PycytoCells.feature(item)))
                 if RUN_MARK not in (feature["properties"].get("measurements") or {}):
-                    key = feature["id"]
-                    found[f"{image.entry_id}/{key}"] = {**feature, "parent": parents.get(key)}
+                    parent = item.getParent()
+                    known = None if parent.isRootObject() else str(parent.getID())
+                    found[f"{image.entry_id}/{feature['id']}"] = {**feature, "parent": known}
         return found
 
     def save(self, entry_id: str, change: Any) -> None:
@@ -208,6 +205,7 @@ def test_undo_after_work_of_the_expert_takes_back_our_objects_only(
     result = undo(project, access=access)
 
     assert result.left == 2
+    assert sorted(result.run.images[entry_id].left.values()) == ["locked", "relabelled"]
     assert result.taken_back == run.images[entry_id].created + run.images[entry_id].updated - 2
     objects = PaquoBackend(open_project(project), installation).read(entry_id).objects
     assert sorted(item.object_id for item in objects if item.made_by_pycyto) == sorted(relabelled)
@@ -258,9 +256,9 @@ def test_classes_that_are_there_keep_their_colour(
     inside = Inside(project, installation)
     only = inside.java.ArrayList()
     only.add(inside.java.PathClass.fromString("HSIL"))
-    before = {str(c.toString()): int(c.getColor()) for c in inside.project.getPathClasses()}
-    inside.project.setPathClasses(only)
-    inside.project.syncChanges()
+    classes = inside.project.getProject()
+    before = {str(c.toString()): int(c.getColor()) for c in classes.getPathClasses()}
+    classes.setPathClasses(only)
     predict(project, model="m", access=access)
 
     result = write_back(project, access=access)
@@ -288,19 +286,36 @@ def test_a_second_run_stands_beside_the_first(
     assert ours(backend, project, RUN_MARK, second.run) == []
 
 
+@contextlib.contextmanager
+def ending_at(
+    installation: Installation, step: str, name: str, *, times: int = 1
+) -> Iterator[None]:
+    """Let the work inside QuPath end where it is about to change a file for the n-th time."""
+    from jpype import JProxy
+
+    left = [times]
+
+    def accept(what: Any, file: Any) -> None:
+        if (str(what), str(file.getName())) == (step, name):
+            left[0] -= 1
+            if not left[0]:
+                raise KeyboardInterrupt
+
+    library = _java.library(installation)
+    library.PycytoFiles.setWatcher(JProxy("java.util.function.BiConsumer", {"accept": accept}))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            yield
+    finally:
+        library.PycytoFiles.setWatcher(None)
+
+
 def test_a_write_that_did_not_live_to_note_it_is_completed(
-    project: Path, access: Access, installation: Installation, monkeypatch: pytest.MonkeyPatch
+    project: Path, access: Access, installation: Installation
 ) -> None:
     predicted = predict(project, model="m", images=["shapes.png"], access=access)
-    save = runs.save
-
-    def killed(_: Run) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(runs, "save", killed)
-    with pytest.raises(KeyboardInterrupt):
+    with ending_at(installation, "write", "run.json", times=2):
         write_back(project, access=access)
-    monkeypatch.setattr(runs, "save", save)
     (entry_id,) = predicted.run.images
     saved = open_project(project).data_sha256(entry_id)
     assert saved != predicted.run.images[entry_id].data_sha256
@@ -312,6 +327,205 @@ def test_a_write_that_did_not_live_to_note_it_is_completed(
     backend = PaquoBackend(open_project(project), installation)
     assert len(ours(backend, project, RUN_MARK, result.run)) == result.created
     assert undo(project, access=access).restored == 1
+
+
+@pytest.mark.parametrize("step", ["save", "saved"])
+def test_a_save_that_fails_leaves_the_data_as_it_was(
+    project: Path, access: Access, installation: Installation, step: str
+) -> None:
+    predict(project, model="m", objects="all", images=["shapes.png"], access=access)
+    before = data_files(project)
+    with ending_at(installation, step, "data.qpdata"):
+        write_back(project, access=access)
+    assert data_files(project) == before
+    result = write_back(project, access=access)
+    assert result.staged == result.read_back
+
+
+def test_a_save_of_ours_that_was_killed_is_taken_back_by_the_next(
+    project: Path, access: Access, installation: Installation
+) -> None:
+    """QuPath moves the data aside, writes it anew, and may be killed between the two."""
+    predicted = predict(project, model="m", images=["shapes.png"], access=access)
+    (entry_id,) = predicted.run.images
+    data = open_project(project).data_file(entry_id)
+    backup = data.with_name("data.qpdata.bkp")
+    before = data.read_bytes()
+    with ending_at(installation, "save", "data.qpdata"):
+        write_back(project, access=access)
+    assert runs.load(predicted.run.folder).images[entry_id].pending_sha256
+    data.rename(backup)
+    data.write_bytes(before[:1000])
+
+    result = write_back(project, access=access)
+
+    assert result.created == result.read_back == predicted.tally.used
+    assert not backup.exists()
+    undo(project, access=access)
+    assert data.read_bytes() == before
+
+
+def test_a_backup_of_somebody_else_is_refused(
+    project: Path, access: Access, installation: Installation
+) -> None:
+    predicted = predict(project, model="m", images=["shapes.png"], access=access)
+    (entry_id,) = predicted.run.images
+    data = open_project(project).data_file(entry_id)
+    backup = data.with_name("data.qpdata.bkp")
+    backup.write_bytes(b"half")
+    before = data.read_bytes()
+    with pytest.raises(PartlyDoneError, match="save of this image was interrupted"):
+        write_back(project, access=access)
+    assert (data.read_bytes(), backup.read_bytes()) == (before, b"half")
+
+
+def classes_of(project: Path, installation: Installation, mark: str) -> dict[str, str | None]:
+    """Return the classes of detections, of those with a certain mark or of all."""
+    backend = PaquoBackend(open_project(project), installation)
+    return {
+        item.object_id: item.class_name
+        for image in open_project(project).images
+        for item in backend.read(image.entry_id).objects
+        if item.kind == "detection"
+        and not item.made_by_pycyto
+        and (mark in item.measurements or not mark)
+    }
+
+
+def other_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the model say the next class."""
+
+    def classify(_: Bundle, patches: Iterable[Pixels], **__: Any) -> np.ndarray[Any, Any]:
+        rows = [np.eye(4)[(int(patch.sum()) + 1) % 4] * 0.6 + 0.1 for patch in patches]
+        return np.array(rows, np.float32)
+
+    monkeypatch.setattr("pycyto.steps.predict.classify", classify)
+
+
+def test_classes_stack_and_the_upper_run_gives_them_back(
+    project: Path, access: Access, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    human = Inside(project, installation).human()
+    predict(project, model="m", objects="detections", access=access)
+    lower = write_back(project, access=access).run
+    first = classes_of(project, installation, UPDATED_MARK)
+    after_lower = Inside(project, installation).human()
+    other_model(monkeypatch)
+    predict(project, model="m", objects="detections", access=access)
+    upper = write_back(project, access=access)
+    second = classes_of(project, installation, UPDATED_MARK)
+    assert upper.updated == len(first) > 0
+    assert first.keys() == second.keys()
+    assert all(first[key] != second[key] for key in first)
+    touch(project, installation, upper.run)  # so that it is undone object by object
+
+    undone = undo(project, upper.run.name, access=access)
+
+    assert (undone.taken_back, undone.left) == (upper.updated, 0)
+    assert classes_of(project, installation, UPDATED_MARK) == first
+    assert Inside(project, installation).human() == after_lower
+    undo(project, lower.name, access=access)
+    assert Inside(project, installation).human() == human
+
+
+def touch(project: Path, installation: Installation, run: Run) -> None:
+    """Save each image of a run anew, with nothing changed."""
+    for entry_id in run.images:
+        Inside(project, installation).save(entry_id, lambda _: None)
+
+
+def test_undoing_the_lower_run_leaves_what_the_upper_one_set(
+    project: Path, access: Access, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    human = Inside(project, installation).human()
+    predict(project, model="m", objects="detections", access=access)
+    lower = write_back(project, access=access).run
+    other_model(monkeypatch)
+    predict(project, model="m", objects="detections", access=access)
+    upper = write_back(project, access=access).run
+    second = classes_of(project, installation, UPDATED_MARK)
+
+    undone = undo(project, lower.name, access=access)
+
+    assert (undone.taken_back, undone.left) == (0, len(second))
+    reasons = {reason for image in undone.run.images.values() for reason in image.left.values()}
+    assert reasons == {f"classified by run {upper.name} since"}
+    assert classes_of(project, installation, UPDATED_MARK) == second
+    # Below the upper run there is nothing left to go back to but what the expert had.
+    touch(project, installation, upper)
+    undo(project, upper.name, access=access)
+    assert Inside(project, installation).human() == human
+
+
+def test_undo_is_undone_by_writing_the_run_again(
+    project: Path, access: Access, installation: Installation
+) -> None:
+    predict(project, model="m", objects="all", access=access)
+    written = write_back(project, access=access)
+    run = written.run
+    made = ours(PaquoBackend(open_project(project), installation), project, RUN_MARK, run)
+    for again in (False, True):
+        if again:
+            touch(project, installation, run)
+        undo(project, run.name, access=access)
+        redone = write_back(project, run.name, access=access)
+        assert (redone.created, redone.updated) == (written.created, written.updated)
+        backend = PaquoBackend(open_project(project), installation)
+        assert ours(backend, project, RUN_MARK, run) == made
+
+
+def test_two_runs_predicted_before_either_was_written(
+    project: Path, access: Access, installation: Installation
+) -> None:
+    first = predict(project, model="m", access=access).run
+    second = predict(project, model="m", access=access).run
+    write_back(project, first.name, access=access)
+    result = write_back(project, second.name, access=access)
+    assert result.created == result.read_back == result.staged
+
+
+def test_a_run_that_qupath_saved_over_is_named_and_brought_back(
+    project: Path, access: Access, installation: Installation
+) -> None:
+    predicted = predict(project, model="m", images=["shapes.png"], access=access)
+    (entry_id,) = predicted.run.images
+    open_in_qupath = Inside(project, installation).entry(entry_id).readImageData()
+    write_back(project, access=access)
+    Inside(project, installation).entry(entry_id).saveImageData(open_in_qupath)
+    said = Said()
+
+    export(project, out=project / "out", access=access, reporter=said)
+    assert any(predicted.run.name in text and "write-back" in text for text in said.warnings)
+
+    result = write_back(project, predicted.run.name, access=access)
+    assert result.created == result.read_back == predicted.tally.used
+    assert runs.load(predicted.run.folder).state == "written"
+
+
+class Said(Silent):
+    """A reporter that remembers warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def test_pruned_snapshots_leave_undo_object_by_object(
+    project: Path, access: Access, installation: Installation
+) -> None:
+    human = Inside(project, installation).human()
+    predict(project, model="m", objects="all", access=access)
+    run = write_back(project, access=access).run
+    assert run.kept[0].exists()
+    list_runs(project, snapshots=0)
+    assert not run.kept[0].exists()
+
+    result = undo(project, access=access)
+
+    assert result.taken_back > 0
+    assert Inside(project, installation).human() == human
 
 
 def test_a_run_predicted_elsewhere_is_written_by_path(
@@ -328,10 +542,10 @@ def test_a_run_predicted_elsewhere_is_written_by_path(
 
 def test_cells_that_moved_since_are_left_out(project: Path, access: Access) -> None:
     predicted = predict(project, model="m", images=["shapes.png"], access=access)
-    table = predicted.run.folder / "new.csv"
+    (table,) = predicted.run.folder.glob("new/*.csv")
     lines = table.read_text("utf-8").splitlines(keepends=True)
     columns = lines[1].split(",")
-    columns[4] = repr(float(columns[4]) + 0.6)
+    columns[3] = repr(float(columns[3]) + 0.6)
     table.write_text("".join([lines[0], ",".join(columns), *lines[2:]]), encoding="utf-8")
 
     result = write_back(project, access=access)
@@ -341,9 +555,14 @@ def test_cells_that_moved_since_are_left_out(project: Path, access: Access) -> N
 
 
 def test_data_that_breaks_off_fails_alone_and_in_time(
-    project: Path, access: Access, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    project: Path,
+    access: Access,
+    installation: Installation,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr("pycyto.qupath.paquo_backend._SECONDS", 5.0)
+    limit = _java.library(installation).PycytoImage
+    monkeypatch.setattr(limit, "secondsToRead", 5.0)
     opened = open_project(project)
     (victim,) = [image for image in opened.images if image.name == "shapes.png"]
     data = opened.data_file(victim.entry_id)

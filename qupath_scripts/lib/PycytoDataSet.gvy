@@ -1,7 +1,6 @@
 /*
  * A folder of patches with manifest.csv, as pycyto/manifest.py and pycyto/steps/export.py keep it.
- *
- * Loaded after pycyto.gvy and by the same class loader.
+ * Lists marked "as in Python" are held equal to the Python package by a test.
  *
  * Tested on QuPath 0.5.1, 0.6.0 and 0.7.0.
  */
@@ -9,6 +8,16 @@
 import java.awt.image.BufferedImage
 
 class PycytoDataSet {
+    // Columns of manifest.csv, as in Python.
+    static final List<String> COLUMNS = [
+        'schema', 'project_id', 'entry_id', 'object_id', 'point_index', 'kind', 'image_key',
+        'project_name', 'image_name', 'centroid_x', 'centroid_y', 'left', 'top', 'width',
+        'downsample', 'z', 't', 'mpp', 'outline_width', 'outline_height', 'outline_area', 'label', 'original_label', 'scheme',
+        'label_origin', 'selected_by', 'annotator', 'decided_at', 'source', 'site', 'patient', 'slide',
+        'scanner', 'preparation', 'original_width', 'original_height', 'content_hash', 'file', 'note',
+    ]
+    static final String CONFIDENTIAL = 'confidential: holds image names and patient keys'
+
     final File folder
     private final Map<List<String>, Map<String, Object>> rows = [:]
 
@@ -19,16 +28,29 @@ class PycytoDataSet {
             return
         }
         boolean first = true
-        Pycyto.eachRow(file) { List<String> cells ->
-            if (first && cells != Pycyto.COLUMNS || cells.size() != Pycyto.COLUMNS.size()) {
+        PycytoFiles.eachRow(file) { List<String> cells ->
+            if (first && cells != COLUMNS || cells.size() != COLUMNS.size()) {
                 Pycyto.refuse("${file} was made by another version of pycyto, or changed by hand. Export into another folder.")
             }
             if (!first) {
-                def row = [Pycyto.COLUMNS, cells].transpose().collectEntries()
+                def row = [COLUMNS, cells].transpose().collectEntries()
                 rows[keyOf(row)] = row
             }
             first = false
         }
+    }
+
+    /** What a row of the manifest says of the image: keys, names, and what its metadata tells. */
+    static Map<String, Object> columnsOf(PycytoImage image, Map<String, String> metadataKeys) {
+        // As in Python: the digest of the first URI, however many slashes QuPath wrote.
+        String uri = image.entry.getURIs()[0].toASCIIString().replaceFirst('^file:/+', 'file:///')
+        Map<String, Object> columns = [
+            schema: Pycyto.SCHEMA, note: CONFIDENTIAL, project_id: image.project.id, entry_id: image.id,
+            image_key: PycytoFiles.sha256(uri).substring(0, 16), image_name: image.entry.imageName,
+            project_name: image.project.folder.name, source: image.project.folder.name,
+        ]
+        metadataKeys.each { column, key -> columns[column] = image.entry.getMetadataValue(key)?.trim() ?: Pycyto.UNKNOWN }
+        return columns
     }
 
     private static List<String> keyOf(Map<String, Object> row) {
@@ -39,7 +61,7 @@ class PycytoDataSet {
     List<String> put(Map<String, Object> row, BufferedImage patch, Map<String, Object> counts) {
         def key = keyOf(row), old = rows[key]
         def file = new File(folder, row.file)
-        row.content_hash = Pycyto.contentHash(patch)
+        row.content_hash = PycytoPatch.contentHash(patch)
         if (old != null && old.downsample != '1.0') {
             Pycyto.refuse("${folder} holds patches of this project at another resolution. Choose another folder (out).")
         }
@@ -48,10 +70,10 @@ class PycytoDataSet {
         if (same && old.file == row.file) {
             counts.kept++
         } else if (same) {
-            Pycyto.replace(before, file)
+            PycytoFiles.replace(before, file)
             counts.relabelled++
         } else {
-            Pycyto.writePng(file, patch)
+            PycytoPatch.writePng(file, patch)
             counts.new++
             if (before != null && old.file != row.file) {
                 before.delete()
@@ -68,7 +90,7 @@ class PycytoDataSet {
         gone.each { key ->
             def patch = new File(folder, rows.remove(key).file)
             if (patch.exists()) {
-                Pycyto.replace(patch, new File(folder, "removed/${patch.name}"))
+                PycytoFiles.replace(patch, new File(folder, "removed/${patch.name}"))
             }
             counts.removed++
         }
@@ -77,9 +99,9 @@ class PycytoDataSet {
     /** Writes manifest.csv in the order of the cell keys. */
     void save() {
         def keys = rows.keySet().sort(false) { a, b -> (0..3).findResult { (a[it] <=> b[it]) ?: null } ?: 0 }
-        Pycyto.writing(new File(folder, 'manifest.csv')) { out ->
-            out << Pycyto.csvRow(Pycyto.COLUMNS) << '\n'
-            keys.each { key -> out << Pycyto.csvRow(Pycyto.COLUMNS.collect { rows[key][it] }) << '\n' }
+        PycytoFiles.writing(new File(folder, 'manifest.csv')) { out ->
+            out << PycytoFiles.csvRow(COLUMNS) << '\n'
+            keys.each { key -> out << PycytoFiles.csvRow(COLUMNS.collect { rows[key][it] }) << '\n' }
         }
     }
 }

@@ -1,0 +1,63 @@
+/*
+ * How a pycyto script runs. Nothing here is a script by itself: each script loads these
+ * classes, one per file, from the folder "lib" beside itself; so does the Python package.
+ * The names do not end in .groovy, so that QuPath's script menus leave them out.
+ *
+ * The files that they read and write are described in docs/formats.md.
+ *
+ * Tested on QuPath 0.5.1, 0.6.0 and 0.7.0.
+ */
+
+import java.util.concurrent.Callable
+import javafx.application.Platform
+import org.slf4j.Logger
+import org.slf4j.LoggerFactory
+import qupath.fx.utils.FXUtils
+
+class Pycyto {
+    static final Logger LOG = LoggerFactory.getLogger('pycyto')
+    static final int SCHEMA = 1
+    static final String UNKNOWN = 'unknown'
+
+    /**
+     * Runs a script's action on the image(s) at hand, and leaves a result file whatever happens.
+     *
+     * @param script    the script itself ("this")
+     * @param name      its name without ".groovy"
+     * @param settings  its settings; a config file given as first argument overrides them
+     * @param action    gets a PycytoJob and a PycytoImage, returns the counts of what it did
+     */
+    static void run(Script script, String name, Map<String, Object> settings, Closure<Map<String, Object>> action) {
+        def job = new PycytoJob(script, name)
+        try {
+            job.configure(settings)
+            job.openProject()
+            job.lock(job.project.workspace)
+            for (PycytoImage image in job.images()) {
+                job.handle(image, action)
+            }
+        } catch (PycytoRefusal refusal) {
+            job.error = refusal.message
+        } catch (Throwable e) {
+            LOG.error(name, e)
+            job.error = e.toString()
+        } finally {
+            job.unlock()
+            job.finish()
+        }
+    }
+
+    /** Stops the work on an image (or the script) with a message for the user. */
+    static void refuse(String message, String kind = 'refused') {
+        throw new PycytoRefusal(message, kind)
+    }
+
+    /** Runs something on the thread of the window and waits for it. */
+    static void inWindow(Closure action) {
+        if (Platform.isFxApplicationThread()) {
+            action.call()
+        } else {
+            FXUtils.callOnApplicationThread({ action.call() } as Callable)
+        }
+    }
+}

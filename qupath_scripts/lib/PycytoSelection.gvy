@@ -1,0 +1,72 @@
+/*
+ * Which objects are cells, which class is which label, and why an object is left out.
+ * Lists and words marked "as in Python" are held equal to the Python package by a test.
+ *
+ * Tested on QuPath 0.5.1, 0.6.0 and 0.7.0.
+ */
+
+import java.util.regex.Pattern
+import qupath.lib.objects.PathObject
+
+class PycytoSelection {
+    // Label schemes, as in Python: name of the scheme -> class -> other spellings.
+    static final Map<String, Map<String, List<String>>> SCHEMES = [
+        bethesda: [
+            'NILM': ['Negative for intraepithelial lesion or malignancy'],
+            'ASC-US': ['ASCUS'],
+            'LSIL': ['LGSIL', 'Low-grade squamous intraepithelial lesion'],
+            'HSIL': ['HGSIL', 'High-grade squamous intraepithelial lesion'],
+        ],
+    ]
+
+    // Reasons for which an object is no cell, as in Python.
+    static final String NOT_ASKED_FOR = 'other kind of object'
+    static final String TILE = 'tile or TMA core'
+    static final String OURS = 'made by pycyto'
+    static final String OUR_CLASS = 'classified by pycyto'
+    static final String TISSUE = 'tissue outline'
+    static final String NO_CLASS = 'no class'
+    static final String OUTSIDE_SCHEME = 'class outside the scheme'
+    static final String OTHER_PLANE = 'z or t plane'
+    static final String OUTSIDE = 'outside the image'
+
+    /** The class of a scheme that a name is a spelling of, or null. */
+    static String labelOf(String scheme, String className) {
+        if (!SCHEMES.containsKey(scheme)) {
+            Pycyto.refuse("There is no label scheme '${scheme}'. Known are: ${SCHEMES.keySet().join(', ')}.")
+        }
+        return className == null ? null : SCHEMES[scheme].find { name, aliases ->
+            spelling(name) == spelling(className) || aliases.any { spelling(it) == spelling(className) }
+        }?.key
+    }
+
+    private static final Pattern MARKS = Pattern.compile('(?U)[\\s_\\-./]+')
+
+    private static String spelling(String text) {
+        return MARKS.matcher(text).replaceAll('').toLowerCase(Locale.ROOT)
+    }
+
+    /** Why an object is no cell whose class can be learned from, or null; in the order of Python. */
+    static String reasonAgainst(PathObject object, String objects, String scheme, double largestOutline) {
+        if (object.isTile() || object.isTMACore()) {
+            return TILE
+        }
+        if (objects != 'all' && object.isAnnotation() != (objects == 'annotations')) {
+            return NOT_ASKED_FOR
+        }
+        def measurements = object.measurementList
+        if (!Double.isNaN(measurements.get(PycytoObjects.RUN_MARK))) {
+            return OURS
+        }
+        if (!Double.isNaN(measurements.get(PycytoObjects.UPDATED_MARK))) {
+            return OUR_CLASS
+        }
+        if (PycytoObjects.area(object.getROI()) > largestOutline * PycytoPatch.PATCH_SIZE * PycytoPatch.PATCH_SIZE) {
+            return TISSUE
+        }
+        if (object.pathClass == null) {
+            return NO_CLASS
+        }
+        return labelOf(scheme, object.pathClass.toString()) == null ? OUTSIDE_SCHEME : null
+    }
+}

@@ -1,0 +1,232 @@
+/*
+ * Loads a staged run into an image: new detections beside the expert's objects, and classes for
+ * detections that nobody has decided on. One list, one addition to the hierarchy, one save; then
+ * the file is read again and compared with what was there before.
+ *
+ * Tested on QuPath 0.5.1, 0.6.0 and 0.7.0.
+ */
+
+import groovy.transform.CompileStatic
+import qupath.lib.common.GeneralTools
+import qupath.lib.objects.PathObject
+import qupath.lib.roi.interfaces.ROI
+
+class PycytoWriting {
+    // A detection with five measurements takes about this many bytes in data.qpdata and the file of cells.
+    private static final long BYTES_PER_OBJECT = 4096L
+
+    private final PycytoRun run
+    private final PycytoImage image
+    private final double mark
+    private final Set<String> labels
+    private final Map<String, PathObject> byId = [:]
+    private final List<PathObject> made = []
+    private final List<PathObject> updated = []
+    private final Map<String, Map<String, String>> rows = [:]  // of the table "written"
+    private int there = 0
+    private int gone = 0
+    private int decided = 0
+
+    private PycytoWriting(PycytoRun run, PycytoImage image) {
+        this.run = run
+        this.image = image
+        mark = run.mark
+        labels = run.colours.keySet()
+    }
+
+    /**
+     * Writes one image of a run, and returns the counts. What a write that was interrupted has saved already
+     * is found by its marks and not added again.
+     *
+     * @param staleOk  also where the image was saved since it was predicted: each cell is looked at on its own
+     */
+    static Map<String, Object> write(PycytoRun run, PycytoImage image, boolean staleOk) {
+        return new PycytoWriting(run, image).perform(staleOk)
+    }
+
+    private Map<String, Object> perform(boolean staleOk) {
+        run.recover(image)
+        image.checkComplete()
+        if (!isSavedAlready()) {
+            checkUnchanged(staleOk)
+            checkSpace()
+            run.keep(image, run.snapshot(image), 'snapshot_sha256')
+        }
+        image.objects().each { byId[it.getID().toString()] = it }
+        run.eachRowOf('new', image.id) { Map<String, String> row, Map<String, Double> values -> create(checked(row), values) }
+        run.eachRowOf('updates', image.id) { Map<String, String> row, Map<String, Double> values -> update(checked(row), values) }
+        if (made || updated) {
+            save()
+        }
+        PycytoCells.write(image)  // data.qpdata is new, so the file of cells must be too
+        return close()
+    }
+
+    /** Whether this run was saved already, by a process that did not live to note it. */
+    private boolean isSavedAlready() {
+        String before = run.get(image.id, 'pending_sha256')
+        return before && image.dataSha256() != before && image.objectsOnDisk().any { isOurs(it) }
+    }
+
+    private void checkUnchanged(boolean staleOk) {
+        boolean allowed = staleOk || run.get(image.id, 'state') == 'overwritten'
+        if (!allowed && !run.isOursSince(image, run.get(image.id, 'data_sha256'))) {
+            Pycyto.refuse("This image was saved after the run ${run.name} was predicted; nothing was written to it. "
+                + 'Predict again; or insist (stale_ok, --stale-ok): then cells that moved or are gone are left out and counted.', 'stale')
+        }
+    }
+
+    private void checkSpace() {
+        long objects = (run.get(image.id, 'new') as long) + (run.get(image.id, 'updates') as long)
+        // The snapshot, QuPath's backup and the new file lie side by side for a moment.
+        long needed = 3 * image.dataFile.length() + 3 * image.cellsFile.length() + BYTES_PER_OBJECT * objects + (1L << 20)
+        long free = image.dataFile.parentFile.usableSpace
+        if (free < needed) {
+            Pycyto.refuse("The disk is almost full: this image needs ${needed >> 20} MB for a copy of its data and the new one, and ${free >> 20} MB are free. "
+                + 'Nothing was written to it. Free some space, then start again.', 'bad input')
+        }
+    }
+
+    // --- what is to be done ----------------------------------------------------------------------
+
+    @CompileStatic
+    private Map<String, String> checked(Map<String, String> row) {
+        if (!labels.contains(row.get('class'))) {
+            Pycyto.refuse("The run ${run.name} names the class '${row.get('class')}', which its model does not have. Predict again.", 'bad input')
+        }
+        return row
+    }
+
+    @CompileStatic
+    private void create(Map<String, String> row, Map<String, Double> values) {
+        PathObject same = byId.get(row.get('object_id'))
+        ROI roi = roiFor(row, byId.get(row.get('source_id')))
+        if (same != null && PycytoObjects.hasMark(same, PycytoObjects.RUN_MARK, mark)) {
+            there++
+        } else if (same != null || roi == null) {
+            gone++
+        } else {
+            values.put(PycytoObjects.RUN_MARK, mark)
+            PathObject detection = PycytoObjects.detection(roi, row.get('object_id'), row.get('class'), values)
+            made.add(detection)
+            note(detection, 'created', row.get('class'), '', '')
+        }
+    }
+
+    /** The outline of a new detection; null where the expert's object is gone or has moved. */
+    @CompileStatic
+    private static ROI roiFor(Map<String, String> row, PathObject source) {
+        double x = Double.parseDouble(row.get('x')), y = Double.parseDouble(row.get('y'))
+        if (source == null) {
+            return null
+        }
+        if (!row.get('point_index')) {
+            return PycytoObjects.isAt(source, x, y) ? source.getROI() : null
+        }
+        def points = source.getROI().allPoints
+        int index = Integer.parseInt(row.get('point_index'))
+        boolean same = index < points.size() && Math.hypot(points[index].x - x, points[index].y - y) <= 0.5d
+        return same ? PycytoObjects.circle(x, y, Double.parseDouble(row.get('radius')), Integer.parseInt(row.get('z')), Integer.parseInt(row.get('t'))) : null
+    }
+
+    @CompileStatic
+    private void update(Map<String, String> row, Map<String, Double> values) {
+        PathObject target = byId.get(row.get('object_id'))
+        double x = Double.parseDouble(row.get('x')), y = Double.parseDouble(row.get('y'))
+        if (target != null && PycytoObjects.hasMark(target, PycytoObjects.UPDATED_MARK, mark)) {
+            there++
+        } else if (target == null || !target.isDetection() || !PycytoObjects.isAt(target, x, y)) {
+            gone++
+        } else if (!PycytoObjects.isUndecided(target)) {
+            decided++
+        } else {
+            note(target, 'updated', row.get('class'), PycytoObjects.classOf(target), PycytoObjects.updatedBy(target))
+            values.put(PycytoObjects.UPDATED_MARK, mark)
+            PycytoObjects.classify(target, row.get('class'), values)
+            updated.add(target)
+        }
+    }
+
+    @CompileStatic
+    private void note(PathObject object, String done, String label, String formerClass, String formerRun) {
+        ROI roi = object.getROI()
+        rows.put(object.getID().toString(), [
+            object_id: object.getID().toString(), done: done, 'class': label, former_class: formerClass, former_run: formerRun,
+            x: Double.toString(roi.centroidX), y: Double.toString(roi.centroidY), area: Double.toString(PycytoObjects.area(roi)),
+        ])
+    }
+
+    // --- doing it --------------------------------------------------------------------------------
+
+    private void save() {
+        List<String> others = fingerprints(image.objectsOnDisk())
+        // Before the save, so that undo knows the former classes whatever happens. Rows of what is there already stay.
+        def earlier = run.written(image.id).findAll { id, row -> there && !rows.containsKey(id) }
+        run.saveWritten(image.id, earlier.values() + rows.values())
+        def hierarchy = image.data.hierarchy
+        try {
+            hierarchy.addObjects(made)
+            hierarchy.fireObjectClassificationsChangedEvent(this, updated)
+            image.save()
+            if (fingerprints(image.objectsOnDisk()) != others) {
+                Pycyto.refuse('QuPath did not save all objects of this image as they were. The state before was put back; please report this.', 'bad input')
+            }
+        } catch (Throwable e) {
+            // A full disk, say: window and file go back to what they were.
+            hierarchy.removeObjects(made, true)
+            def former = new PycytoFormer(image)
+            updated.each { former.restore(it, rows[it.getID().toString()]) }
+            putBack()
+            throw e
+        }
+    }
+
+    private void putBack() {
+        run.recover(image)
+        def kept = new File(run.snapshot(image), 'data.qpdata')
+        boolean isThere = image.dataFile.exists() && PycytoFiles.sha256(image.dataFile) == run.get(image.id, 'snapshot_sha256')
+        if (kept.exists() && !isThere) {
+            PycytoFiles.copy(kept, image.dataFile)
+            image.backupFile.delete()
+        }
+    }
+
+    /** What must be the same before and after: every object that this write neither makes nor classifies. */
+    @CompileStatic
+    private List<String> fingerprints(List<PathObject> objects) {
+        List<String> found = new ArrayList<String>()
+        for (PathObject object : objects) {
+            String id = object.getID().toString()
+            if (!rows.containsKey(id)) {
+                PathObject parent = object.getParent()
+                ROI roi = object.getROI()
+                found.add([id, object.getClass().getSimpleName(), roi.getClass().getSimpleName(), roi.z, roi.t, PycytoObjects.classOf(object),
+                    object.getName(), object.isLocked(), object.measurementList.size(),
+                    parent == null || parent.isRootObject() ? '' : parent.getID()].join('|'))
+            }
+        }
+        return found.sort()
+    }
+
+    // --- counting --------------------------------------------------------------------------------
+
+    @CompileStatic
+    private boolean isOurs(PathObject object) {
+        return PycytoObjects.hasMark(object, PycytoObjects.RUN_MARK, mark) || PycytoObjects.hasMark(object, PycytoObjects.UPDATED_MARK, mark)
+    }
+
+    /** Reads back what was saved, notes it in run.json, and returns the counts. */
+    private Map<String, Object> close() {
+        List<PathObject> found = image.objectsOnDisk().findAll { isOurs(it) }
+        int created = found.count { PycytoObjects.hasMark(it, PycytoObjects.RUN_MARK, mark) } as int
+        int expected = made.size() + updated.size() + there
+        Map<String, Object> counts = [created: created, updated: found.size() - created, gone: gone, decided: decided, read_back: found.size()]
+        if (found.size() != expected) {
+            Pycyto.refuse("${expected} objects were saved and ${found.size()} found. Start again, or take the run back with pycyto undo: "
+                + 'the state before it is kept.', 'partly done')
+        }
+        run.note(image.id, counts + [state: 'written', written_sha256: image.dataSha256(), written_at: PycytoFiles.now(),
+            written_by: "QuPath ${GeneralTools.version}".toString(), pending_sha256: '', left: [:]])
+        return counts
+    }
+}
