@@ -28,10 +28,14 @@ def find_overwritten(project: Project, backend: Callable[[], Backend]) -> list[R
     all_runs = runs.all_runs(project.workspace)
     marks = cache(lambda entry_id: _marks(backend, entry_id))
     found = []
-    for run in all_runs:
+    for number, run in enumerate(all_runs):
         mark = run_mark(run.run_id)
-        suspects = _changed_by_others(project, run, all_runs)
-        lost = [entry_id for entry_id in suspects if mark not in (marks(entry_id) or {mark})]
+        later = all_runs[number + 1 :]
+        lost = [
+            entry_id
+            for entry_id in _changed_by_others(project, run, all_runs)
+            if not _may_be_covered(run, entry_id, later) and mark not in (marks(entry_id) or {mark})
+        ]
         if lost:
             found.append(_noted(run, lost))
     return found
@@ -65,6 +69,15 @@ def _changed_by_others(project: Project, run: Run, all_runs: Iterable[Run]) -> I
         others = [other.images[entry_id] for other in all_runs if entry_id in other.images]
         if state not in _states_since(image, others):
             yield entry_id
+
+
+def _may_be_covered(run: Run, entry_id: str, later: Iterable[Run]) -> bool:
+    """Whether a later run may have given all detections that this one classified another class."""
+    image = run.images[entry_id]
+    others = (other.images.get(entry_id) for other in later)
+    return not image.created and any(
+        other is not None and other.state == "written" and other.updated for other in others
+    )
 
 
 def _states_since(written: ImageState, images: Iterable[ImageState]) -> set[str]:

@@ -69,7 +69,8 @@ class PycytoWriting {
     }
 
     private void checkUnchanged(boolean staleOk) {
-        boolean allowed = staleOk || run.get(image.id, 'state') == 'overwritten'
+        boolean asUndone = image.dataSha256() == run.get(image.id, 'undone_sha256')
+        boolean allowed = staleOk || asUndone || run.get(image.id, 'state') == 'overwritten'
         if (!allowed && !run.isOursSince(image, run.get(image.id, 'data_sha256'))) {
             Pycyto.refuse("This image was saved after the run ${run.name} was predicted; nothing was written to it. "
                 + 'Predict again; or insist (stale_ok, --stale-ok): then cells that moved or are gone are left out and counted.', 'stale')

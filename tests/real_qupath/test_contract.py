@@ -35,8 +35,8 @@ def has_hole(item: ProjectObject) -> bool:
     return item.geometry["type"] == "Polygon" and len(item.geometry["coordinates"]) > 1
 
 
-def test_same_records(project: Path, installation: Installation) -> None:
-    opened = open_project(project)
+def test_same_records(whole_project: Path, installation: Installation) -> None:
+    opened = open_project(whole_project)
     paquo, geojson = PaquoBackend(opened, installation), GeoJsonBackend(opened)
     total = 0
     for image in opened.images:

@@ -244,7 +244,7 @@ def test_data_saved_since_is_refused_and_unchanged(
     Inside(project, installation).save(entry_id, nothing)
     before = open_project(project).data_file(entry_id).read_bytes()
 
-    with pytest.raises(PartlyDoneError, match="saved after it was predicted"):
+    with pytest.raises(PartlyDoneError, match=r"saved after the run .* was predicted"):
         write_back(project, access=access)
 
     assert open_project(project).data_file(entry_id).read_bytes() == before
@@ -494,7 +494,7 @@ def test_a_run_that_qupath_saved_over_is_named_and_brought_back(
     Inside(project, installation).entry(entry_id).saveImageData(open_in_qupath)
     said = Said()
 
-    export(project, out=project / "out", access=access, reporter=said)
+    export(project, out=project / "pycyto" / "out", access=access, reporter=said)
     assert any(predicted.run.name in text and "write-back" in text for text in said.warnings)
 
     result = write_back(project, predicted.run.name, access=access)
@@ -558,11 +558,12 @@ def test_data_that_breaks_off_fails_alone_and_in_time(
     project: Path,
     access: Access,
     installation: Installation,
-    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
     tmp_path: Path,
 ) -> None:
-    limit = _java.library(installation).PycytoImage
-    monkeypatch.setattr(limit, "secondsToRead", 5.0)
+    images = _java.library(installation).PycytoImage
+    images.setSecondsToRead(5.0)
+    request.addfinalizer(lambda: images.setSecondsToRead(20.0))
     opened = open_project(project)
     (victim,) = [image for image in opened.images if image.name == "shapes.png"]
     data = opened.data_file(victim.entry_id)
