@@ -31,7 +31,7 @@ _QUOTED = re.compile(r'[",\r\n]')
 
 
 @contextlib.contextmanager
-def writing(path: Path, *, binary: bool = False) -> Iterator[IO[Any]]:
+def writing(path: Path, *, binary: bool = False, lasting: bool = True) -> Iterator[IO[Any]]:
     r"""Open a file that appears under its name only when the block ends well.
 
     Parameters
@@ -40,6 +40,8 @@ def writing(path: Path, *, binary: bool = False) -> Iterator[IO[Any]]:
         The file to create or replace; missing folders are made.
     binary
         Bytes instead of UTF-8 text with ``\n`` line ends.
+    lasting
+        Whether it must outlast a loss of power at once, which takes milliseconds.
 
     Raises
     ------
@@ -48,24 +50,32 @@ def writing(path: Path, *, binary: bool = False) -> Iterator[IO[Any]]:
     """
     part = path.with_name(f".{path.name}.{os.getpid()}{_PART}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") if binary else part.open("w", encoding="utf-8", newline="") as stream:
+        with _opened(part, binary=binary) as stream:
             yield stream
             stream.flush()
-            os.fsync(stream.fileno())
-        replace(part, path)
-    except OSError as error:
-        _explain(error, path)
-        raise
-    finally:
+            if lasting:
+                os.fsync(stream.fileno())
+        part.replace(path)
+    except BaseException as error:
         # A read-only file system refuses this even where there is nothing to delete.
         with contextlib.suppress(OSError):
             part.unlink()
+        if isinstance(error, OSError):
+            _explain(error, path)
+        raise
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path`, whole or not at all."""
-    with writing(path, binary=True) as stream:
+def _opened(part: Path, *, binary: bool) -> IO[Any]:
+    try:
+        return part.open("wb") if binary else part.open("w", encoding="utf-8", newline="")
+    except FileNotFoundError:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        return part.open("wb") if binary else part.open("w", encoding="utf-8", newline="")
+
+
+def write_bytes(path: Path, data: bytes, *, lasting: bool = True) -> None:
+    """Write `data` to `path`, whole or not at all; see `writing` for `lasting`."""
+    with writing(path, binary=True, lasting=lasting) as stream:
         stream.write(data)
 
 

@@ -16,9 +16,10 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PureWindowsPath
 from typing import Any, get_type_hints
 
 from pycyto import files
@@ -149,11 +150,27 @@ _TYPES = {name: str(hint) for name, hint in get_type_hints(Row).items()}
 
 def write_manifest(folder: Path, rows: Iterable[Row]) -> None:
     """Write ``manifest.csv``, sorted by cell key so that equal data give equal files."""
-    ordered = sorted(rows, key=_order)
+    write_lines(folder, [lines_of(rows)])
+
+
+def write_lines(folder: Path, lines: Iterable[str]) -> None:
+    """Write ``manifest.csv`` from pieces that `lines_of` made, in the order of the cell keys."""
     with files.writing(folder / "manifest.csv") as stream:
         stream.write(files.csv_row(COLUMNS))
-        for row in ordered:
-            stream.write(files.csv_row(getattr(row, name) for name in COLUMNS))
+        stream.writelines(lines)
+
+
+def lines_of(rows: Iterable[Row]) -> str:
+    """Return rows as they stand in ``manifest.csv``, sorted by cell key."""
+    ordered = sorted(rows, key=_order)
+    return "".join(files.csv_row(getattr(row, name) for name in COLUMNS) for row in ordered)
+
+
+def rows_in(lines: str) -> list[Row]:
+    """Return the rows of what `lines_of` made."""
+    reader = csv.reader(io.StringIO(lines, newline=""))
+    records = (dict(zip(COLUMNS, record, strict=True)) for record in reader)
+    return [_row(record, Path("manifest.csv"), 0) for record in records]
 
 
 def read_manifest(folder: Path) -> list[Row]:
@@ -165,16 +182,44 @@ def read_manifest(folder: Path) -> list[Row]:
         Missing file, missing columns, another schema version, a value that
         cannot be read, a file outside the folder, or two rows for one cell.
     """
-    path = folder / "manifest.csv"
-    rows = [_row(record, path, line) for line, record in _records(path, COLUMNS, "pycyto export")]
+    rows = list(iter_manifest(folder))
+    refuse_twins(folder, rows)
+    return rows
+
+
+def iter_manifest(folder: Path) -> Iterator[Row]:
+    """Yield the rows of ``manifest.csv``, each checked as it is read, never all in memory.
+
+    Whether two of them stand for one cell is for the caller to check; see `refuse_twins`.
+
+    Raises
+    ------
+    BadInputError
+        As `read_manifest`.
+    """
+    path, places = folder / "manifest.csv", _Places(folder)
+    for line, record in _records(path, COLUMNS, "pycyto export"):
+        row = _row(record, path, line)
+        if not places.hold(row.file):
+            raise BadInputError(
+                f"Line {line} names a file outside the data set: {row.file}.",
+                where=path,
+                remedy=_REMEDY,
+            )
+        yield row
+
+
+def refuse_twins(folder: Path, rows: Iterable[Row]) -> None:
+    """Raise `BadInputError` if two rows stand for one cell."""
     seen: set[CellKey] = set()
     for row in rows:
         if row.key in seen:
             raise BadInputError(
-                f"Two rows stand for one cell ({row.key}).", where=path, remedy=_REMEDY
+                f"Two rows stand for one cell ({row.key}).",
+                where=folder / "manifest.csv",
+                remedy=_REMEDY,
             )
         seen.add(row.key)
-    return rows
 
 
 def write_split(folder: Path, parts: Mapping[CellKey, str]) -> None:
@@ -230,19 +275,71 @@ def rows_by_part(folder: Path) -> dict[str, list[Row]]:
     return {part: [row for row in rows if parts[row.key] == part] for part in PARTS}
 
 
+class _Places:
+    """Tells whether a file that a row names is in the data set's folder, on every system.
+
+    A data set may come from elsewhere: nothing outside its folder is to be read,
+    moved or overwritten because a row or a link says so.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._links: dict[str, set[str] | None] = {}
+
+    def hold(self, file: str) -> bool:
+        """Whether a file is inside, also when it is not there."""
+        parent, _, name = file.rpartition("/")
+        if not points_inside(file):
+            return False
+        if parent not in self._links:
+            self._links[parent] = _links_outward(self._folder / parent, self._folder)
+        links = self._links[parent]
+        return links is not None and name not in links
+
+
+def points_inside(file: str) -> bool:
+    """Whether a path with ``/`` leads to a file below where it starts, on every system.
+
+    Windows' rules decide everywhere: they are the stricter ones, and data sets travel.
+    """
+    path = PureWindowsPath(file)
+    named = [part.rstrip(" .") for part in path.parts]
+    return bool(named) and all(named) and not (path.anchor or "\\" in file or "\0" in file)
+
+
+def _links_outward(folder: Path, root: Path) -> set[str] | None:
+    """Return the names of links from `folder` to outside `root`; None if it is outside itself."""
+    try:
+        top = root.resolve()
+        if not folder.resolve().is_relative_to(top):
+            return None
+        with os.scandir(folder) as entries:
+            links = [Path(entry.path) for entry in entries if entry.is_symlink()]
+        return {link.name for link in links if not link.resolve().is_relative_to(top)}
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+    except (OSError, RuntimeError):  # links in a circle, names that the system cannot hold
+        return None
+
+
 def _records(
     path: Path, columns: Sequence[str], maker: str
-) -> Iterable[tuple[int, dict[str, str]]]:
+) -> Iterator[tuple[int, dict[str, str]]]:
     try:
-        # Not read_text: it would turn every line end within a name into "\n".
-        text = path.read_bytes().decode("utf-8-sig")
+        # By newline="", else every line end within a name would become "\n".
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            yield from _checked_records(csv.DictReader(stream), path, columns)
     except FileNotFoundError as error:
         raise BadInputError(
             f"There is no {path.name} here.", where=path.parent, remedy=f"Run {maker} first."
         ) from error
     except UnicodeDecodeError as error:
         raise BadInputError("This table is not UTF-8.", where=path, remedy=_REMEDY) from error
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+
+
+def _checked_records(
+    reader: csv.DictReader[str], path: Path, columns: Sequence[str]
+) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         missing = [name for name in columns if name not in (reader.fieldnames or ())]
         if missing:
@@ -274,13 +371,6 @@ def _row(record: Mapping[str, str], path: Path, line: int) -> Row:
             f"Line {line} has schema {record['schema']!r}; this version reads {SCHEMA}.",
             where=path,
             remedy="Export again with this version of pycyto.",
-        )
-    file = PurePosixPath(record["file"])
-    if file.is_absolute() or ".." in file.parts:
-        raise BadInputError(
-            f"Line {line} names a file outside the data set: {record['file']}.",
-            where=path,
-            remedy=_REMEDY,
         )
     return Row(**{column.name: _read(record, column.name, path, line) for column in fields(Row)})
 

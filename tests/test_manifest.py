@@ -21,9 +21,12 @@ from pycyto.manifest import (
     CONFIDENTIAL,
     PARTS,
     Row,
+    lines_of,
+    points_inside,
     read_manifest,
     read_split,
     rows_by_part,
+    rows_in,
     write_manifest,
     write_split,
 )
@@ -86,6 +89,7 @@ def test_rows_come_back_exactly(tmp_path_factory: pytest.TempPathFactory, rows: 
     found = read_manifest(folder)
     assert {row.key: row for row in found} == {row.key: row for row in rows}
     assert len(found) == len(rows)
+    assert rows_in(lines_of(rows)) == found
 
 
 @pytest.mark.parametrize(
@@ -170,6 +174,7 @@ def test_further_columns_and_another_order_are_fine(data: Path) -> None:
         (CONFIDENTIAL, f"{CONFIDENTIAL},more", "Line 2 has another number of columns"),
         ("images/HSIL/1_o.png", "../1_o.png", "Line 2 names a file outside"),
         ("images/HSIL/1_o.png", "/etc/passwd", "Line 2 names a file outside"),
+        ("images/HSIL/1_o.png", "", "Line 2 names a file outside"),
         ("study", "x" * 200_000, r"Line 2 cannot be read \(field larger"),
     ],
 )
@@ -179,6 +184,76 @@ def test_a_damaged_table_is_named(old: str, new: str, message: str, data: Path) 
         read_manifest(data)
     assert raised.value.where == str(data / "manifest.csv")
     assert raised.value.remedy
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "/etc/passwd",
+        "//host/share/a.png",
+        "../a.png",
+        "images/../../a.png",
+        "images/.. /.. /a.png",
+        "images/HSIL/..",
+        "C:/a.png",
+        "C:a.png",
+        "images\\HSIL\\1_o.png",
+        "\\\\host\\share\\a.png",
+        "images\\..\\..\\a.png",
+        "images/a\0.png",
+        ".",
+        "",
+    ],
+)
+def test_a_file_outside_the_folder_is_refused_on_every_system(file: str, data: Path) -> None:
+    assert not points_inside(file)
+    edit(data / "manifest.csv", lambda text: text.replace("images/HSIL/1_o.png", file, 1))
+    with pytest.raises(BadInputError, match="Line 2 names a file outside the data set"):
+        read_manifest(data)
+
+
+@pytest.mark.parametrize("file", ["images/HSIL/1_o.png", "a.png", "images/a b~1/ä,..1.png"])
+def test_a_file_inside_is_not(file: str) -> None:
+    assert points_inside(file)
+
+
+def link(path: Path, target: Path, *, folder: bool = False) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.symlink_to(target, target_is_directory=folder)
+    except OSError:
+        pytest.skip("this system lets nobody make links")
+
+
+@pytest.mark.parametrize("place", ["images", "images/HSIL", "images/HSIL/1_o.png"])
+def test_a_link_that_leads_outside_is_refused(
+    place: str, data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "HSIL").mkdir()
+    (outside / "1_o.png").touch()
+    is_file = place.endswith(".png")
+    link(data / place, outside / "1_o.png" if is_file else outside, folder=not is_file)
+    with pytest.raises(BadInputError, match=r"Line 2 names a file outside.*images/HSIL/1_o\.png"):
+        read_manifest(data)
+
+
+def test_a_link_to_a_file_that_is_not_there_is_refused_too(data: Path) -> None:
+    link(data / "images/HSIL/1_o.png", data.parent / "nowhere" / "1_o.png")
+    with pytest.raises(BadInputError, match="Line 2 names a file outside"):
+        read_manifest(data)
+
+
+def test_links_that_stay_inside_are_fine(data: Path) -> None:
+    (data / "store").mkdir()
+    (data / "store/a.png").touch()
+    link(data / "images/HSIL/1_o.png", data / "store/a.png")
+    assert len(read_manifest(data)) == 2
+
+
+def test_a_data_set_reached_by_a_link_is_fine(data: Path, tmp_path: Path) -> None:
+    link(tmp_path / "link", data, folder=True)
+    assert read_manifest(tmp_path / "link") == read_manifest(data)
 
 
 def test_a_table_that_breaks_off(data: Path) -> None:

@@ -86,15 +86,23 @@ def cut(image: Region, square: Square) -> Pixels:
     Other widths than 224 are resized by Pillow's BOX filter when they shrink
     and BICUBIC when they grow.
     """
-    canvas = np.zeros((square.width, square.width, 3), np.uint8)
+    pixels = _on_black(image, square)
+    if square.width == PATCH_SIZE:
+        return pixels
+    method = Image.Resampling.BOX if square.width > PATCH_SIZE else Image.Resampling.BICUBIC
+    return np.asarray(Image.fromarray(pixels).resize((PATCH_SIZE, PATCH_SIZE), method))
+
+
+def _on_black(image: Region, square: Square) -> Pixels:
+    """Return the square at full resolution."""
     left, top = max(square.left, 0), max(square.top, 0)
     right = min(square.left + square.width, image.width)
     bottom = min(square.top + square.width, image.height)
+    if right - left == bottom - top == square.width:  # most are: spare them the copy
+        return image.read(left, top, square.width, square.width)
+    canvas = np.zeros((square.width, square.width, 3), np.uint8)
     if right > left and bottom > top:
         rows = slice(top - square.top, bottom - square.top)
         columns = slice(left - square.left, right - square.left)
         canvas[rows, columns] = image.read(left, top, right - left, bottom - top)
-    if square.width == PATCH_SIZE:
-        return canvas
-    method = Image.Resampling.BOX if square.width > PATCH_SIZE else Image.Resampling.BICUBIC
-    return np.asarray(Image.fromarray(canvas).resize((PATCH_SIZE, PATCH_SIZE), method))
+    return canvas

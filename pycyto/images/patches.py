@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from PIL import Image
 from pycyto import files
 from pycyto.errors import BadInputError, StaleError
 from pycyto.images.crop import Pixels
+from pycyto.images.png import END, png
 from pycyto.manifest import PATCH_SIZE, Row
 
 _REMEDY = "Run pycyto export again: it writes what is missing or has changed."
@@ -22,7 +23,7 @@ def content_hash(pixels: Pixels) -> str:
 
     It is of the pixels, not of the file, so that two PNG encoders agree.
     """
-    return hashlib.sha256(pixels.tobytes()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest()
 
 
 def read_patch(folder: Path, row: Row) -> Pixels:
@@ -44,21 +45,22 @@ def read_patch(folder: Path, row: Row) -> Pixels:
     """
     path = folder / row.file
     try:
-        with Image.open(path) as image:
-            size, mode = image.size, image.mode
+        with Image.open(path, formats=("PNG",)) as image:
+            # From the header alone: a small file can claim to be gigantic.
+            _check_kind(image, path)
             pixels = np.asarray(image)
     except FileNotFoundError as error:
         raise BadInputError("A patch is missing.", where=path, remedy=_REMEDY) from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise BadInputError(
+            f"A patch is {PATCH_SIZE} px square; this one claims to be gigantic.",
+            where=path,
+            remedy=_REMEDY,
+        ) from error
+    except (OSError, SyntaxError, ValueError) as error:
         raise BadInputError(
             f"This patch cannot be read ({error}).", where=path, remedy=_REMEDY
         ) from error
-    if size != (PATCH_SIZE, PATCH_SIZE) or mode != "RGB":
-        raise BadInputError(
-            f"A patch is {PATCH_SIZE} px square RGB; this one is {size[0]} x {size[1]} {mode}.",
-            where=path,
-            remedy=_REMEDY,
-        )
     if content_hash(pixels) != row.content_hash:
         raise StaleError(
             "A patch is not the one that the manifest describes.", where=path, remedy=_REMEDY
@@ -66,12 +68,31 @@ def read_patch(folder: Path, row: Row) -> Pixels:
     return pixels
 
 
-def write_patch(path: Path, pixels: Pixels) -> None:
-    """Write a patch as PNG, whole or not at all.
+def _check_kind(image: Image.Image, path: Path) -> None:
+    width, height = image.size
+    if (width, height) != (PATCH_SIZE, PATCH_SIZE) or image.mode != "RGB":
+        raise BadInputError(
+            f"A patch is {PATCH_SIZE} px square RGB; this one is {width} x {height} {image.mode}.",
+            where=path,
+            remedy=_REMEDY,
+        )
 
-    Compression is light: Pillow's default makes files a fifth smaller for four
-    times the work.
+
+def write_patch(path: Path, pixels: Pixels) -> None:
+    """Write a patch, (224, 224, 3) uint8 RGB, as PNG, whole or not at all.
+
+    After a loss of power it may have broken off all the same: `is_whole` tells,
+    and the next export cuts it again. To wait for the disk each time would take
+    longer than all the rest.
     """
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
-    files.write_bytes(path, buffer.getvalue())
+    files.write_bytes(path, png(pixels), lasting=False)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a patch is there and has not broken off: a look at its end, not at its pixels."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(-len(END), os.SEEK_END)
+            return stream.read() == END
+    except OSError:
+        return False

@@ -3,49 +3,66 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from pycyto.errors import BadInputError
 from pycyto.images.crop import Pixels
 from pycyto.labels import Colour
 
 _MODES = ("RGB", "RGBA", "P")
+# A stitched field of a good camera has a tenth of that; decoded it takes 2 GB.
+_LARGEST_FIELD = 500_000_000
+_PILLOW_LIMIT = threading.Lock()
 _BOUNDS = tuple(f"openslide.bounds-{side}" for side in ("x", "y", "width", "height"))
 
 
 class FieldImage:
-    """A camera image, decoded once and kept in memory.
+    """A camera image: decoded when it is first read, then kept in memory.
 
     Attributes
     ----------
     width, height
         In pixels, as stored: EXIF orientation is ignored, as QuPath ignores it.
+
+    Raises
+    ------
+    BadInputError
+        When it is no image, not 8-bit RGB, or larger than any camera's.
     """
 
     def __init__(self, path: Path) -> None:
-        with _explained(path), Image.open(path) as image:
-            # Pillow opens RGB of 16 bits as RGB too, and drops the lower half.
-            deep = ";16" in str(image.tile)
-            if image.mode not in _MODES or deep:
-                raise BadInputError(
-                    "Only 8-bit RGB images are read; "
-                    f"this one is {'16-bit ' * deep}{image.mode!r}.",
-                    where=path,
-                    remedy="Save it as 8-bit RGB, or leave it out with --images.",
-                )
-            self._pixels = np.asarray(image.convert("RGB"))
-        self.height, self.width = self._pixels.shape[:2]
+        self._path = path
+        with _explained(path), _limit_of_ours():
+            self._image = Image.open(path)
+        try:
+            _check_kind(self._image, path)
+        except BadInputError:
+            self.close()
+            raise
+        self.width, self.height = self._image.size
 
     def read(self, left: int, top: int, width: int, height: int) -> Pixels:
-        """Return a box inside the image as (height, width, 3) uint8."""
-        return self._pixels[top : top + height, left : left + width]
+        """Return a box inside the image as (height, width, 3) uint8.
+
+        Raises
+        ------
+        BadInputError
+            When the file is damaged.
+        """
+        with _explained(self._path):
+            self._image.load()
+        with _limit_of_ours():
+            box = self._image.crop((left, top, left + width, top + height))
+        return np.asarray(box.convert("RGB"))
 
     def close(self) -> None:
-        """Nothing to do: the file is closed already."""
+        """Close the file."""
+        self._image.close()
 
 
 class SlideImage:
@@ -86,6 +103,9 @@ class SlideImage:
         """
         with _explained(self._path):
             box = self._slide.read_region((left + self._x, top + self._y), 0, (width, height))
+        pixels = np.asarray(box)
+        if pixels[..., 3].min() == 255:
+            return pixels[..., :3]
         canvas = Image.new("RGBA", (width, height), (*self._background, 255))
         canvas.alpha_composite(box)
         return np.asarray(canvas)[..., :3]
@@ -124,6 +144,36 @@ def open_image(path: Path, *, crop_to_bounds: bool = True) -> FieldImage | Slide
     if openslide.OpenSlide.detect_format(path) is not None:
         return SlideImage(path, crop_to_bounds=crop_to_bounds)
     return FieldImage(path)
+
+
+def _check_kind(image: ImageFile.ImageFile, path: Path) -> None:
+    """Refuse by the header alone what is not to be decoded."""
+    if image.width * image.height > _LARGEST_FIELD:
+        raise BadInputError(
+            f"This image claims to be {image.width} x {image.height} pixels; "
+            f"camera images are read up to {_LARGEST_FIELD // 10**6} megapixels.",
+            where=path,
+            remedy="If it is a slide, save it as a pyramidal TIFF; if not, copy it again.",
+        )
+    # Pillow opens RGB of 16 bits as RGB too, and drops the lower half.
+    deep = ";16" in str(image.tile)
+    if image.mode not in _MODES or deep:
+        raise BadInputError(
+            f"Only 8-bit RGB images are read; this one is {'16-bit ' * deep}{image.mode!r}.",
+            where=path,
+            remedy="Save it as 8-bit RGB, or leave it out with --images.",
+        )
+
+
+@contextlib.contextmanager
+def _limit_of_ours() -> Iterator[None]:
+    """Suspend Pillow's limit of 179 megapixels, for which it has but one switch per process."""
+    with _PILLOW_LIMIT:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
 
 
 def _colour(text: str) -> Colour:

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pycyto import files, provenance
-from pycyto.errors import RefusedError, UsageError
+import numpy as np
+
+from pycyto import files
+from pycyto.errors import BadInputError, RefusedError, UsageError
 from pycyto.images.crop import Pixels, Square
-from pycyto.images.patches import content_hash, write_patch
+from pycyto.images.patches import content_hash, is_whole, write_patch
 from pycyto.images.resolution import Resolution
-from pycyto.manifest import UNKNOWN, Row, read_manifest, write_manifest
+from pycyto.manifest import UNKNOWN, Row, points_inside
 from pycyto.qupath.overwritten import warn_of_overwritten
 from pycyto.qupath.project import ImageEntry, ensure_project_id, local_path
 from pycyto.qupath.selection import Centroid, ObjectKind, Selection, label_of, wanted_classes
 from pycyto.records import SILENT, Cell, CellKey, Reporter, path_from
 from pycyto.steps.cells import ImageCells, Tally, chosen_images, cut_patches, read_cells
 from pycyto.steps.context import DEFAULT_ACCESS, Access, Context, open_context
+from pycyto.steps.data_set import DataSet, ImageKey
 
 # A killed export loses at most what it cut since the manifest was last written.
 _SECONDS_BETWEEN_SAVES = 20.0
 _UNFINISHED = {"finished": False}
+_WRITERS = 4
+# Patches of 150 kB that wait to be written.
+_AHEAD = 4 * _WRITERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +61,15 @@ class ExportResult:
     removed: int
 
 
-@dataclass(slots=True)
-class _DataSet:
-    """The data set as it grows: rows by cell, what they were cut from, what was done."""
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One export under way. Threads encode and write: both let go of Python's lock."""
 
-    folder: Path
-    arguments: Mapping[str, object]
-    rows: dict[CellKey, Row] = field(default_factory=dict)
-    inputs: dict[str, str] = field(default_factory=dict)
-    new: int = 0
-    kept: int = 0
-    relabelled: int = 0
-    removed: int = 0
-    saved_at: float = field(default_factory=time.monotonic)
-
-    def save(self, counts: Mapping[str, object]) -> None:
-        """Write the manifest and what it rests on, so that the next start goes on from here."""
-        if not self.rows and not (self.folder / "manifest.csv").exists():
-            return
-        write_manifest(self.folder, self.rows.values())
-        record = provenance.record("export", self.arguments, counts=counts, inputs=self.inputs)
-        provenance.keep_record(self.folder, record)
-        self.saved_at = time.monotonic()
+    context: Context
+    data: DataSet
+    resolution: Resolution
+    tally: Tally = field(default_factory=Tally)
+    writers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_WRITERS))
 
 
 def export(  # noqa: PLR0913 - each is an option of the command
@@ -146,10 +140,11 @@ def export(  # noqa: PLR0913 - each is an option of the command
         "centroid": centroid, "mpp": mpp, "backend": backend.name,
     }  # fmt: skip
     with files.locked(folder):
-        data, tally = _open_data_set(folder, arguments, context, mpp), Tally()
-        with _saving(data), reporter.progress("images", len(chosen)) as advance:
+        job = _Job(context, _open_data_set(folder, arguments, context, mpp), Resolution(mpp))
+        data, tally = job.data, job.tally
+        with _saving(job), reporter.progress("images", len(chosen)) as advance:
             for found in read_cells(context.project, backend, chosen, wanted, tally):
-                _export_image(data, found, context, mpp, tally)
+                _export_image(job, found)
                 advance(1)
                 if time.monotonic() - data.saved_at > _SECONDS_BETWEEN_SAVES:
                     data.save(_UNFINISHED)
@@ -184,91 +179,141 @@ def _with_id(context: Context) -> Context:
 
 def _open_data_set(
     folder: Path, arguments: Mapping[str, object], context: Context, mpp: float | None
-) -> _DataSet:
-    data = _DataSet(folder, arguments)
+) -> DataSet:
+    data = DataSet(folder, arguments)
     if not (folder / "manifest.csv").exists():
         return data
-    data.rows = {row.key: row for row in read_manifest(folder)}
-    ours = [row for row in data.rows.values() if row.project_id == context.project.project_id]
-    at_full_resolution = all(row.downsample == 1.0 for row in ours)
-    if ours and at_full_resolution != (mpp is None):
+    data.load()
+    full_resolution = data.full_resolution.get(context.project.project_id)
+    if full_resolution and all(full_resolution) != (mpp is None):
         raise RefusedError(
             "This folder holds patches of the same project at another resolution.",
             where=folder,
             remedy="Choose another folder with --out, or the same --mpp as before.",
         )
-    data.inputs = provenance.recorded_inputs(folder, "export")
     files.remove_parts(folder)
     return data
 
 
 @contextmanager
-def _saving(data: _DataSet) -> Iterator[None]:
-    """Keep what was done when the block ends early."""
+def _saving(job: _Job) -> Iterator[None]:
+    """Have threads to write with, and keep what was done when the block ends early."""
     try:
-        yield
+        with job.writers:
+            yield
     except BaseException:
-        data.save(_UNFINISHED)
+        job.data.save(_UNFINISHED)
         raise
 
 
-def _export_image(
-    data: _DataSet, found: ImageCells, context: Context, mpp: float | None, tally: Tally
-) -> None:
-    image_id = f"{context.project.project_id}/{found.image.entry_id}"
-    state = _state(found, context)
-    known = _known(data, found) if data.inputs.get(f"{image_id} pixels") == state else {}
-    data.inputs[f"{image_id} pixels"] = state
-    data.inputs[f"{image_id} objects"] = found.data_sha256
-    mappings, failed_before = context.settings.path_mappings, tally.failed.total()
-    seen = set()
-    for cell, square, pixels in cut_patches(
-        found, resolution=Resolution(mpp), mappings=mappings, tally=tally, known=known
-    ):
-        tally.used += 1
-        seen.add(cell.key)
-        if not cell.is_point and not square.holds(cell.bounds):
-            tally.notes["outline larger than the patch"] += 1
-        _put(data, _row(cell, square, found.image, context), pixels)
-    if tally.failed.total() == failed_before:  # else what is there may still be right
-        _remove_gone(data, found, seen, context.project.project_id)
+def _export_image(job: _Job, found: ImageCells) -> None:
+    data, tally, context = job.data, job.tally, job.context
+    image = ImageKey(context.project.project_id, found.image.entry_id)
+    states = _states(image, found, context)
+    pixels = f"{'/'.join(image)} pixels"
+    unchanged = pixels in states and data.inputs.get(pixels) == states[pixels]
+    failed_before = tally.failed.total()
+    with data.table.of_image(image) as rows:
+        if not rows:
+            data.inputs |= states
+        elif pixels in states and not unchanged:
+            # Till all are cut they are of two states; should it end early, none is to be trusted.
+            data.inputs.pop(pixels, None)
+        seen = _cut(job, found, rows, _known(data.folder, rows) if unchanged else {})
+        if tally.failed.total() == failed_before:  # else what is there may still be right
+            data.inputs |= states
+            _remove_gone(data, rows, seen)
 
 
-def _known(data: _DataSet, found: ImageCells) -> dict[CellKey, Square]:
-    rows = (data.rows[cell.key] for cell in found.cells if cell.key in data.rows)
+def _cut(
+    job: _Job, found: ImageCells, rows: dict[CellKey, Row], known: Mapping[CellKey, Square]
+) -> set[CellKey]:
+    """Bring the cells of an image into its rows, and return their keys."""
+    seen, tally, mappings = set(), job.tally, job.context.settings.path_mappings
+    with _writing(job, rows) as put:
+        for cell, square, pixels in cut_patches(
+            found, resolution=job.resolution, mappings=mappings, tally=tally, known=known
+        ):
+            tally.used += 1
+            seen.add(cell.key)
+            if not cell.is_point and not square.holds(cell.bounds):
+                tally.notes["outline larger than the patch"] += 1
+            put(_row(cell, square, found.image, job.context), pixels)
+    return seen
+
+
+def _known(folder: Path, rows: Mapping[CellKey, Row]) -> dict[CellKey, Square]:
     return {
-        row.key: Square(row.left, row.top, row.width)
-        for row in rows
-        if (data.folder / row.file).is_file()
+        key: Square(row.left, row.top, row.width)
+        for key, row in rows.items()
+        if is_whole(folder / row.file)
     }
 
 
-def _put(data: _DataSet, row: Row, pixels: Pixels | None) -> None:
-    """Bring a row and its patch into the data set; without pixels the patch is there."""
-    old = data.rows.get(row.key)
-    if pixels is None and old is not None:
-        row = row.with_hash(old.content_hash)
-        data.kept += old.file == row.file
-    elif pixels is not None:
-        row = row.with_hash(content_hash(pixels))
-        write_patch(data.folder / row.file, pixels)
-        data.new += 1
+@contextmanager
+def _writing(job: _Job, rows: dict[CellKey, Row]) -> Iterator[Callable[[Row, Pixels | None], None]]:
+    """Give out a function that brings a cell into `rows`; its patch is written by a thread.
+
+    A row enters when its patch is on the disk, in the order given. Without
+    pixels the patch is there already.
+    """
+    waiting: dict[CellKey, tuple[Row, Future[str]]] = {}
+
+    def put(row: Row, pixels: Pixels | None) -> None:
+        while len(waiting) >= _AHEAD or row.key in waiting:
+            settle_oldest()
+        if pixels is None:
+            _keep(job.data, rows, row)
+        else:
+            path = job.data.folder / row.file
+            waiting[row.key] = row, job.writers.submit(_write, path, pixels)
+
+    def settle_oldest() -> None:
+        row, patch = next(iter(waiting.values()))
+        _enter(job.data, rows, row.with_hash(patch.result()))
+        del waiting[row.key]  # last: Ctrl-C comes while it waits
+
+    try:
+        yield put
+        while waiting:
+            settle_oldest()
+    finally:
+        # After an error or Ctrl-C: what is on the disk all the same must not lack its row.
+        for row, patch in waiting.values():
+            if patch.exception() is None:
+                _enter(job.data, rows, row.with_hash(patch.result()))
+
+
+def _write(path: Path, pixels: Pixels) -> str:
+    pixels = np.ascontiguousarray(pixels)  # once, for the file and for the hash
+    write_patch(path, pixels)
+    return content_hash(pixels)
+
+
+def _keep(data: DataSet, rows: dict[CellKey, Row], row: Row) -> None:
+    """Bring in a row whose patch is there, perhaps under the name of another class."""
+    old = rows[row.key]
+    if old.file == row.file:
+        data.kept += 1
+    else:
+        data.relabelled += 1
+        files.replace(data.folder / old.file, data.folder / row.file)
+    rows[row.key] = row.with_hash(old.content_hash)
+
+
+def _enter(data: DataSet, rows: dict[CellKey, Row], row: Row) -> None:
+    """Bring in a row whose patch was written."""
+    data.new += 1
+    old = rows.get(row.key)
     if old is not None and old.file != row.file:
         data.relabelled += 1
-        if pixels is None:
-            files.replace(data.folder / old.file, data.folder / row.file)
-        else:
-            (data.folder / old.file).unlink(missing_ok=True)
-    data.rows[row.key] = row
+        (data.folder / old.file).unlink(missing_ok=True)
+    rows[row.key] = row
 
 
-def _remove_gone(
-    data: _DataSet, found: ImageCells, seen: Iterable[CellKey], project_id: str
-) -> None:
-    entry = (project_id, found.image.entry_id)
-    gone = [key for key in data.rows if key[:2] == entry and key not in set(seen)]
-    for key in gone:
-        patch = data.folder / data.rows.pop(key).file
+def _remove_gone(data: DataSet, rows: dict[CellKey, Row], seen: set[CellKey]) -> None:
+    for key in rows.keys() - seen:
+        patch = data.folder / rows.pop(key).file
         if patch.exists():
             files.replace(patch, data.folder / "removed" / patch.name)
         data.removed += 1
@@ -303,7 +348,7 @@ def _row(cell: Cell, square: Square, image: ImageEntry, context: Context) -> Row
         selected_by=by_hand,
         source=context.project.name,
         content_hash="",
-        file=f"images/{context.scheme.folder_of(label)}/{_file_name(cell.key)}",
+        file=_file_of(cell.key, context.scheme.folder_of(label), context),
         **_said_of(image, context),
     )
 
@@ -316,23 +361,34 @@ def _said_of(image: ImageEntry, context: Context) -> dict[str, Any]:
     return {name: value or UNKNOWN for name, value in found.items()}
 
 
-def _file_name(key: CellKey) -> str:
+def _file_of(key: CellKey, class_folder: str, context: Context) -> str:
     point = "" if key.point_index is None else f"_p{key.point_index}"
-    return f"{key.entry_id}_{key.object_id}{point}.png"
+    file = f"images/{class_folder}/{key.entry_id}_{key.object_id}{point}.png"
+    if not points_inside(file):
+        raise BadInputError(
+            f"An object of the image with entry ID {key.entry_id} has the ID {key.object_id!r}: "
+            "its patch would be outside the data set.",
+            where=context.project.file,
+            remedy="QuPath does not make such IDs: ask where this project comes from.",
+        )
+    return file
 
 
-def _state(found: ImageCells, context: Context) -> str:
-    """Return what tells whether an image file is still the one that was cut."""
-    try:
+def _states(image: ImageKey, found: ImageCells, context: Context) -> dict[str, str]:
+    """Return what tells whether an image's pixels and objects are still those that were cut."""
+    name = "/".join(image)
+    states = {f"{name} objects": found.data_sha256}
+    with suppress(OSError):
         stat = local_path(found.image, context.settings.path_mappings).stat()
-    except OSError:
-        return "missing"
-    return f"{stat.st_size} bytes, {stat.st_mtime_ns} ns, {found.image.width} px wide"
+        size = f"{stat.st_size} bytes, {stat.st_mtime_ns} ns, {found.image.width} px wide"
+        states[f"{name} pixels"] = size
+    return states
 
 
-def _result(data: _DataSet, tally: Tally, context: Context) -> ExportResult:
-    rows = [row for row in data.rows.values() if row.project_id == context.project.project_id]
-    found = Counter(row.label or "unclassified" for row in rows)
+def _result(data: DataSet, tally: Tally, context: Context) -> ExportResult:
+    found: Counter[str] = Counter()
+    for label, count in data.table.labels(context.project.project_id).items():
+        found[label or "unclassified"] += count
     others = sorted(set(found) - set(context.scheme.names))
     by_label = {name: found[name] for name in (*context.scheme.names, *others) if found[name]}
     return ExportResult(
@@ -354,6 +410,12 @@ def _counts(result: ExportResult) -> dict[str, object]:
 def _say(result: ExportResult, reporter: Reporter) -> None:
     named = {f"{label} in {result.out.name}/images": n for label, n in result.by_label.items()}
     result.tally.say("patches", named, reporter)
+    earlier = sum(result.by_label.values()) - result.tally.used
+    if earlier > 0:
+        reporter.say(
+            f"{earlier} of these patches are of images that failed or were not asked for: "
+            "they are as an earlier export left them."
+        )
     reporter.say(
         f"{result.new} cut, {result.kept} left as they were, "
         f"{result.relabelled} moved to another class, {result.removed} moved to removed/."

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
+import warnings
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from PIL import Image
 
 from pycyto.errors import BadInputError, StaleError
 from pycyto.images.crop import Pixels
-from pycyto.images.patches import content_hash, read_patch, write_patch
+from pycyto.images.patches import content_hash, is_whole, read_patch, write_patch
 from pycyto.manifest import Row
 
 PATCH: Pixels = np.random.default_rng(2).integers(0, 256, (224, 224, 3), np.uint8)
@@ -106,9 +109,33 @@ def test_a_patch_that_broke_off_is_never_read_as_if_whole(row: Row, tmp_path: Pa
         assert raised.value.where == str(tmp_path / row.file)
 
 
-def test_a_huge_image_in_its_place_is_an_error_in_words(
-    row: Row, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("side", [5_000, 10_000, 60_000])
+def test_a_small_file_that_claims_to_be_huge_is_refused_unread(
+    side: int, row: Row, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1_000)
+    content = bytearray((tmp_path / row.file).read_bytes())
+    content[16:24] = struct.pack(">II", side, side)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    (tmp_path / row.file).write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with pytest.raises(BadInputError, match="A patch is 224 px square") as raised:
+            read_patch(tmp_path, row)
+    assert raised.value.where == str(tmp_path / row.file)
+
+
+def test_only_png_is_read(row: Row, tmp_path: Path) -> None:
+    Image.fromarray(PATCH).save(tmp_path / row.file, "BMP")
     with pytest.raises(BadInputError, match="cannot be read"):
         read_patch(tmp_path, row)
+
+
+def test_a_patch_that_broke_off_is_not_whole(row: Row, tmp_path: Path) -> None:
+    path = tmp_path / row.file
+    content = path.read_bytes()
+    assert is_whole(path)
+    for damaged in (b"", content[:5], content[:-1], content[:-20] + bytes(20)):
+        path.write_bytes(damaged)
+        assert not is_whole(path)
+    assert not is_whole(path.with_name("none.png"))
+    assert not is_whole(path.parent)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import struct
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -118,12 +120,14 @@ def test_a_copy_that_broke_off_is_never_read_as_if_whole(
     path = tmp_path / name
     Image.fromarray(scene[:60, :70]).save(path, **options)
     content = path.read_bytes()
-    whole = FieldImage(path).read(0, 0, 70, 60)
+    with opened(path) as image:
+        whole = image.read(0, 0, 70, 60)
     refused = 0
     for end in [0, 1, 7, 8, 9, *range(10, len(content), len(content) // 40), len(content) - 1]:
         path.write_bytes(content[:end])
         try:
-            found = open_image(path).read(0, 0, 70, 60)
+            with opened(path) as image:
+                found = image.read(0, 0, 70, 60)
         except BadInputError:
             refused += 1
         else:
@@ -144,6 +148,58 @@ def test_a_missing_image_gets_a_remedy(tmp_path: Path) -> None:
             open_image(path)
         assert "--map" in str(raised.value)
         assert raised.value.where == str(path)
+
+
+def paletted(path: Path, width: int, height: int) -> None:
+    """Write a PNG of one bit per pixel, all of them red: small, however large it is."""
+    packer = zlib.compressobj(1)
+    row = bytes(1 + (width + 7) // 8)
+    packed = [packer.compress(row * 100) for _ in range(height // 100)]
+    packed += [packer.compress(row * (height % 100)), packer.flush()]
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 3, 0, 0, 0)),
+        (b"PLTE", bytes([255, 0, 0, 0, 0, 255])),
+        (b"IDAT", b"".join(packed)),
+        (b"IEND", b""),
+    )
+    content = b"\x89PNG\r\n\x1a\n"
+    for kind, data in chunks:
+        content += struct.pack(">I", len(data)) + kind + data
+        content += struct.pack(">I", zlib.crc32(kind + data))
+    path.write_bytes(content)
+
+
+def test_a_field_beyond_pillows_limit_is_read(tmp_path: Path) -> None:
+    paletted(tmp_path / "a.png", 15_000, 12_100)
+    limit = Image.MAX_IMAGE_PIXELS
+    with opened(tmp_path / "a.png") as image:
+        assert image.width * image.height > 2 * (limit or 0)
+        assert np.unique(image.read(14_900, 12_000, 100, 100).reshape(-1, 3), axis=0).tolist() == [
+            [255, 0, 0]
+        ]
+    assert limit == Image.MAX_IMAGE_PIXELS  # other programs' pictures are not ours to allow
+
+
+def test_a_small_file_that_claims_to_be_gigantic_is_refused_unread(tmp_path: Path) -> None:
+    paletted(tmp_path / "a.png", 8, 8)
+    content = bytearray((tmp_path / "a.png").read_bytes())
+    content[16:24] = struct.pack(">II", 60_000, 60_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(BadInputError, match="claims to be 60000 x 60000 pixels") as raised:
+        open_image(tmp_path / "a.png")
+    assert raised.value.where == str(tmp_path / "a.png")
+    assert "pyramidal" in str(raised.value)
+
+
+def test_a_field_is_not_decoded_before_it_is_read(tmp_path: Path) -> None:
+    paletted(tmp_path / "a.png", 8, 8)
+    content = bytearray((tmp_path / "a.png").read_bytes())
+    content[16:24] = struct.pack(">II", 20_000, 20_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    (tmp_path / "a.png").write_bytes(content)
+    with opened(tmp_path / "a.png") as image:
+        assert (image.width, image.height) == (20_000, 20_000)
 
 
 def test_a_slide_is_read_to_the_pixel(slide_file: Path, scene: Pixels) -> None:

@@ -3,6 +3,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
+import struct
+import threading
+import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +17,17 @@ from PIL import Image
 from pycyto import Access, export
 from pycyto.errors import (
     BadInputError,
+    NotWritableError,
     PartlyDoneError,
     RefusedError,
     StaleError,
     UsageError,
 )
 from pycyto.images.crop import Pixels
-from pycyto.images.patches import write_patch
-from pycyto.manifest import read_manifest
-from pycyto.records import RUN_MARK
+from pycyto.images.patches import read_patch, write_patch
+from pycyto.images.reading import FieldImage
+from pycyto.manifest import read_manifest, write_manifest
+from pycyto.records import RUN_MARK, Silent
 from pycyto.steps.export import ExportResult
 from tests.tiny_project import TinyCell, TinyImage, build, save_cells
 
@@ -236,26 +243,243 @@ def test_classes_of_any_name_get_folders_of_their_own(tmp_path: Path) -> None:
     assert not {"..", "CON"} & set(folders)
 
 
+class Stopper:
+    """Writes patches, and fails at the fourth and at all that follow."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+        self.written: list[Path] = []
+        self.lock = threading.Lock()
+
+    def __call__(self, path: Path, pixels: Pixels) -> None:
+        with self.lock:
+            if len(self.written) == 3:
+                raise self.error
+            write_patch(path, pixels)
+            self.written.append(path)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), NotWritableError("The disk is full.")])
 def test_interrupted_work_is_kept(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error: BaseException, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written: list[Path] = []
-
-    def until_ctrl_c(path: Path, pixels: Pixels) -> None:
-        if len(written) == 3:
-            raise KeyboardInterrupt
-        written.append(path)
-        write_patch(path, pixels)
-
-    monkeypatch.setattr("pycyto.steps.export.write_patch", until_ctrl_c)
-    with pytest.raises(KeyboardInterrupt):
+    stopper = Stopper(error)
+    monkeypatch.setattr("pycyto.steps.export.write_patch", stopper)
+    with pytest.raises(type(error)):
         run(project, tmp_path / "out")
     monkeypatch.undo()
 
-    assert len(read_manifest(tmp_path / "out")) == 3
+    assert {tmp_path / "out" / row.file for row in read_manifest(tmp_path / "out")} == set(
+        stopper.written
+    )
     result = run(project, tmp_path / "out")
     assert (result.kept, result.new) == (3, 3)
     assert len(read_manifest(tmp_path / "out")) == 6
+
+
+def test_what_was_written_after_the_patch_that_failed_has_its_rows(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Path] = []
+
+    def the_first_fails_late(path: Path, pixels: Pixels) -> None:
+        started.append(path)
+        if started[0] == path:
+            time.sleep(0.3)
+            raise KeyboardInterrupt
+        write_patch(path, pixels)
+
+    monkeypatch.setattr("pycyto.steps.export.write_patch", the_first_fails_late)
+    with pytest.raises(KeyboardInterrupt):
+        run(project, tmp_path / "out", images=["1"])
+
+    rows = read_manifest(tmp_path / "out")
+    assert len(rows) == 4
+    assert {tmp_path / "out" / row.file for row in rows} == set(started[1:])
+    for row in rows:
+        read_patch(tmp_path / "out", row)
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_an_image_that_changed_is_cut_anew_although_that_was_interrupted(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, restored: bool
+) -> None:
+    run(project, tmp_path / "out")
+    image = project / "images" / "1.png"
+    hashes = {row.key: row.content_hash for row in read_manifest(tmp_path / "out")}
+    shutil.copy2(image, tmp_path / "before.png")
+    Image.new("RGB", (400, 300), (9, 9, 9)).save(image)
+    with monkeypatch.context() as patched:
+        patched.setattr("pycyto.steps.export.write_patch", Stopper(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            run(project, tmp_path / "out")
+    if restored:
+        shutil.copy2(tmp_path / "before.png", image)
+
+    run(project, tmp_path / "out")
+
+    rows = [row for row in read_manifest(tmp_path / "out") if row.entry_id == "1"]
+    assert len(rows) == 5
+    for row in rows:
+        pixels = read_patch(tmp_path / "out", row)
+        assert (row.content_hash == hashes[row.key]) is restored
+        assert (pixels.max() == 9) is not restored
+
+
+def test_a_slide_that_breaks_off_midway_leaves_what_belongs_together(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(project, tmp_path / "out")
+    Image.new("RGB", (400, 300), (9, 9, 9)).save(project / "images" / "1.png")
+    reads: list[int] = []
+
+    def damaged(image: FieldImage, left: int, top: int, width: int, height: int) -> Pixels:
+        reads.append(left)
+        if len(reads) > 2:
+            raise BadInputError("This image cannot be read.")
+        return np.full((height, width, 3), 9, np.uint8)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FieldImage, "read", damaged)
+        with pytest.raises(PartlyDoneError, match=r"3 of 11 objects"):
+            run(project, tmp_path / "out")
+
+    rows = read_manifest(tmp_path / "out")
+    assert len(rows) == 6
+    for row in rows:  # two new and four old ones, each with its own pixels
+        read_patch(tmp_path / "out", row)
+    assert run(project, tmp_path / "out").new == 5
+
+
+def test_failing_again_is_no_success(project: Path, tmp_path: Path) -> None:
+    run(project, tmp_path / "out")
+    image = project / "images" / "2.png"
+    image.rename(tmp_path / "elsewhere.png")
+    for _ in ("first", "second"):
+        with pytest.raises(PartlyDoneError, match=r"1 of 11 objects"):
+            run(project, tmp_path / "out")
+        counts = json.loads((tmp_path / "out/record.json").read_text())["export"]["counts"]
+        assert (counts["kept"], counts["patches"], counts["failed"]) == (
+            5,
+            5,
+            {"image not readable": 1},
+        )
+    (tmp_path / "elsewhere.png").rename(image)
+    assert run(project, tmp_path / "out").kept == 6
+
+
+def test_the_summary_tells_patches_of_an_earlier_export(project: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+
+    class Listener(Silent):
+        def say(self, text: str) -> None:
+            told.append(text)
+
+    run(project, tmp_path / "out", reporter=Listener())
+    assert not [text for text in told if "earlier export" in text]
+    (project / "images" / "2.png").unlink()
+    with pytest.raises(PartlyDoneError):
+        run(project, tmp_path / "out", reporter=Listener())
+    (line,) = [text for text in told if "earlier export" in text]
+    assert line.startswith("1 of these patches")
+
+
+def test_a_patch_that_broke_off_is_cut_again(project: Path, tmp_path: Path) -> None:
+    run(project, tmp_path / "out")
+    row = read_manifest(tmp_path / "out")[0]
+    path = tmp_path / "out" / row.file
+    path.write_bytes(path.read_bytes()[:-30])
+
+    assert run(project, tmp_path / "out").new == 1
+    read_patch(tmp_path / "out", row)
+
+
+class Twin(TinyCell):
+    """A cell with the same ID as all others of its kind."""
+
+    @property
+    def object_id(self) -> str:
+        return "01234567-89ab-4cde-8f01-23456789abcd"
+
+
+def test_of_two_objects_with_one_id_the_last_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = build(tmp_path / "p", [TinyImage("1", "a", [Twin(50, 50), Twin(200, 150)])])
+
+    def the_first_is_slow(path: Path, pixels: Pixels) -> None:
+        time.sleep(0.2 if not pixels[0, 0].any() else 0)  # it reaches beyond the corner
+        write_patch(path, pixels)
+
+    monkeypatch.setattr("pycyto.steps.export.write_patch", the_first_is_slow)
+    run(project, tmp_path / "out")
+
+    (row,) = read_manifest(tmp_path / "out")
+    assert row.centroid_x == 200
+    read_patch(tmp_path / "out", row)
+
+
+def test_an_id_that_leads_elsewhere_is_refused(project: Path, tmp_path: Path) -> None:
+    path = project / "pycyto" / "cells" / "2.geojson"
+    content = json.loads(path.read_text())
+    content["features"][0]["id"] = "a/../../../../../stolen"
+    path.write_text(json.dumps(content))
+
+    with pytest.raises(BadInputError, match=r"entry ID 2 has the ID .*stolen.*outside"):
+        run(project, tmp_path / "out")
+    assert not list(tmp_path.rglob("*stolen*"))
+
+
+def test_an_image_of_another_size_is_refused_unread(project: Path, tmp_path: Path) -> None:
+    path = project / "images" / "2.png"
+    content = bytearray(path.read_bytes())
+    content[16:24] = struct.pack(">II", 20_000, 20_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    path.write_bytes(content)
+
+    with pytest.raises(PartlyDoneError, match="20000 x 20000 pixels; the project has it as 400"):
+        run(project, tmp_path / "out")
+
+
+def test_the_rows_of_other_projects_stay_and_all_are_in_order(tmp_path: Path) -> None:
+    ids = ("9", "10")  # in the order of the project, which is not that of the table
+    one = build(tmp_path / "one", [TinyImage(name, name, CELLS) for name in ids])
+    other = two_images(tmp_path / "other")
+    run(one, tmp_path / "out")
+    before = read_manifest(tmp_path / "out")
+    run(other, tmp_path / "out")
+
+    rows = read_manifest(tmp_path / "out")
+    assert len(rows) == 10 + 6
+    assert set(before) <= set(rows)
+    assert [row.key[:3] for row in rows] == sorted(row.key[:3] for row in rows)
+    whole = (tmp_path / "out/manifest.csv").read_bytes()
+    write_manifest(tmp_path / "again", reversed(rows))
+    assert whole == (tmp_path / "again/manifest.csv").read_bytes()
+
+
+def test_a_table_that_was_sorted_by_hand_is_put_in_order(project: Path, tmp_path: Path) -> None:
+    run(project, tmp_path / "out")
+    path = tmp_path / "out/manifest.csv"
+    before = path.read_bytes()
+    first, *lines = before.splitlines(keepends=True)
+    path.write_bytes(b"".join([first, *lines[::2], *lines[1::2]]))
+
+    assert run(project, tmp_path / "out").kept == 6
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_two_rows_for_one_cell_are_refused(
+    project: Path, tmp_path: Path, *, shuffled: bool
+) -> None:
+    run(project, tmp_path / "out")
+    path = tmp_path / "out/manifest.csv"
+    first, *lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([first, lines[0], *(lines[::-1] if shuffled else lines)]))
+
+    with pytest.raises(BadInputError, match="Two rows stand for one cell"):
+        run(project, tmp_path / "out")
 
 
 def test_the_project_is_left_as_it_was(project: Path, tmp_path: Path) -> None:

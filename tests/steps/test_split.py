@@ -31,7 +31,7 @@ def cell(number: int, label: str) -> Row:
         project_id="p", entry_id=f"{number}", object_id=f"o{number}", point_index=None,
         image_key=f"k{number}", project_name="", image_name="", centroid_x=0.0, centroid_y=0.0,
         left=0, top=0, width=224, downsample=1.0, label=label, original_label=label,
-        content_hash="", file="", scheme="bethesda", patient=f"p{number}",
+        content_hash="", file=f"images/{number}.png", scheme="bethesda", patient=f"p{number}",
     )  # fmt: skip
 
 
