@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import socket
+import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,8 @@ import psutil
 from pycyto.errors import BadInputError, LockedError, NotWritableError
 
 _PART = ".part"
+_PART_OWNER = re.compile(r"\.(\d{1,9})(\.old)?\.part$")
+_DAY = 24 * 3600.0
 _QUOTED = re.compile(r'[",\r\n]')
 
 
@@ -176,6 +179,23 @@ def remove_parts(folder: Path) -> None:
         part.unlink(missing_ok=True)
 
 
+def old_parts(folder: Path) -> list[Path]:
+    """Return what killed runs left behind in `folder` and below, more than a day ago.
+
+    What is younger, or of a process that may still be at work, is not among it:
+    on a shared disk that process may be another computer's.
+    """
+    return [part for part in sorted(folder.rglob(f".*{_PART}")) if _is_old(part)]
+
+
+def _is_old(part: Path) -> bool:
+    owner = _PART_OWNER.search(part.name)
+    with contextlib.suppress(OSError):
+        old = time.time() - part.stat().st_mtime > _DAY
+        return old and owner is not None and not psutil.pid_exists(int(owner[1]))
+    return False
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as stream:
@@ -212,6 +232,20 @@ def locked(folder: Path) -> Iterator[None]:
             note.unlink(missing_ok=True)
     finally:
         lock.release()
+
+
+def stale_note(folder: Path) -> Path | None:
+    """Return the note of a lock whose process has ended on this computer, or None."""
+    note = folder / "lock.json"
+    held = _held(note)
+    pid = held.get("pid")
+    if (
+        not isinstance(pid, int)
+        or not 0 < pid < 1 << 31
+        or held.get("host") != socket.gethostname()
+    ):
+        return None
+    return None if psutil.pid_exists(pid) else note
 
 
 def _acquired(folder: Path, note: Path) -> filelock.BaseFileLock:

@@ -176,6 +176,24 @@ def _limit_of_ours() -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = before
 
 
+def size_of(path: Path, *, crop_to_bounds: bool = True) -> tuple[int, int]:
+    """Return width and height of an image in full-resolution pixels; none is decoded.
+
+    Raises
+    ------
+    BadInputError
+        When it is no image that is read here.
+    """
+    import openslide
+
+    if openslide.OpenSlide.detect_format(path) is not None:
+        slide = SlideImage(path, crop_to_bounds=crop_to_bounds)
+        slide.close()
+        return slide.width, slide.height
+    with _explained(path), _limit_of_ours(), Image.open(path) as image:
+        return image.size
+
+
 def _colour(text: str) -> Colour:
     try:
         red, green, blue = bytes.fromhex(text.removeprefix("#"))

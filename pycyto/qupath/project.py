@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import os
 import re
-import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from pycyto import files
 from pycyto.errors import BadInputError, NotWritableError, RefusedError
+from pycyto.qupath import places
 from pycyto.records import path_from
 
 FILE_NAME = "project.qpproj"
@@ -38,6 +39,8 @@ class ImageEntry:
         one whose coordinates are not those of the file.
     pixel_size
         Width and height of a pixel in micrometres, or None without calibration.
+    moved_along
+        Where its file is if it was moved together with the project.
     """
 
     entry_id: str
@@ -51,6 +54,7 @@ class ImageEntry:
     rgb: bool
     pixel_size: tuple[float, float] | None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    moved_along: Path | None = None
 
     @property
     def image_key(self) -> str:
@@ -171,9 +175,10 @@ def open_project(path: str | Path, *, project_id: str = "") -> Project:
             where=folder,
             remedy=f"Give the folder that holds {FILE_NAME}.",
         )
-    content = files.read_json(file)
+    content = content_of(file)
     try:
-        images = tuple(_entry(image) for image in content["images"])
+        uri = str(content.get("uri"))
+        images = tuple(_moved_along(_entry(image), uri, folder) for image in content["images"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise BadInputError(
             f"This is not a project file that pycyto understands ({error!r}).",
@@ -181,6 +186,11 @@ def open_project(path: str | Path, *, project_id: str = "") -> Project:
             remedy="Open and save the project in QuPath 0.5.1 or newer.",
         ) from error
     return Project(folder, images, project_id or _stored_id(folder))
+
+
+def content_of(file: Path) -> Any:
+    """Return what a project file holds, as QuPath wrote it."""
+    return files.read_json(file)
 
 
 def ensure_project_id(project: Project) -> Project:
@@ -211,6 +221,11 @@ def ensure_project_id(project: Project) -> Project:
 def local_path(entry: ImageEntry, mappings: Mapping[str, str]) -> Path:
     """Return where an image file is on this machine.
 
+    That is, of these the first where there is a file: where the project has it;
+    where the user's mappings have it; and the same place as seen from the
+    project's folder, for a project that was moved together with its images.
+    Where there is none, it is the mapped or else the original place.
+
     Parameters
     ----------
     mappings
@@ -222,38 +237,18 @@ def local_path(entry: ImageEntry, mappings: Mapping[str, str]) -> Path:
     BadInputError
         When the URI is not that of a file.
     """
-    original = _path_in(entry)
-    for old in sorted(mappings, key=lambda folder: len(_pure(folder).parts), reverse=True):
-        prefix = _pure(old)
-        if type(prefix) is type(original) and original.is_relative_to(prefix):
-            mapped = path_from(mappings[old]).joinpath(*original.relative_to(prefix).parts)
-            # A mapping that was needed once must not hide an image that is back in its place.
-            return mapped if mapped.exists() or not Path(original).exists() else Path(original)
-    return Path(original)
-
-
-def _path_in(entry: ImageEntry) -> PurePath:
     try:
-        parts = urllib.parse.urlsplit(entry.uri)
-    except ValueError:
-        parts = urllib.parse.SplitResult("no URI", "", "", "", "")
-    if parts.scheme != "file":
+        original = places.path_in(entry.uri)
+    except ValueError as error:
         raise BadInputError(
-            f"The image is not a file on a disk ({parts.scheme or 'no scheme'}).",
+            f"The image is not a file on a disk ({error}).",
             where=f"{entry.name} (entry ID {entry.entry_id})",
             remedy="Download it and add the file to the project.",
-        )
-    text = urllib.parse.unquote(parts.path)
-    if parts.netloc not in ("", "localhost"):
-        return PureWindowsPath(f"//{parts.netloc}{text}")
-    return _pure(text.removeprefix("/") if re.match(r"^/[A-Za-z]:", text) else text)
-
-
-def _pure(text: str) -> PurePath:
-    if re.fullmatch(r"[A-Za-z]:", text):
-        text += "/"
-    windows = re.match(r"^[A-Za-z]:|^[/\\]{2}", text) or "\\" in text
-    return PureWindowsPath(text) if windows else PurePosixPath(text)
+        ) from error
+    mapped = places.mapped(original, mappings)
+    candidates = (original, mapped, entry.moved_along)
+    there = next(filter(None, map(places.found, candidates)), None)
+    return there or mapped or Path(original)
 
 
 def _stored_id(folder: Path) -> str:
@@ -293,6 +288,13 @@ def _entry(image: Mapping[str, Any]) -> ImageEntry:
         pixel_size=_pixel_size(metadata.get("pixelCalibration") or {}),
         metadata={str(key): str(value) for key, value in (image.get("metadata") or {}).items()},
     )
+
+
+def _moved_along(entry: ImageEntry, project_uri: str, folder: Path) -> ImageEntry:
+    with contextlib.suppress(ValueError):
+        path = places.path_in(entry.uri)
+        return replace(entry, moved_along=places.moved_along(path, project_uri, folder))
+    return entry
 
 
 def _is_rgb(metadata: Mapping[str, Any]) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from pycyto import files
 from pycyto.errors import MissingDependencyError, RefusedError
-from pycyto.qupath.project import FILE_NAME
+from pycyto.qupath import places
+from pycyto.qupath.mending import changes
+from pycyto.qupath.moved import image_files, saved_at
+from pycyto.qupath.project import FILE_NAME, open_project
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.context import DEFAULT_ACCESS, Access
 from pycyto.steps.evaluate import evaluate
@@ -89,27 +91,15 @@ def demo(
 def copy_project(source: Path, target: Path) -> None:
     """Copy a project with its images, and make its absolute URIs point to the copy."""
     shutil.copytree(source, target)
-    for path in [target / FILE_NAME, *target.glob("data/*/server.json")]:
-        content = files.read_json(path)
-        old = files.read_json(source / FILE_NAME)["uri"].rpartition("/")[0]
-        files.write_text(path, json.dumps(_rewritten(content, old, target.as_uri()), indent=2))
-
-
-def _rewritten(value: object, old: str, new: str) -> object:
-    """Replace the folder that URIs begin with, wherever they stand."""
-    if isinstance(value, dict):
-        return {key: _rewritten(item, old, new) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_rewritten(item, old, new) for item in value]
-    if isinstance(value, str) and value.startswith("file:"):
-        # Java writes file:/ and file:/// for the same folder.
-        path, folder = (
-            value.removeprefix("file:").lstrip("/"),
-            old.removeprefix("file:").lstrip("/"),
-        )
-        if path.startswith(f"{folder}/"):
-            return new + path.removeprefix(folder)
-    return value
+    project = open_project(target)
+    uri = saved_at(project)
+    moved = {places.path_in(uri): project.file}
+    for file in image_files(project):
+        place = places.found(places.moved_along(file.path, uri, target))
+        if place is not None:
+            moved[file.path] = place
+    for path, (_, new) in changes(project, moved).items():
+        files.write_text(path, new)
 
 
 def _prepare(folder: Path, *, overwrite: bool) -> None:

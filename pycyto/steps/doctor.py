@@ -4,58 +4,62 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pycyto import provenance
-from pycyto.errors import BadInputError, PycytoError
+from pycyto.errors import PycytoError, UsageError
 from pycyto.labels import counted
 from pycyto.qupath import locate, runs
 from pycyto.qupath.geojson_backend import GeoJsonBackend
-from pycyto.qupath.project import ImageEntry, Project, local_path, open_project
+from pycyto.qupath.project import Project, open_project
+from pycyto.records import SILENT, Reporter
 from pycyto.settings import Settings, load_settings, user_file
+from pycyto.steps import moved_images
 from pycyto.steps.context import DEFAULT_ACCESS, Access, Context, open_context
-
-Level = Literal["good", "note", "problem"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes
-    ----------
-    level
-        ``good``, ``note`` (worth knowing) or ``problem`` (a command will refuse
-        or leave something out).
-    remedy
-        What to do about it; empty where nothing is to be done.
-    """
-
-    level: Level
-    text: str
-    remedy: str = ""
+from pycyto.steps.findings import Finding, some
 
 
-def doctor(project: str | Path | None = None, *, access: Access = DEFAULT_ACCESS) -> list[Finding]:
-    """Look at this machine and, if one is given, at a project. Nothing is changed.
+def doctor(
+    project: str | Path | None = None,
+    *,
+    fix: bool = False,
+    yes: bool = False,
+    access: Access = DEFAULT_ACCESS,
+    reporter: Reporter = SILENT,
+) -> list[Finding]:
+    """Look at this machine and, if one is given, at a project.
 
     Parameters
     ----------
     project
         Folder of a QuPath project.
+    fix
+        Mend in the project what can be mended without guessing: where its
+        images are, and what killed commands left behind. Else nothing is changed.
+    yes
+        Mend although QuPath is running: this project is not open in it.
 
     Raises
     ------
+    UsageError
+        `fix` without a project.
     BadInputError
         There is no project in the folder.
+    PartlyDoneError
+        After `fix`, images are still missing; the message names them.
+    NotWritableError, LockedError, RefusedError
+        The project cannot be changed, or not while QuPath is running.
     """
-    findings = list(_machine(access))
-    if project is not None:
-        open_project(project)  # an unreadable project is an error, not a finding
-        findings += _project(open_context(project, access))
-    return findings
+    if project is None:
+        if fix:
+            raise UsageError("There is no project to mend.", remedy="pycyto doctor PROJECT --fix")
+        return list(_machine(access))
+    open_project(project)  # an unreadable project is an error, not a finding
+    context = open_context(project, access)
+    if fix:
+        moved_images.mend(context.project, context.settings.path_mappings, reporter, yes=yes)
+        context = open_context(project, access)
+    return [*_machine(access), *_project(context)]
 
 
 def _machine(access: Access) -> Iterator[Finding]:
@@ -93,7 +97,8 @@ def _project(context: Context) -> Iterator[Finding]:
     yield Finding("good", f"Project {project.name}: {counted(len(project.images), 'image')}.")
     if not project.project_id:
         yield Finding("note", "It has no ID yet; the first command that writes gives it one.")
-    yield from _images(project, settings)
+    yield from moved_images.findings(project, settings.path_mappings)
+    yield from _images(project)
     yield from _metadata(project, settings)
     yield from _cells(project)
     for run in runs.all_runs(project.workspace):
@@ -105,31 +110,19 @@ def _project(context: Context) -> Iterator[Finding]:
             )
 
 
-def _images(project: Project, settings: Settings) -> Iterator[Finding]:
-    missing = list(_missing(project, settings))
-    if missing:
-        folders = sorted({str(path.parent) for _, path in missing})
-        yield Finding(
-            "problem",
-            f"{len(missing)} of {len(project.images)} image files are not where the project has "
-            f"them: {_some([image for image, _ in missing])} in {', '.join(folders[:3])}.",
-            "Say where that folder is on this machine: --map OLD_FOLDER=NEW_FOLDER "
-            "(it is remembered), or open the project in QuPath and let it search.",
-        )
-    else:
-        yield Finding("good", "All image files are where the project has them.")
+def _images(project: Project) -> Iterator[Finding]:
     uncalibrated = [image for image in project.images if image.mpp is None]
     if uncalibrated:
         yield Finding(
             "note",
-            f"No pixel size in {counted(len(uncalibrated), 'image')}: {_some(uncalibrated)}.",
+            f"No pixel size in {counted(len(uncalibrated), 'image')}: {some(uncalibrated)}.",
             "For --mpp, set it in QuPath (Image tab, double-click on pixel width).",
         )
     for image in project.images:
         if image.obstacle:
             yield Finding(
                 "problem",
-                f"{_some([image])}: {image.obstacle}; its cells are left out.",
+                f"{some([image])}: {image.obstacle}; its cells are left out.",
                 "Add the image to the project as it is on disk.",
             )
     names = Counter(image.name for image in project.images)
@@ -140,16 +133,6 @@ def _images(project: Project, settings: Settings) -> Iterator[Finding]:
             f"{counted(len(repeated), 'name')} of more than one image: {', '.join(repeated[:3])}. "
             "Images are told apart by their entry ID, which --images takes as well.",
         )
-
-
-def _missing(project: Project, settings: Settings) -> Iterator[tuple[ImageEntry, Path]]:
-    for image in project.images:
-        try:
-            path = local_path(image, settings.path_mappings)
-        except BadInputError:  # not a file at all, but a server's address
-            path = Path(image.uri)
-        if not path.is_file():
-            yield image, path
 
 
 def _metadata(project: Project, settings: Settings) -> Iterator[Finding]:
@@ -183,11 +166,6 @@ def _cells(project: Project) -> Iterator[Finding]:
     yield Finding(
         "note",
         f"{counted(len(failures), 'image')} cannot be read without QuPath: "
-        f"{_some([image for image, _ in failures])}. The first: {failures[0][1].what}",
+        f"{some([image for image, _ in failures])}. The first: {failures[0][1].what}",
         failures[0][1].remedy or "",
     )
-
-
-def _some(images: list[ImageEntry]) -> str:
-    named = ", ".join(f"{image.name} (entry ID {image.entry_id})" for image in images[:3])
-    return named + (", …" if len(images) > 3 else "")

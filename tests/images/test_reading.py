@@ -17,7 +17,7 @@ from PIL import Image
 
 from pycyto.errors import BadInputError
 from pycyto.images.crop import Pixels, cut, square_around
-from pycyto.images.reading import FieldImage, SlideImage, open_image, opened
+from pycyto.images.reading import FieldImage, SlideImage, open_image, opened, size_of
 from tests.images.conftest import HOLE
 
 BOXES = [(0, 0, 600, 520), (1, 2, 3, 4), (10, 300, 224, 200), (599, 519, 1, 1), (0, 0, 256, 256)]
@@ -302,3 +302,15 @@ def test_a_slide_is_closed_even_after_an_error(slide_file: Path) -> None:
         raise ValueError("a cell")
     with pytest.raises(ctypes.ArgumentError, match="closed slide"):
         image.read(0, 0, 1, 1)
+
+
+def test_the_size_is_known_before_a_pixel_is_read(
+    field: Image.Image, slide_file: Path, tmp_path: Path
+) -> None:
+    field.save(tmp_path / "a.png")
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(whole[: len(whole) // 2])
+    assert size_of(tmp_path / "a.png") == size_of(slide_file) == (600, 520)
+    (tmp_path / "a.png").write_bytes(whole[:20])
+    with pytest.raises(BadInputError, match="cannot be read"):
+        size_of(tmp_path / "a.png")

@@ -293,6 +293,23 @@ def test_folders_have_other_names_here(uri: str, mappings: dict[str, str], path:
     assert local_path(image_at(uri), mappings).parts[1:] == Path(path).parts[1:]
 
 
+def test_the_first_place_where_there_is_a_file(tmp_path: Path, make_project: ProjectMaker) -> None:
+    was, mapped = tmp_path / "was" / "im" / "a.svs", tmp_path / "mapped" / "a.svs"
+    folder = make_project(entry(builder(was.as_uri())))
+    text = (folder / "project.qpproj").read_text("utf-8")
+    was_project = (tmp_path / "was" / "project.qpproj").as_uri()
+    text = text.replace("file:/elsewhere/project.qpproj", was_project)
+    (folder / "project.qpproj").write_text(text, "utf-8")
+    image, mappings = only_image(folder), {str(was.parent): str(mapped.parent)}
+
+    assert local_path(image, {}) == was
+    assert local_path(image, mappings) == mapped
+    for place in (folder / "im" / "a.svs", mapped, was):
+        place.parent.mkdir(parents=True)
+        place.touch()
+        assert local_path(image, mappings) == place
+
+
 def test_a_mapping_may_start_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))

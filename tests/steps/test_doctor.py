@@ -7,7 +7,7 @@ import pytest
 from pycyto import Access, doctor
 from pycyto.cli.main import main
 from pycyto.errors import BadInputError
-from pycyto.steps.doctor import Finding
+from pycyto.steps.findings import Finding
 from tests.tiny_project import TinyCell, TinyImage, build
 
 GEOJSON = Access(backend="geojson")
