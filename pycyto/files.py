@@ -31,7 +31,7 @@ _QUOTED = re.compile(r'[",\r\n]')
 
 
 @contextlib.contextmanager
-def writing(path: Path, *, binary: bool = False) -> Iterator[IO[Any]]:
+def writing(path: Path, *, binary: bool = False, private: bool = False) -> Iterator[IO[Any]]:
     r"""Open a file that appears under its name only when the block ends well.
 
     Parameters
@@ -40,6 +40,8 @@ def writing(path: Path, *, binary: bool = False) -> Iterator[IO[Any]]:
         The file to create or replace; missing folders are made.
     binary
         Bytes instead of UTF-8 text with ``\n`` line ends.
+    private
+        Only its owner may read it, where the system knows such rights.
 
     Raises
     ------
@@ -49,6 +51,8 @@ def writing(path: Path, *, binary: bool = False) -> Iterator[IO[Any]]:
     part = path.with_name(f".{path.name}.{os.getpid()}{_PART}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if private:  # from the first byte on
+            part.touch(mode=0o600)
         with part.open("wb") if binary else part.open("w", encoding="utf-8", newline="") as stream:
             yield stream
             stream.flush()
@@ -72,6 +76,12 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 `text` to `path`, whole or not at all."""
     with writing(path) as stream:
+        stream.write(text)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write UTF-8 `text` that only its owner may read, whole or not at all."""
+    with writing(path, private=True) as stream:
         stream.write(text)
 
 

@@ -17,6 +17,7 @@ from pycyto.images.patches import content_hash, write_patch
 from pycyto.images.resolution import Resolution
 from pycyto.manifest import UNKNOWN, Row, read_manifest, write_manifest
 from pycyto.qupath.overwritten import warn_of_overwritten
+from pycyto.pseudonyms import share_key
 from pycyto.qupath.project import ImageEntry, ensure_project_id, local_path
 from pycyto.qupath.selection import Centroid, ObjectKind, Selection, label_of, wanted_classes
 from pycyto.records import SILENT, Cell, CellKey, Reporter, path_from
@@ -147,6 +148,7 @@ def export(  # noqa: PLR0913 - each is an option of the command
     }  # fmt: skip
     with files.locked(folder):
         data, tally = _open_data_set(folder, arguments, context, mpp), Tally()
+        share_key(context.project.workspace, folder)
         with _saving(data), reporter.progress("images", len(chosen)) as advance:
             for found in read_cells(context.project, backend, chosen, wanted, tally):
                 _export_image(data, found, context, mpp, tally)
