@@ -33,7 +33,7 @@ ROOT = Path(__file__).parent.parent
 GEOJSON = Access(backend="geojson")
 LABELS = ("NILM", "LSIL", "HSIL")
 
-# Each in one place of the project, and nowhere else in this test.
+# What QuPath knows of a project and its images, with whatever is hard to write.
 FOLDER = "Praxis Mühlbauer"
 PATIENT = "Erika Mustermann"
 IMAGE = "Mustermann_Erika_1970.svs"
@@ -46,7 +46,7 @@ NEEDLES = (*NAMES, "Mühlbauer", "Mustermann", "Erika", "Quirin", "Żaneta", "O'
 
 
 def project_with_names(folder: Path) -> Path:
-    """Write a project of six patients, three of whom go by unmistakable names."""
+    """Write a project of twelve patients with unmistakable names in all that QuPath knows."""
     images = []
     for number in range(1, 13):
         metadata = {
