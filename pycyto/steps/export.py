@@ -16,8 +16,8 @@ from pycyto.images.crop import Pixels, Square
 from pycyto.images.patches import content_hash, write_patch
 from pycyto.images.resolution import Resolution
 from pycyto.manifest import UNKNOWN, Row, read_manifest, write_manifest
-from pycyto.qupath.overwritten import warn_of_overwritten
 from pycyto.pseudonyms import share_key
+from pycyto.qupath.overwritten import warn_of_overwritten
 from pycyto.qupath.project import ImageEntry, ensure_project_id, local_path
 from pycyto.qupath.selection import Centroid, ObjectKind, Selection, label_of, wanted_classes
 from pycyto.records import SILENT, Cell, CellKey, Reporter, path_from
