@@ -34,7 +34,9 @@ _QUOTED = re.compile(r'[",\r\n]')
 
 
 @contextlib.contextmanager
-def writing(path: Path, *, binary: bool = False, lasting: bool = True) -> Iterator[IO[Any]]:
+def writing(
+    path: Path, *, binary: bool = False, lasting: bool = True, private: bool = False
+) -> Iterator[IO[Any]]:
     r"""Open a file that appears under its name only when the block ends well.
 
     Parameters
@@ -45,6 +47,8 @@ def writing(path: Path, *, binary: bool = False, lasting: bool = True) -> Iterat
         Bytes instead of UTF-8 text with ``\n`` line ends.
     lasting
         Whether it must outlast a loss of power at once, which takes milliseconds.
+    private
+        Only its owner may read it, where the system knows such rights.
 
     Raises
     ------
@@ -53,7 +57,7 @@ def writing(path: Path, *, binary: bool = False, lasting: bool = True) -> Iterat
     """
     part = path.with_name(f".{path.name}.{os.getpid()}{_PART}")
     try:
-        with _opened(part, binary=binary) as stream:
+        with _opened(part, binary=binary, private=private) as stream:
             yield stream
             stream.flush()
             if lasting:
@@ -68,12 +72,14 @@ def writing(path: Path, *, binary: bool = False, lasting: bool = True) -> Iterat
         raise
 
 
-def _opened(part: Path, *, binary: bool) -> IO[Any]:
-    try:
-        return part.open("wb") if binary else part.open("w", encoding="utf-8", newline="")
-    except FileNotFoundError:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        return part.open("wb") if binary else part.open("w", encoding="utf-8", newline="")
+def _opened(part: Path, *, binary: bool, private: bool) -> IO[Any]:
+    def opener(path: str, flags: int) -> int:
+        return os.open(path, flags, 0o600 if private else 0o666)
+
+    part.parent.mkdir(parents=True, exist_ok=True)
+    if binary:
+        return open(part, "wb", opener=opener)
+    return open(part, "w", encoding="utf-8", newline="", opener=opener)
 
 
 def write_bytes(path: Path, data: bytes, *, lasting: bool = True) -> None:
@@ -85,6 +91,12 @@ def write_bytes(path: Path, data: bytes, *, lasting: bool = True) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 `text` to `path`, whole or not at all."""
     with writing(path) as stream:
+        stream.write(text)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write UTF-8 `text` that only its owner may read, whole or not at all."""
+    with writing(path, private=True) as stream:
         stream.write(text)
 
 

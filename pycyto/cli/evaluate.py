@@ -16,6 +16,11 @@ from pycyto.cli.console import Console
 @click.option("--out", required=True, type=click.Path(), help="Folder of the report.")
 @click.option("--run", type=click.Path(), help="Folder of a run whose counts the report shows too.")
 @options.seed_option
+@click.option(
+    "--identifiers",
+    is_flag=True,
+    help="Name images, sources and sites instead of pseudonyms; the report is then confidential.",
+)
 @click.pass_obj
 def command(console: Console, /, data: str, **rest: Any) -> None:
     """Measure a model on the test part of DATA and write a report."""

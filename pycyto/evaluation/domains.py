@@ -22,7 +22,7 @@ class Subset:
     Attributes
     ----------
     name
-        As the manifest has it.
+        As the rows have it, which may be a pseudonym.
     groups
         Patients, else slides, else images among them.
     """
@@ -48,7 +48,7 @@ def by_domain(
     Parameters
     ----------
     rows, groups, truth, probabilities
-        Of the n tested cells: manifest row, name of the group, class index
+        Of the n tested cells: manifest row as it may be shown, name of the group, class index
         (n,), and what the model gave (n, k).
     """
     found: dict[str, list[Subset]] = {}

@@ -23,11 +23,14 @@ from pycyto.labels import scheme_named
 # Version of metrics.json; docs/metrics-schema.md describes it.
 SCHEMA = 1
 NOTICE = "Research use only. Not for diagnosis."
+CONFIDENTIAL = (
+    "Confidential: this report names images, sources and sites. Keep it where the data are."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that an evaluation found. It holds no identifier.
+    """Everything that an evaluation found. It names what its maker puts into it.
 
     Attributes
     ----------
@@ -46,6 +49,8 @@ class Report:
         Rows of the bundle's ``history.csv``.
     provenance
         What `pycyto.provenance.record` gives.
+    confidential
+        Whether names of images, sources and sites are in it rather than pseudonyms.
     """
 
     figures: Figures
@@ -60,6 +65,7 @@ class Report:
     provenance: Mapping[str, Any]
     others: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     history: Sequence[Mapping[str, str]] = ()
+    confidential: bool = False
 
     @property
     def summary(self) -> list[str]:
@@ -89,6 +95,7 @@ def as_html(report: Report) -> str:
         drawing=(curves.WIDTH, curves.HEIGHT),
         colours=_colours(report),
         notice=NOTICE,
+        confidential=CONFIDENTIAL if report.confidential else None,
     )
 
 
@@ -99,6 +106,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "schema": SCHEMA,
         "kind": "pycyto evaluation",
         "notice": NOTICE,
+        "confidential": CONFIDENTIAL if report.confidential else None,
         "summary": report.summary,
         "model": dict(report.model),
         "cells": report.figures.n,

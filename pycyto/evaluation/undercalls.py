@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pycyto.evaluation.metrics import Probabilities, called
-from pycyto.records import CellKey
+from pycyto.manifest import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +22,15 @@ class Undercall:
 
     Attributes
     ----------
-    pseudonym
-        See `pseudonym`.
+    image, object_id, point_index
+        What finds the cell again; the image may go by a pseudonym.
     picture
         Data URI of the patch.
     """
 
-    pseudonym: str
+    image: str
+    object_id: str
+    point_index: int | None
     true: str
     called: str
     probabilities: Mapping[str, float]
@@ -38,7 +39,9 @@ class Undercall:
     def to_json(self) -> dict[str, Any]:
         """Return the cell as plain values, without its picture."""
         return {
-            "id": self.pseudonym,
+            "image": self.image,
+            "object_id": self.object_id,
+            "point_index": self.point_index,
             "true": self.true,
             "called": self.called,
             "probabilities": dict(self.probabilities),
@@ -65,7 +68,7 @@ def worst(
 
 
 def describe(
-    key: CellKey,
+    row: Row,
     patch: npt.NDArray[np.uint8],
     true: int,
     probabilities: Probabilities,
@@ -75,26 +78,22 @@ def describe(
 
     Parameters
     ----------
+    row
+        Of the manifest, as it may be shown.
     patch
         (224, 224, 3) uint8.
     probabilities
         (k,) floats.
     """
     return Undercall(
-        pseudonym(key),
+        row.image_name,
+        row.object_id,
+        row.point_index,
         labels[true],
         labels[int(np.argmax(probabilities))],
         {name: round(float(p), 4) for name, p in zip(labels, probabilities, strict=True)},
         _data_uri(patch),
     )
-
-
-def pseudonym(key: CellKey) -> str:
-    """Return what a cell is called outside: the first ten digits of its key's SHA-256.
-
-    Whoever has the manifest can find the cell again; nobody else can.
-    """
-    return hashlib.sha256(str(key).encode()).hexdigest()[:10]
 
 
 def _data_uri(patch: npt.NDArray[np.uint8]) -> str:

@@ -10,7 +10,7 @@
 
 The network is rebuilt by pycyto's own code from its name, and only numbers are
 read from the weights, so a bundle from elsewhere executes nothing. It names no
-image, slide or patient.
+image, slide, patient, laboratory, project or folder, not even by a pseudonym.
 """
 
 from __future__ import annotations
@@ -80,7 +80,11 @@ class Bundle:
 
 
 def mark_of(key: CellKey) -> str:
-    """Return what stands for a cell in ``trained_on.txt``: it leads back to no one."""
+    """Return what stands for a cell in ``trained_on.txt``.
+
+    Without a key of its own, since a bundle must know its cells wherever it is.
+    The UUIDs in a cell key are drawn at random, so that nobody can try them out.
+    """
     return hashlib.sha256(str(key).encode()).hexdigest()
 
 

@@ -36,8 +36,9 @@ def page(card: Mapping[str, Any], resolution: str) -> str:
         "",
         "Use it with pycyto predict and pycyto evaluate, --model and the path of this folder.",
         "Keep the files together and unchanged: their checksums are in bundle.json.",
-        "No image, slide or patient is named in here. trained_on.txt holds digests of cell",
-        "keys, so that predictions on cells that the model has seen can be told apart.",
+        "No image, slide, patient, laboratory, project or folder is named in here. trained_on.txt",
+        "holds digests of cell keys, so that predictions on cells that the model has seen can be",
+        "told apart.",
     ]
     return "\n".join(lines) + "\n"
 

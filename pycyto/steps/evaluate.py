@@ -26,6 +26,7 @@ from pycyto.labels import scheme_named
 from pycyto.learning.bundle import Bundle, load_bundle
 from pycyto.learning.inference import classify
 from pycyto.manifest import PARTS, UNKNOWN, Row
+from pycyto.pseudonyms import NAMES, pseudonyms_of
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.tested import Tested, tested
 
@@ -69,6 +70,7 @@ def evaluate(
     out: Path | str,
     run: Path | str | None = None,
     seed: int = 0,
+    identifiers: bool = False,
     reporter: Reporter = SILENT,
 ) -> EvaluateResult:
     """Test a model on the test part of a data set, and write a report.
@@ -85,6 +87,9 @@ def evaluate(
         Folder of a run, to show its counts as well.
     seed
         Of the controls.
+    identifiers
+        Name images, sources and sites in the report instead of pseudonyms; it
+        is then confidential and says so.
 
     Raises
     ------
@@ -97,14 +102,16 @@ def evaluate(
     data, out = path_from(data), path_from(out)
     bundle = load_bundle(path_from(model))
     test = tested(data, bundle)
-    ran = _stage_of_run(path_from(run)) if run is not None else []
+    shown = _shown(test, reporter, identifiers=identifiers)
+    ran = _stage_of_run(path_from(run), shown.withheld) if run is not None else []
     probabilities = _classified(bundle, test, reporter)
-    report = _report(bundle, test, probabilities, seed, ran, reporter)
+    report = _report(bundle, test, shown, probabilities, seed, ran, reporter)
     content = as_json(report)
     files.write_text(out / REPORT_FILE, as_html(report))
     files.write_json(out / METRICS_FILE, content)
     for sentence in (*content["summary"], *content["beside_controls"]):
         reporter.say(sentence)
+    _say_names(test, shown, reporter)
     reporter.say(f"Report: {out / REPORT_FILE}. {content['notice']}")
     return EvaluateResult(
         out / REPORT_FILE,
@@ -114,6 +121,50 @@ def evaluate(
         report.others,
         content["beats_every_control"],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the report may show.
+
+    Attributes
+    ----------
+    rows
+        The known cells, with pseudonyms unless names were asked for.
+    withheld
+        Names that no count may be filed under.
+    """
+
+    rows: Sequence[Row]
+    withheld: frozenset[str]
+    confidential: bool
+
+
+def _shown(test: Tested, reporter: Reporter, *, identifiers: bool) -> _Shown:
+    if identifiers:
+        return _Shown(test.known, frozenset(), confidential=True)
+    pseudonyms = pseudonyms_of(test.folder, reporter)
+    rows = [pseudonyms.hide(row) for row in test.known]
+    return _Shown(rows, _names_in(test.rows), confidential=False)
+
+
+def _names_in(rows: Sequence[Row]) -> frozenset[str]:
+    columns = (*NAMES, "file", "entry_id")
+    return frozenset(getattr(row, name) for row in rows for name in columns) - {"", UNKNOWN}
+
+
+def _say_names(test: Tested, shown: _Shown, reporter: Reporter) -> None:
+    """Tell the user, and nobody else, what the pseudonyms of the report's tables stand for."""
+    if shown.confidential:
+        return
+    found = {
+        getattr(hidden, column): getattr(named, column)
+        for named, hidden in zip(test.known, shown.rows, strict=True)
+        for column in ("source", "site")
+    }
+    for pseudonym, name in sorted(found.items()):
+        if pseudonym != UNKNOWN:
+            reporter.say(f"In the report {pseudonym} stands for {name}.")
 
 
 def _classified(bundle: Bundle, test: Tested, reporter: Reporter) -> npt.NDArray[np.float32]:
@@ -128,6 +179,7 @@ def _classified(bundle: Bundle, test: Tested, reporter: Reporter) -> npt.NDArray
 def _report(
     bundle: Bundle,
     test: Tested,
+    shown: _Shown,
     probabilities: npt.NDArray[np.float32],
     seed: int,
     ran: Sequence[Stage],
@@ -149,13 +201,14 @@ def _report(
             "resolution": str(bundle.resolution),
         },
         controls=_controls(test, seed, reporter),
-        domains=by_domain(test.known, names, truth, ours, test.labels),
-        undercalls=_undercalls(test, truth, ours),
-        stages=[*_stages(bundle, test), *ran],
+        domains=by_domain(shown.rows, names, truth, ours, test.labels),
+        undercalls=_undercalls(test, shown, truth, ours),
+        stages=[*_stages(bundle, test, shown.withheld), *ran],
         split=summary(labelled, split_of, scheme_named(bundle.scheme).names).to_json(),
         provenance=_record(bundle, test, seed),
         others=_others(test, theirs),
         history=_history(bundle.path / "history.csv"),
+        confidential=shown.confidential,
     )
 
 
@@ -188,11 +241,14 @@ def _read(folder: Path, rows: Sequence[Row], advance: Any) -> Iterator[npt.NDArr
 
 
 def _undercalls(
-    test: Tested, truth: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32]
+    test: Tested,
+    shown: _Shown,
+    truth: npt.NDArray[np.int64],
+    probabilities: npt.NDArray[np.float32],
 ) -> list[Undercall]:
     return [
         describe(
-            test.known[index].key,
+            shown.rows[index],
             read_patch(test.folder, test.known[index]),
             int(truth[index]),
             probabilities[index],
@@ -209,9 +265,8 @@ def _others(test: Tested, probabilities: npt.NDArray[np.float32]) -> dict[str, d
     return {label: dict(seen[label]) for label in sorted(seen)}
 
 
-def _stages(bundle: Bundle, test: Tested) -> list[Stage]:
-    """Return the counts of every step so far that left any."""
-    names = _identifiers(test.rows)
+def _stages(bundle: Bundle, test: Tested, names: frozenset[str]) -> list[Stage]:
+    """Return the counts of every step so far that left any, none of them under a name."""
     path = test.folder / "record.json"
     records = files.read_json(path) if path.exists() else {}
     found = [stage(step, record.get("counts", {}), names) for step, record in records.items()]
@@ -230,7 +285,7 @@ def _counts(test: Tested) -> dict[str, Any]:
     return {"given": len(test.rows), "tested": used, "skipped": skipped}
 
 
-def _stage_of_run(run: Path) -> list[Stage]:
+def _stage_of_run(run: Path, names: frozenset[str]) -> list[Stage]:
     content = files.read_json(run / "run.json")
     counts = content.get("counts") if isinstance(content, dict) else None
     if not isinstance(counts, dict):
@@ -239,13 +294,7 @@ def _stage_of_run(run: Path) -> list[Stage]:
             where=run / "run.json",
             remedy="Name a folder that pycyto predict has written.",
         )
-    return [stage("predict (the run that was named)", counts)]
-
-
-def _identifiers(rows: Sequence[Row]) -> frozenset[str]:
-    """Return what must not leave: a count may be filed under any of it."""
-    columns = ("image_name", "project_name", "patient", "slide", "annotator", "file", "entry_id")
-    return frozenset(getattr(row, name) for row in rows for name in columns) - {"", UNKNOWN}
+    return [stage("predict (the run that was named)", counts, names)]
 
 
 def _history(path: Path) -> list[dict[str, str]]:

@@ -19,6 +19,7 @@ from pycyto.images.crop import Pixels, Square
 from pycyto.images.patches import content_hash, is_whole, write_patch
 from pycyto.images.resolution import Resolution
 from pycyto.manifest import UNKNOWN, Row, points_inside
+from pycyto.pseudonyms import share_key
 from pycyto.qupath.overwritten import warn_of_overwritten
 from pycyto.qupath.project import ImageEntry, ensure_project_id, local_path
 from pycyto.qupath.selection import Centroid, ObjectKind, Selection, label_of, wanted_classes
@@ -141,6 +142,7 @@ def export(  # noqa: PLR0913 - each is an option of the command
     }  # fmt: skip
     with files.locked(folder):
         job = _Job(context, _open_data_set(folder, arguments, context, mpp), Resolution(mpp))
+        share_key(context.project.workspace, folder)
         data, tally = job.data, job.tally
         with _saving(job), reporter.progress("images", len(chosen)) as advance:
             for found in read_cells(context.project, backend, chosen, wanted, tally):

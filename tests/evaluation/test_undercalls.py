@@ -4,8 +4,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from pycyto.evaluation.undercalls import describe, pseudonym, worst
-from pycyto.records import CellKey
+from pycyto.evaluation.undercalls import describe, worst
+from pycyto.manifest import Row
 
 
 def test_the_deepest_fall_comes_first_and_then_the_least_doubt() -> None:
@@ -24,13 +24,19 @@ def test_the_deepest_fall_comes_first_and_then_the_least_doubt() -> None:
     assert worst(truth, probabilities, 2) == [2, 1]
 
 
-def test_a_cell_is_shown_under_a_pseudonym() -> None:
-    key = CellKey("project", "Mrs X", "object")
+def test_a_cell_is_shown_with_what_finds_it_again() -> None:
+    row = Row(
+        "p", "1", "object", 3, "k", "", "image-7c21d4e0", 0.0, 0.0, 0, 0, 224, 1.0, "", "", "", "",
+        patient="Mrs X",
+    )  # fmt: skip
     patch = np.full((224, 224, 3), 200, np.uint8)
-    found = describe(key, patch, 1, np.array([0.75, 0.25], np.float32), ("NILM", "HSIL"))
+    found = describe(row, patch, 1, np.array([0.75, 0.25], np.float32), ("NILM", "HSIL"))
     assert (found.true, found.called) == ("HSIL", "NILM")
     assert found.probabilities == {"NILM": 0.75, "HSIL": 0.25}
-    assert found.pseudonym == pseudonym(key) != pseudonym(key._replace(point_index=0))
+    shown = found.to_json()
+    assert (shown["image"], shown["object_id"], shown["point_index"]) == (
+        "image-7c21d4e0", "object", 3,
+    )  # fmt: skip
     assert "Mrs X" not in str(found)
     assert "picture" not in found.to_json()
     picture = Image.open(io.BytesIO(base64.b64decode(found.picture.split(",")[1])))

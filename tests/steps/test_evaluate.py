@@ -26,8 +26,10 @@ from pycyto.manifest import (
     write_manifest,
     write_split,
 )
-from pycyto.records import CellKey
-from pycyto.steps.evaluate import EvaluateResult, evaluate
+from pycyto.pseudonyms import pseudonyms_of
+from pycyto.records import SILENT, CellKey
+from pycyto.steps.evaluate import METRICS_FILE, EvaluateResult, evaluate
+from tests.steps.test_train import Listener
 
 LABELS = ("NILM", "ASC-US", "LSIL", "HSIL")
 
@@ -139,10 +141,53 @@ def test_the_json_holds_the_same_figures(result: EvaluateResult) -> None:
 def test_no_name_leaves(result: EvaluateResult) -> None:
     for path in (result.report, result.metrics):
         text = path.read_text(encoding="utf-8")
-        for secret in SECRETS:
-            assert secret not in text, path.name
-        assert "object 2" not in text
+        for secret in (*SECRETS, "lab", "Site <1", "Site &lt;1"):
+            assert not re.search(rf"\b{secret}\b", text), path.name
+        assert "object 2" not in text, "a UUID finds the cell again; any other text may name it"
         assert str(result.report.parent) not in text
+    content = files.read_json(result.metrics)
+    assert content["confidential"] is None
+    assert "onfidential" not in result.report.read_text(encoding="utf-8")
+
+
+def test_the_pseudonyms_are_those_of_the_data_set(
+    data: Path, result: EvaluateResult, model: Bundle, tmp_path: Path
+) -> None:
+    pseudonyms = pseudonyms_of(data, SILENT)
+    content = files.read_json(result.metrics)
+    assert set(content["domains"]["source"]) == {pseudonyms.of("source", "lab")}
+    assert set(content["domains"]["site"]) == {pseudonyms.of("site", "Site <1>")}
+    (worst,) = content["worst_undercalls"]
+    assert worst["image"] == pseudonyms.of("image", f"{SECRETS[0]}.svs")
+    assert worst["image"] in result.report.read_text(encoding="utf-8")
+    listener = Listener()
+    evaluate(data, model=model.path, out=tmp_path / "again", reporter=listener)
+    again = files.read_json(tmp_path / "again" / METRICS_FILE)
+    assert again["domains"] == content["domains"]
+    assert f"In the report {pseudonyms.of('source', 'lab')} stands for lab." in listener.said
+
+
+def test_with_identifiers_the_report_names_images_and_says_that_it_is_confidential(
+    data: Path, model: Bundle, tmp_path: Path
+) -> None:
+    listener = Listener()
+    result = evaluate(
+        data, model=model.path, out=tmp_path / "out", identifiers=True, reporter=listener
+    )
+    text = result.report.read_text(encoding="utf-8")
+    content = files.read_json(result.metrics)
+    assert content["confidential"].startswith("Confidential: ")
+    assert text.count(content["confidential"]) == 2, "at the top and at the bottom"
+    assert "<title>Confidential: evaluation" in text
+    (worst,) = content["worst_undercalls"]
+    assert worst["image"] == f"{SECRETS[0]}.svs"
+    assert worst["image"] in text
+    assert set(content["domains"]["site"]) == {"Site <1>"}
+    assert "Site &lt;1&gt;" in text, "what comes from the data is text, never markup"
+    assert content["stages"]["export"]["by image"] == {f"{SECRETS[0]}.svs": 7}
+    assert not any("stands for" in said for said in listener.said)
+    for secret in SECRETS[1:]:
+        assert secret not in text, "patients and slides are not even then in it"
 
 
 class Reader(HTMLParser):
@@ -191,7 +236,6 @@ def test_the_page_is_whole_and_fetches_nothing(result: EvaluateResult) -> None:
     assert "Research use only" in said
     assert "1 of 2 HSIL cells (50 %) were called NILM." in said
     assert "The model does not know SCC: 1 of 1 such cells were called NILM" in said
-    assert "Site <1>" in said, "what comes from the data is text, never markup"
     assert sum(tag == "img" for tag, _ in reader.seen) == 1
 
 
@@ -204,6 +248,7 @@ def test_the_counts_of_a_run_are_shown(data: Path, model: Bundle, tmp_path: Path
                 "predicted": 8,
                 "skipped": {"no pixels": 1},
                 "by_class": {"HSIL": 8},
+                "by_image": {f"{SECRETS[0]}.svs": 8},
             }
         },
     )
@@ -214,6 +259,7 @@ def test_the_counts_of_a_run_are_shown(data: Path, model: Bundle, tmp_path: Path
         "predicted": 8,
         "skipped": {"no pixels": 1},
         "by class": {"HSIL": 8},
+        "by image": {"(names withheld)": 8},
     }
 
 
