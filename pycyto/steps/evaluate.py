@@ -212,8 +212,7 @@ def _others(test: Tested, probabilities: npt.NDArray[np.float32]) -> dict[str, d
 def _stages(bundle: Bundle, test: Tested) -> list[Stage]:
     """Return the counts of every step so far that left any."""
     names = _identifiers(test.rows)
-    path = test.folder / "record.json"
-    records = files.read_json(path) if path.exists() else {}
+    records = provenance.records_in(test.folder)
     found = [stage(step, record.get("counts", {}), names) for step, record in records.items()]
     found.append(stage("train (this model)", bundle.card.get("counts", {}), names))
     return [*found, stage("evaluate", _counts(test), names)]
