@@ -22,7 +22,7 @@ _LARGEST_GROWTH = 16
 _SMALL = 1 << 20
 # The largest network has some 1,500 groups and weights. A file whose groups hold each
 # other goes on for ever.
-_MOST_OBJECTS = 100_000
+_MOST_OBJECTS = 20_000
 
 
 def check_plain(path: Path) -> None:
