@@ -26,6 +26,7 @@ from pycyto.learning.bundle import WEIGHTS_FILE, load_bundle
 from pycyto.learning.weights import load_weights
 from pycyto.manifest import Row, read_manifest, write_manifest
 from pycyto.qupath.geojson import cells_file
+from pycyto.qupath.project import open_project
 from pycyto.qupath.runs import ImageState, Run, save
 from pycyto.settings import load_settings
 from pycyto.steps.context import Access
@@ -380,22 +381,14 @@ def run_in(folder: Path, project_id: str, images: dict[str, ImageState]) -> Run:
     return run
 
 
-def test_undo_does_not_leave_the_project(project: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("entry_id", ["../../../outside", "/outside", "..", "", "9" * 300])
+def test_undo_does_not_leave_the_project(entry_id: str, project: Path) -> None:
     """A run names its images; undo copies and deletes files of these names."""
-    entry_id = "../../../outside"
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (outside / "summary.json").write_text("precious")
-    snapshot = project / "pycyto" / "runs" / "evil" / "snapshots" / entry_id
-    state = ImageState("written", files.sha256_of(outside / "summary.json"), 1, 0)
-    run_in(project / "pycyto" / "runs" / "evil", "id", {entry_id: state})
-    (project / "data" / "1").mkdir(parents=True, exist_ok=True)
-    snapshot.mkdir(parents=True, exist_ok=True)
-    (snapshot / "data.qpdata").write_text("precious")
-    with pytest.raises(PartlyDoneError, match="no entry ID"):
+    run_in(project / "pycyto" / "runs" / "evil", "id", {entry_id: ImageState("written", "", 1, 0)})
+    with pytest.raises((BadInputError, PartlyDoneError)):
         undo(project, "evil", access=GEOJSON)
-    assert (outside / "summary.json").exists()
-    assert not (outside / "data.qpdata").exists()
+    with pytest.raises(BadInputError, match="no entry ID"):
+        open_project(project).data_file(entry_id)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
@@ -404,7 +397,11 @@ def test_a_run_from_elsewhere_brings_no_file_of_this_machine(project: Path, tmp_
     files.write_json(project / "pycyto" / "project.json", {"schema": 1, "project_id": "id"})
     sent = tmp_path / "sent"
     run_in(sent, "id", {"1": ImageState("staged", "", 0, 0)})
-    (sent / "new.csv").symlink_to(tmp_path / "secret")
+    (sent / "new").mkdir()
+    (sent / "new" / "1.csv").symlink_to(tmp_path / "secret")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "1.csv").write_text("root:x:0:0")
+    (sent / "updates").symlink_to(tmp_path / "secrets")
     with pytest.raises(MissingDependencyError):
         write_back(project, sent, access=GEOJSON)
     brought = project / "pycyto" / "runs" / "sent"
