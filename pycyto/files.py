@@ -12,10 +12,12 @@ import contextlib
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
 import socket
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -26,6 +28,15 @@ import filelock
 import psutil
 
 from pycyto.errors import BadInputError, LockedError, NotWritableError
+
+# What a JSON file may be. The project file of ten thousand slides has some 30 MB, and nothing
+# that QuPath or pycyto writes is nested deeper than a dozen levels.
+LARGEST_JSON = 1 << 28
+DEEPEST_JSON = 64
+# Digits. Longer ones nobody writes; and a float holds every shorter one.
+_LONGEST_NUMBER = 100
+# What every system can be asked about.
+_LARGEST_PID = (1 << 31) - 1
 
 _PART = ".part"
 _PART_OWNER = re.compile(r"\.(\d{1,9})(\.old)?\.part$")
@@ -105,18 +116,30 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
+def read_json(path: Path, *, special_numbers: bool = False) -> Any:
+    """Read a JSON file, which may come from anywhere.
+
+    Parameters
+    ----------
+    special_numbers
+        Take ``NaN`` and ``Infinity``, which are no JSON, but which QuPath writes.
 
     Raises
     ------
     BadInputError
-        When it is missing, cannot be read, or is not UTF-8 or not JSON.
+        When it is missing, cannot be read, or is not UTF-8 or not JSON; when it
+        is larger than `LARGEST_JSON` bytes, nested deeper than `DEEPEST_JSON`
+        levels, or holds a number or a text that nothing else could take.
     """
+    check_size(path, LARGEST_JSON)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise BadInputError("A file is missing.", where=path) from error
+        value = json.loads(
+            path.read_text(encoding="utf-8"),
+            parse_int=_whole_number,
+            parse_float=_finite_number,
+            parse_constant=float if special_numbers else _no_number,
+        )
+        _check_depth_and_texts(value)
     except OSError as error:
         raise BadInputError(f"This file cannot be read ({error}).", where=path) from error
     except (ValueError, RecursionError) as error:
@@ -125,6 +148,67 @@ def read_json(path: Path) -> Any:
             where=path,
             remedy="Restore it from a backup; a copy that broke off looks like this.",
         ) from error
+    return value
+
+
+def check_size(path: Path, largest: int) -> None:
+    """Refuse what is not an ordinary file of at most `largest` bytes.
+
+    A link in a folder from elsewhere can lead to a device or a pipe, which has no end.
+
+    Raises
+    ------
+    BadInputError
+        When it is missing, no file, or larger.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError as error:
+        raise BadInputError("A file is missing.", where=path) from error
+    except OSError as error:
+        raise BadInputError(f"This file cannot be read ({error}).", where=path) from error
+    if not stat.S_ISREG(found.st_mode):
+        raise BadInputError("This cannot be read: it is no ordinary file.", where=path)
+    if found.st_size > largest:
+        raise BadInputError(
+            f"This file is too large: {found.st_size} bytes, where at most {largest} are read.",
+            where=path,
+        )
+
+
+def _whole_number(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError(f"a number of {len(text)} digits")
+    return int(text)
+
+
+def _finite_number(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"a number beyond all bounds: {text[:_LONGEST_NUMBER]}")
+    return number
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} where a number should be")
+
+
+def _check_depth_and_texts(value: object) -> None:
+    """Refuse what would exhaust the stack of whoever walks through it, or cannot be written."""
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        if depth > DEEPEST_JSON:
+            raise ValueError(f"nested deeper than {DEEPEST_JSON} levels")
+        level = [inner for item in level for inner in _inside(item)]
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return (*value, *value.values())
+    if isinstance(value, str):
+        value.encode()  # half a surrogate pair is valid JSON and no text
+    return value if isinstance(value, list) else ()
 
 
 def csv_row(values: Iterable[object]) -> str:
@@ -295,12 +379,14 @@ def _is_script_at_work(note: Path) -> bool:
     held = _held(note)
     if "by" not in held:
         return False
-    return held.get("host") != socket.gethostname() or psutil.pid_exists(int(held.get("pid", 0)))
+    pid = held.get("pid")
+    is_alive = isinstance(pid, int) and 0 < pid <= _LARGEST_PID and psutil.pid_exists(pid)
+    return is_alive or held.get("host") != socket.gethostname()
 
 
 def _held(note: Path) -> dict[str, Any]:
-    with contextlib.suppress(OSError, ValueError):
-        held = json.loads(note.read_text(encoding="utf-8"))
+    with contextlib.suppress(BadInputError):
+        held = read_json(note)
         if isinstance(held, dict):
             return held
     return {}

@@ -67,26 +67,41 @@ def record(
 
 def keep_record(folder: Path, entry: Mapping[str, Any]) -> None:
     """Put a record into the ``record.json`` of a folder, in place of the step's last one."""
-    records = _records(folder)
+    records = records_in(folder)
     records[entry["step"]] = dict(entry)
     files.write_json(folder / _FILE, records)
 
 
 def recorded_inputs(folder: Path, step: str) -> dict[str, str]:
     """Return the inputs in the record that a step has left in a folder, if any."""
-    return dict(_records(folder).get(step, {}).get("inputs", {}))
+    return dict(records_in(folder).get(step, {}).get("inputs", {}))
 
 
-def _records(folder: Path) -> dict[str, dict[str, Any]]:
+def records_in(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what the steps have left in the ``record.json`` of a folder, by step.
+
+    Raises
+    ------
+    BadInputError
+        When it is no record.
+    """
     path = folder / _FILE
     records = files.read_json(path) if path.exists() else {}
-    if not isinstance(records, dict) or not all(isinstance(r, dict) for r in records.values()):
+    if not isinstance(records, dict) or not all(map(_is_record, records.values())):
         raise BadInputError(
             "This is not a record of what was done.",
             where=path,
             remedy="Move it away: every step writes its own part anew.",
         )
     return records
+
+
+def _is_record(value: object) -> bool:
+    if not isinstance(value, dict):
+        return False
+    inputs, counts = value.get("inputs", {}), value.get("counts", {})
+    tables = isinstance(inputs, dict) and isinstance(counts, dict)
+    return tables and all(isinstance(digest, str) for digest in inputs.values())
 
 
 def _plain(value: object) -> object:

@@ -9,7 +9,6 @@ decide which files are opened here.
 from __future__ import annotations
 
 import difflib
-import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,11 @@ import tomli_w
 
 from pycyto import files
 from pycyto.errors import BadInputError
+
+# Bytes of a settings file; a project from elsewhere may bring one.
+_LARGEST = 1 << 20
+# No radius in pixels and no area in patches reaches this.
+_BEYOND_ALL = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,7 @@ def _sources(project: Path | None, extra: Path | None) -> list[tuple[Path, bool]
 
 
 def _read(path: Path) -> dict[str, Any]:
+    files.check_size(path, _LARGEST)
     try:
         return tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
@@ -158,5 +163,5 @@ def _same_kind(default: object, value: object) -> bool:
     if isinstance(default, float):  # a radius or an area
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return False
-        return 0 < value < math.inf
+        return 0 < value < _BEYOND_ALL
     return isinstance(value, type(default))

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import io
 import json
+import math
 import os
 import shutil
 import signal
@@ -204,8 +205,22 @@ def test_json_is_strict_and_can_be_read_by_people(old: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b'{"a": [1, 2', b'{"name": "\xe9"}', b"[" * 200_000, b"1" * 5_000],
-    ids=["empty", "truncated", "latin-1", "deep", "long number"],
+    [
+        b"",
+        b'{"a": [1, 2',
+        b'{"name": "\xe9"}',
+        b"[" * 200_000,
+        b"[" * 65 + b"]" * 65,
+        b'{"a":' * 64 + b"[]" + b"}" * 64,
+        b"1" * 5_000,
+        b"-" + b"1" * 100,
+        b"1e999",
+        b"NaN",
+        b"[-Infinity]",
+        rb'["\ud800"]',
+        rb'{"\udfff": 1}',
+    ],
+    ids=lambda content: content.decode("latin-1")[:20] or "empty",
 )
 def test_what_is_not_json_is_named(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "project.json"
@@ -214,6 +229,30 @@ def test_what_is_not_json_is_named(content: bytes, tmp_path: Path) -> None:
         files.read_json(path)
     assert raised.value.where == str(path)
     assert raised.value.remedy
+
+
+def test_numbers_that_only_qupath_writes(tmp_path: Path) -> None:
+    path = tmp_path / "project.qpproj"
+    path.write_text("[NaN, -Infinity]")
+    nan, infinity = files.read_json(path, special_numbers=True)
+    assert math.isnan(nan)
+    assert infinity == -math.inf
+
+
+def test_json_of_ordinary_depth_and_any_letter(tmp_path: Path) -> None:
+    path = tmp_path / "value.json"
+    path.write_text("[" * 64 + "]" * 64)
+    files.read_json(path)
+    path.write_text(r'["\ud83d\ude00", -1.5e300, ' + "9" * 100 + "]")
+    assert files.read_json(path) == ["😀", -1.5e300, int("9" * 100)]
+
+
+def test_json_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "value.json"
+    with path.open("wb") as stream:  # a hole takes no place on the disk
+        stream.truncate(files.LARGEST_JSON + 1)
+    with pytest.raises(BadInputError, match="too large"):
+        files.read_json(path)
 
 
 def test_json_that_is_not_there(tmp_path: Path) -> None:

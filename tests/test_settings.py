@@ -111,7 +111,7 @@ def test_encodings_of_windows_editors(user: Path) -> None:
 
 
 def test_a_file_that_was_named_must_be_there(user: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="cannot be read"):
+    with pytest.raises(BadInputError, match="missing"):
         load_settings(extra=tmp_path / "no.toml")
     with pytest.raises(BadInputError, match="cannot be read"):
         load_settings(extra=tmp_path)

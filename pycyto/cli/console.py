@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LINES = 15.0
 
+# Names from a project may hold what a terminal obeys: it could rewrite lines that were printed
+# before. Line ends and tabs stay.
+_OBEYED = {code: "?" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+
 
 class Console:
     """Owner of all output of a command.
@@ -34,7 +38,7 @@ class Console:
 
     def show(self, text: str) -> None:
         """Print a result: what the command was called for."""
-        sys.stdout.write(f"{text}\n")
+        sys.stdout.write(f"{text.translate(_OBEYED)}\n")
 
     def say(self, text: str) -> None:
         """Print what is going on, unless ``--quiet``."""
@@ -48,7 +52,7 @@ class Console:
     def error(self, text: str, *, prefix: str = "error: ") -> None:
         """Print why the work ends."""
         sys.stdout.flush()
-        sys.stderr.write(f"{prefix}{text}\n")
+        sys.stderr.write(f"{prefix}{text.translate(_OBEYED)}\n")
 
     def traceback(self, error: BaseException) -> None:
         """Print where in the code an error arose."""

@@ -11,10 +11,13 @@
 The network is rebuilt by pycyto's own code from its name, and only numbers are
 read from the weights, so a bundle from elsewhere executes nothing. It names no
 image, slide, patient, laboratory, project or folder, not even by a pseudonym.
+What pycyto reads of ``bundle.json`` is checked; members that it does not know are
+left alone.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -28,6 +31,7 @@ from pycyto import files
 from pycyto.errors import BadInputError, UsageError
 from pycyto.images.resolution import Resolution
 from pycyto.labels import scheme_named
+from pycyto.learning.hdf5 import check_plain
 from pycyto.learning.networks import HEAD_UNITS, network_named
 from pycyto.manifest import PATCH_SIZE
 from pycyto.records import CellKey
@@ -45,6 +49,10 @@ INTENDED_USE = "Research use only. Not a medical device; not for diagnosis."
 
 _COPY_AGAIN = "Copy the whole folder again from where it was made, or train it again."
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+# Micrometres per patch pixel, and full-resolution pixels per patch pixel.
+_MPP, _DOWNSAMPLE = (0.001, 1000.0), (0.01, 1000.0)
+# Bytes: some ten thousand epochs, sixteen million cells, thirty times the largest network.
+_LARGEST = {HISTORY_FILE: 1 << 20, TRAINED_ON_FILE: 1 << 30, WEIGHTS_FILE: 1 << 34}
 
 
 @dataclass(frozen=True)
@@ -112,16 +120,18 @@ def load_bundle(path: Path) -> Bundle:
     try:
         bundle = Bundle(
             path=path,
-            labels=tuple(map(str, card["labels"])),
-            scheme=str(card["scheme"]),
-            network=network_named(card["network"]).name,
-            resolution=_resolution(card["resolution"]),
+            labels=tuple(map(_text, _list(card["labels"]))),
+            scheme=_text(card["scheme"]),
+            network=network_named(_text(card["network"])).name,
+            resolution=_resolution(_table(card["resolution"])),
             trained_on=_read_marks(path / TRAINED_ON_FILE),
             card=card,
-            bundle_id=str(card["bundle_id"]),
+            bundle_id=_text(card["bundle_id"]),
         )
+        _check_counts(card.get("counts", {}))
+        _check_history(path / HISTORY_FILE)
         _check_labels(bundle)
-    except (KeyError, TypeError, ValueError, UsageError) as error:
+    except (KeyError, TypeError, ValueError, csv.Error, UsageError) as error:
         raise BadInputError(
             f"This is no bundle that this version of pycyto can use ({_short(error)}).",
             where=path / CARD_FILE,
@@ -154,6 +164,7 @@ def _check_files(path: Path, card: Mapping[str, Any]) -> None:
         file = path / name
         if not file.is_file():
             raise BadInputError("A file of the bundle is missing.", where=file, remedy=_COPY_AGAIN)
+        files.check_size(file, _LARGEST[name])
         if not isinstance(sums, dict) or files.sha256_of(file) != sums.get(name):
             raise BadInputError(
                 "A file of the bundle has changed since it was written.",
@@ -163,13 +174,15 @@ def _check_files(path: Path, card: Mapping[str, Any]) -> None:
 
 
 def _resolution(value: Mapping[str, Any]) -> Resolution:
-    mpp, downsample = value["mpp"], float(value["downsample"])
-    seen = value.get("trained_mpp")
-    trained_mpp = (float(seen[0]), float(seen[1])) if seen else None
-    found = Resolution(None if mpp is None else float(mpp), downsample, trained_mpp)
-    if not (found.downsample > 0 and (found.mpp is None or found.mpp > 0)):
-        raise ValueError(f"resolution {value}")
-    return found
+    mpp, seen = value["mpp"], value.get("trained_mpp")
+    trained_mpp = [_scale(item, _MPP) for item in _list(seen)] if seen is not None else []
+    if trained_mpp and (len(trained_mpp) != 2 or trained_mpp[0] > trained_mpp[1]):
+        raise ValueError(f"trained_mpp {trained_mpp[:3]}")
+    return Resolution(
+        None if mpp is None else _scale(mpp, _MPP),
+        _scale(value["downsample"], _DOWNSAMPLE),
+        (trained_mpp[0], trained_mpp[1]) if trained_mpp else None,
+    )
 
 
 def _read_marks(path: Path) -> frozenset[str]:
@@ -179,13 +192,58 @@ def _read_marks(path: Path) -> frozenset[str]:
     return marks
 
 
+def _check_counts(counts: object) -> None:
+    """Refuse counts that a report could not show."""
+    for part in _table(counts).values():
+        for count in _table(part).values():
+            if not isinstance(count, int) or isinstance(count, bool):
+                raise TypeError("counts are whole numbers")
+
+
+def _check_history(path: Path) -> None:
+    """Refuse a history that is no table: a report draws it."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            if None in row or None in row.values():
+                raise ValueError(f"{path.name} is no table")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{_shown(value)} where a text should be")
+    return value
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{_shown(value)} where a list should be")
+    return value
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{_shown(value)} where a table should be")
+    return value
+
+
+def _scale(value: Any, between: tuple[float, float]) -> float:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if is_number and between[0] <= value <= between[1]:
+        return float(value)
+    raise ValueError("resolution {}: no number from {:g} to {:g}".format(_shown(value), *between))
+
+
+def _shown(value: object) -> str:
+    return repr(value)[:80]
+
+
 def _check_labels(bundle: Bundle) -> None:
     """Refuse labels that are not those the weights were trained for, in that order."""
     order = tuple(name for name in scheme_named(bundle.scheme).names if name in bundle.labels)
     if bundle.labels != order or len(order) < 2:
-        raise ValueError(f"labels {', '.join(bundle.labels)}")
+        raise ValueError(f"labels {', '.join(bundle.labels)[:80]}")
     if bundle.card["patch_size"] != PATCH_SIZE:
-        raise ValueError(f"patch size {bundle.card['patch_size']}")
+        raise ValueError(f"patch size {_shown(bundle.card['patch_size'])}")
     if bundle.bundle_id != id_of(bundle.card["files"][WEIGHTS_FILE], bundle.labels):
         raise ValueError("labels and weights do not belong together")
     outputs = _outputs_of(bundle.path / WEIGHTS_FILE)
@@ -196,10 +254,11 @@ def _check_labels(bundle: Bundle) -> None:
 def _outputs_of(weights: Path) -> int | None:
     """Return the number of classes that the head in a weights file tells apart."""
     try:
+        check_plain(weights)
         with h5py.File(weights) as file:
             dense = [group for name, group in file["layers"].items() if name.startswith("dense")]
             kernels = [group["vars"]["0"].shape for group in dense]
-    except (OSError, KeyError, AttributeError) as error:
+    except (OSError, KeyError, AttributeError, TypeError) as error:
         raise ValueError(f"{weights.name} holds no weights") from error
     widths = [shape[1] for shape in kernels if len(shape) == 2 and shape[0] == HEAD_UNITS]
     return int(widths[-1]) if widths else None

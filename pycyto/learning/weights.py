@@ -9,6 +9,7 @@ from typing import Any
 from pycyto import files
 from pycyto.errors import BadInputError, MissingDependencyError, UsageError
 from pycyto.learning.backend import keras
+from pycyto.learning.hdf5 import check_plain
 
 NONE, IMAGENET = "none", "imagenet"
 
@@ -95,14 +96,20 @@ def _load_file(backbone: Any, network: str, path: Path) -> None:
     if path.suffix != ".h5":
         raise BadInputError("A weights file must be a Keras .h5 file.", where=path)
     try:
+        check_plain(path)
         backbone.load_weights(path)
     # What a wrong file raises depends on how it is wrong: OSError, ValueError, KeyError...
     except Exception as error:
         raise BadInputError(
-            f"This file does not hold weights of {network} without its top layer.",
+            f"This file does not hold weights of {network} without its top layer "
+            f"({_first_line(error)}).",
             where=path,
             remedy=f"Take the Keras file for {network} whose name ends in notop or no_top.",
         ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _correct_efficientnet(backbone: Any) -> None:

@@ -27,7 +27,7 @@ from pycyto.errors import (
     RefusedError,
     StaleError,
 )
-from pycyto.qupath.locate import Installation
+from pycyto.qupath.locate import Installation, paquo_settings
 
 T = TypeVar("T")
 
@@ -50,6 +50,7 @@ def start(installation: Installation) -> ModuleType:
     given = os.environ.get("PAQUO_JAVA_OPTS") or _java_options(installation)
     if _NO_SIGNALS not in given.split():
         os.environ["PAQUO_JAVA_OPTS"] = f"{given} {_NO_SIGNALS}"
+    paquo_settings()  # before anything of paquo's is imported here, and with what was set above
     try:
         from paquo import java
     except (OSError, RuntimeError, ValueError) as error:

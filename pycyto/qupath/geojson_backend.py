@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import math
+import re
+from pathlib import Path
+
+from pycyto import files
 from pycyto.errors import BadInputError, StaleError
 from pycyto.qupath import geojson
 from pycyto.qupath.project import Project
-from pycyto.records import ImageObjects
+from pycyto.records import ImageObjects, ProjectObject
 
 _REMEDY = (
     "Run export_cells.groovy for this project in QuPath (pycyto scripts install), "
     "then start this command again."
 )
+
+# Some ten million cells.
+_LARGEST = 1 << 32
+# An object's ID becomes part of the name of its patch.
+_OBJECT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class GeoJsonBackend:
@@ -49,7 +59,10 @@ class GeoJsonBackend:
                 where=path,
                 remedy=_REMEDY,
             )
+        files.check_size(path, _LARGEST)
         found = geojson.read_cells_file(path, entry_id)
+        for item in found.objects:
+            _check(item, path)
         if found.data_sha256 == sha256:
             return found
         if not self._stale_ok:
@@ -60,3 +73,18 @@ class GeoJsonBackend:
                 remedy=f"{_REMEDY} To read the older state all the same: --stale-ok.",
             )
         return ImageObjects(entry_id, found.data_sha256, found.objects, stale=True)
+
+
+def _check(item: ProjectObject, path: Path) -> None:
+    """Refuse an object that QuPath cannot have written: the file may come from elsewhere."""
+    box = item.bounds
+    texts: tuple[object, ...] = (item.kind, item.class_name or "")
+    if not _OBJECT_ID.fullmatch(item.object_id):
+        what = f"the ID {item.object_id[:80]!r}, which is no UUID"
+    elif not all(map(math.isfinite, (box.left, box.top, box.width, box.height, item.area))):
+        what = "an outline without a size"
+    elif not all(isinstance(text, str) for text in texts):
+        what = "a kind or a class that is no text"
+    else:
+        return
+    raise BadInputError(f"An object in this file has {what}.", where=path, remedy=_REMEDY)

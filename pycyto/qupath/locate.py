@@ -2,16 +2,18 @@
 
 Looked for in this order: the folder given with ``--qupath``, the environment
 variable ``PYCYTO_QUPATH``, then wherever paquo looks (``PAQUO_QUPATH_DIR``,
-``.paquo.toml``, the usual places for programs).
+``.paquo.toml`` in the user's home folder, the usual places for programs).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pycyto.errors import MissingDependencyError
 
@@ -75,12 +77,27 @@ def _app_folder() -> str:
     return {"Darwin": "Contents/app", "Windows": "app"}.get(platform.system(), "lib/app")
 
 
+def paquo_settings() -> dict[str, Any]:
+    """Return paquo's settings as they are now: the environment's, and those in the home folder.
+
+    By itself paquo takes ``.paquo.toml`` from the working folder and those above, and the library
+    that it uses for that runs a ``dynaconf_hooks.py`` beside it. Whoever works within a project
+    from elsewhere would run that project's programs.
+    """
+    home = Path.home()
+    with contextlib.chdir(home if home.is_dir() else Path(__file__).parent):
+        from paquo._config import settings, to_kwargs
+
+        settings.reload()
+        return to_kwargs(settings)
+
+
 def _found_by_paquo() -> Installation | None:
-    from paquo._config import settings, to_kwargs
+    options = paquo_settings()
     from paquo.jpype_backend import find_qupath as search
 
     try:
-        info = search(**to_kwargs(settings))
+        info = search(**options)
     except (ValueError, FileNotFoundError):
         return None
     depth = len(Path(_app_folder()).parts)

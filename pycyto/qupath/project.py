@@ -22,6 +22,11 @@ FILE_NAME = "project.qpproj"
 # Width and height of a pixel may differ by this share before it counts as
 # anisotropic: scanners report both, rounded apart in the last digit.
 _ISOTROPY = 0.01
+# Entry IDs become names of files and folders; QuPath counts, and a link to elsewhere would have
+# a dot or a slash.
+_ENTRY_ID = re.compile(r"[\w-]{1,64}")
+# Java counts pixels in 32 bits.
+_LARGEST_SIDE = 1 << 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,19 @@ class Project:
         return self.folder / "pycyto"
 
     def data_file(self, entry_id: str) -> Path:
-        """Return where QuPath keeps the objects of an image."""
+        """Return where QuPath keeps the objects of an image.
+
+        Raises
+        ------
+        BadInputError
+            When the entry ID, which a run from elsewhere may have brought, is no name of a folder.
+        """
+        if not _ENTRY_ID.fullmatch(entry_id):
+            raise BadInputError(
+                f"{entry_id[:80]!r} is no entry ID of an image.",
+                where=self.file,
+                remedy="Take a run that pycyto predict has made for this project.",
+            )
         return self.folder / "data" / entry_id / "data.qpdata"
 
     def data_sha256(self, entry_id: str) -> str:
@@ -179,7 +196,7 @@ def open_project(path: str | Path, *, project_id: str = "") -> Project:
     try:
         uri = str(content.get("uri"))
         images = tuple(_moved_along(_entry(image), uri, folder) for image in content["images"])
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise BadInputError(
             f"This is not a project file that pycyto understands ({error!r}).",
             where=file,
@@ -190,7 +207,7 @@ def open_project(path: str | Path, *, project_id: str = "") -> Project:
 
 def content_of(file: Path) -> Any:
     """Return what a project file holds, as QuPath wrote it."""
-    return files.read_json(file)
+    return files.read_json(file, special_numbers=True)
 
 
 def ensure_project_id(project: Project) -> Project:
@@ -273,17 +290,17 @@ def _entry(image: Mapping[str, Any]) -> ImageEntry:
         inner = inner["builder"]
     metadata = builder.get("metadata") or inner.get("metadata") or {}
     entry_id = str(image["entryID"])
-    if not re.fullmatch(r"[\w-]+", entry_id):  # it becomes the name of files and folders
-        raise ValueError(f"entry ID {entry_id!r}")
+    if not _ENTRY_ID.fullmatch(entry_id):
+        raise ValueError(f"entry ID {entry_id[:80]!r}")
     return ImageEntry(
         entry_id=entry_id,
-        name=image.get("imageName") or "",
-        uri=inner.get("uri") or "",
-        builder=kind,
-        provider=inner.get("providerClassName") or "",
-        arguments=tuple(inner.get("args") or ()),
-        width=int(metadata.get("width") or 0),
-        height=int(metadata.get("height") or 0),
+        name=_text(image.get("imageName")),
+        uri=_text(inner.get("uri")),
+        builder=_text(kind),
+        provider=_text(inner.get("providerClassName")),
+        arguments=tuple(map(_text, inner.get("args") or ())),
+        width=_length(metadata.get("width")),
+        height=_length(metadata.get("height")),
         rgb=_is_rgb(metadata),
         pixel_size=_pixel_size(metadata.get("pixelCalibration") or {}),
         metadata={str(key): str(value) for key, value in (image.get("metadata") or {}).items()},
@@ -295,6 +312,20 @@ def _moved_along(entry: ImageEntry, project_uri: str, folder: Path) -> ImageEntr
         path = places.path_in(entry.uri)
         return replace(entry, moved_along=places.moved_along(path, project_uri, folder))
     return entry
+
+
+def _text(value: object) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    raise TypeError(f"{str(value)[:80]!r} where a text should be")
+
+
+def _length(value: Any) -> int:
+    """Return a width or height in pixels, 0 where it is unknown."""
+    length = int(value or 0)
+    if not 0 <= length < _LARGEST_SIDE:
+        raise ValueError(f"an image side of {length} px")
+    return length
 
 
 def _is_rgb(metadata: Mapping[str, Any]) -> bool:

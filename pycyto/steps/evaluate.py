@@ -267,8 +267,7 @@ def _others(test: Tested, probabilities: npt.NDArray[np.float32]) -> dict[str, d
 
 def _stages(bundle: Bundle, test: Tested, names: frozenset[str]) -> list[Stage]:
     """Return the counts of every step so far that left any, none of them under a name."""
-    path = test.folder / "record.json"
-    records = files.read_json(path) if path.exists() else {}
+    records = provenance.records_in(test.folder)
     found = [stage(step, record.get("counts", {}), names) for step, record in records.items()]
     found.append(stage("train (this model)", bundle.card.get("counts", {}), names))
     return [*found, stage("evaluate", _counts(test), names)]

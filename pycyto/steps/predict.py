@@ -248,7 +248,7 @@ def _exported_states(folder: Path) -> dict[str, str]:
     """Return the state of each image's data when it was exported, by entry ID."""
     inputs = provenance.recorded_inputs(folder, "export")
     return {
-        name.removesuffix(" objects").split("/")[1]: sha256
+        name.removesuffix(" objects").partition("/")[2]: sha256
         for name, sha256 in inputs.items()
         if name.endswith(" objects")
     }

@@ -202,8 +202,11 @@ def _brought_in(run: Run, workspace: Path) -> Run:
     if run.folder.resolve() == home.resolve():
         return run
     if not home.exists():
+        # A link in a folder from elsewhere would bring a file of this machine into the project.
+        whole = run.folder.resolve()
         for source in sorted(run.folder.glob("*/*.csv")):
-            files.copy_file(source, home / source.relative_to(run.folder))
+            if source.is_file() and source.resolve().is_relative_to(whole):
+                files.copy_file(source, home / source.relative_to(run.folder))
         files.copy_file(run.folder / "run.json", home / "run.json")
     return runs.load(home)
 
