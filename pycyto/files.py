@@ -73,7 +73,7 @@ def writing(
             stream.flush()
             if lasting:
                 os.fsync(stream.fileno())
-        part.replace(path)
+        replace(part, path)
     except BaseException as error:
         # A read-only file system refuses this even where there is nothing to delete.
         with contextlib.suppress(OSError):
@@ -84,13 +84,10 @@ def writing(
 
 
 def _opened(part: Path, *, binary: bool, private: bool) -> IO[Any]:
-    def opener(path: str, flags: int) -> int:
-        return os.open(path, flags, 0o600 if private else 0o666)
-
     part.parent.mkdir(parents=True, exist_ok=True)
-    if binary:
-        return open(part, "wb", opener=opener)
-    return open(part, "w", encoding="utf-8", newline="", opener=opener)
+    if private:  # from the first byte on
+        part.touch(mode=0o600)
+    return part.open("wb") if binary else part.open("w", encoding="utf-8", newline="")
 
 
 def write_bytes(path: Path, data: bytes, *, lasting: bool = True) -> None:

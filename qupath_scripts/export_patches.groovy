@@ -46,15 +46,16 @@ pycyto.run(this, 'export_patches', settings) { job, image ->
 
     // Which objects are cells: one per outline, one per point of a point annotation. They are
     // read from disk, as pycyto reads them: saving rounds some coordinates to float.
-    def cells = []
-    image.objectsOnDisk().each { object ->
+    def cells = [], all = image.objectsOnDisk(), repeated = selection.repeated(all)
+    all.each { object ->
         def points = object.getROI().isPoint() ? object.getROI().allPoints : null
-        def reason = selection.reasonAgainst(object, config.objects, config.scheme, config.largest_outline as double)
+        def reason = repeated[object] ?: selection.reasonAgainst(object, config.objects, config.scheme, config.largest_outline as double)
         def ofObject = points == null ? [[object, null, object.getROI().centroidX, object.getROI().centroidY]]
             : (points.indexed().collect { i, p -> [object, i, p.x, p.y] } ?: [])
         if (reason) {
-            counts.given += Math.max(1, points?.size() ?: 0)
-            counts.skipped.merge(reason, Math.max(1, points?.size() ?: 0), Integer::sum)
+            def n = points == null ? 1 : points.size()
+            counts.given += n
+            counts.skipped.merge(reason, n, Integer::sum)
         } else {
             counts.given += ofObject.size()
             cells += ofObject

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
-from pathlib import Path
 
 from pycyto import files
 from pycyto.errors import BadInputError, StaleError
 from pycyto.qupath import geojson
 from pycyto.qupath.project import Project
-from pycyto.records import ImageObjects, ProjectObject
+from pycyto.records import ImageObjects
 
 _REMEDY = (
     "Run export_cells.groovy for this project in QuPath (pycyto scripts install), "
@@ -61,8 +59,6 @@ class GeoJsonBackend:
             )
         files.check_size(path, _LARGEST)
         found = geojson.read_cells_file(path, entry_id)
-        for item in found.objects:
-            _check(item, path)
         if found.data_sha256 == sha256:
             return found
         if not self._stale_ok:
@@ -73,18 +69,3 @@ class GeoJsonBackend:
                 remedy=f"{_REMEDY} To read the older state all the same: --stale-ok.",
             )
         return ImageObjects(entry_id, found.data_sha256, found.objects, stale=True)
-
-
-def _check(item: ProjectObject, path: Path) -> None:
-    """Refuse an object that QuPath cannot have written: the file may come from elsewhere."""
-    box = item.bounds
-    texts: tuple[object, ...] = (item.kind, item.class_name or "")
-    if not _OBJECT_ID.fullmatch(item.object_id):
-        what = f"the ID {item.object_id[:80]!r}, which is no UUID"
-    elif not all(map(math.isfinite, (box.left, box.top, box.width, box.height, item.area))):
-        what = "an outline without a size"
-    elif not all(isinstance(text, str) for text in texts):
-        what = "a kind or a class that is no text"
-    else:
-        return
-    raise BadInputError(f"An object in this file has {what}.", where=path, remedy=_REMEDY)

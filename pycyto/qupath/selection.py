@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -27,6 +27,8 @@ OUTSIDE_SCHEME = "class outside the scheme"
 OTHER_CLASS = "other class than asked for"
 CLASSIFIED = "detection with a class"
 NO_NUCLEUS = "no nucleus"
+COPY = "copy of another object"
+SAME_ID = "same ID as another object"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,14 @@ def select(
     """Return the cells among the objects of one image.
 
     A point annotation is one cell per point: they are counted as such, also
-    when they are skipped. One whose last point was deleted is none.
+    when they are skipped. One whose last point was deleted is none. An object
+    that was imported twice is one cell; of different ones with the same ID none
+    is, since a prediction could not be given back to the right one.
     """
-    result = Selected()
-    for item in objects:
-        reason = _reason_against(item, wanted)
+    result, objects = Selected(), tuple(objects)
+    repeated = _repeated(objects)
+    for number, item in enumerate(objects):
+        reason = repeated.get(number) or _reason_against(item, wanted)
         if reason is not None:
             result.skipped[reason] += len(item.points) or int(not _is_point_annotation(item))
             continue
@@ -103,6 +108,24 @@ def wanted_classes(names: Iterable[str], scheme: LabelScheme) -> tuple[str, ...]
     if not found:
         raise UsageError("--classes names no class.")
     return found
+
+
+def _repeated(objects: Sequence[ProjectObject]) -> dict[int, str]:
+    """Return the reasons against objects that share their ID, by their number."""
+    first: dict[str, int] = {}
+    shared: dict[str, list[int]] = {}
+    for number, item in enumerate(objects):
+        if first.setdefault(item.object_id, number) != number:
+            shared.setdefault(item.object_id, [first[item.object_id]]).append(number)
+    against: dict[int, str] = {}
+    for numbers in shared.values():
+        same = len({_looks(objects[number]) for number in numbers}) == 1
+        against |= dict.fromkeys(numbers[same:], COPY if same else SAME_ID)
+    return against
+
+
+def _looks(item: ProjectObject) -> tuple[object, ...]:
+    return item.kind, item.class_name, item.centroid, item.points, item.area, item.z, item.t
 
 
 def _reason_against(item: ProjectObject, wanted: Selection) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from pycyto import files
-from pycyto.errors import BadInputError, RefusedError, UsageError
+from pycyto.errors import RefusedError, UsageError
 from pycyto.images.crop import Pixels, Square
 from pycyto.images.patches import content_hash, is_whole, write_patch
 from pycyto.images.resolution import Resolution
-from pycyto.manifest import UNKNOWN, Row, points_inside
+from pycyto.manifest import UNKNOWN, Row
 from pycyto.pseudonyms import share_key
 from pycyto.qupath.overwritten import warn_of_overwritten
 from pycyto.qupath.project import ImageEntry, ensure_project_id, local_path
@@ -259,21 +259,21 @@ def _writing(job: _Job, rows: dict[CellKey, Row]) -> Iterator[Callable[[Row, Pix
     A row enters when its patch is on the disk, in the order given. Without
     pixels the patch is there already.
     """
-    waiting: dict[CellKey, tuple[Row, Future[str]]] = {}
+    waiting: deque[tuple[Row, Future[str]]] = deque()
 
     def put(row: Row, pixels: Pixels | None) -> None:
-        while len(waiting) >= _AHEAD or row.key in waiting:
+        while len(waiting) >= _AHEAD:
             settle_oldest()
         if pixels is None:
             _keep(job.data, rows, row)
         else:
             path = job.data.folder / row.file
-            waiting[row.key] = row, job.writers.submit(_write, path, pixels)
+            waiting.append((row, job.writers.submit(_write, path, pixels)))
 
     def settle_oldest() -> None:
-        row, patch = next(iter(waiting.values()))
+        row, patch = waiting[0]
         _enter(job.data, rows, row.with_hash(patch.result()))
-        del waiting[row.key]  # last: Ctrl-C comes while it waits
+        waiting.popleft()  # last: Ctrl-C comes while it waits
 
     try:
         yield put
@@ -281,7 +281,7 @@ def _writing(job: _Job, rows: dict[CellKey, Row]) -> Iterator[Callable[[Row, Pix
             settle_oldest()
     finally:
         # After an error or Ctrl-C: what is on the disk all the same must not lack its row.
-        for row, patch in waiting.values():
+        for row, patch in waiting:
             if patch.exception() is None:
                 _enter(job.data, rows, row.with_hash(patch.result()))
 
@@ -350,7 +350,7 @@ def _row(cell: Cell, square: Square, image: ImageEntry, context: Context) -> Row
         selected_by=by_hand,
         source=context.project.name,
         content_hash="",
-        file=_file_of(cell.key, context.scheme.folder_of(label), context),
+        file=_file_of(cell.key, context.scheme.folder_of(label)),
         **_said_of(image, context),
     )
 
@@ -363,17 +363,9 @@ def _said_of(image: ImageEntry, context: Context) -> dict[str, Any]:
     return {name: value or UNKNOWN for name, value in found.items()}
 
 
-def _file_of(key: CellKey, class_folder: str, context: Context) -> str:
+def _file_of(key: CellKey, class_folder: str) -> str:
     point = "" if key.point_index is None else f"_p{key.point_index}"
-    file = f"images/{class_folder}/{key.entry_id}_{key.object_id}{point}.png"
-    if not points_inside(file):
-        raise BadInputError(
-            f"An object of the image with entry ID {key.entry_id} has the ID {key.object_id!r}: "
-            "its patch would be outside the data set.",
-            where=context.project.file,
-            remedy="QuPath does not make such IDs: ask where this project comes from.",
-        )
-    return file
+    return f"images/{class_folder}/{key.entry_id}_{key.object_id}{point}.png"
 
 
 def _states(image: ImageKey, found: ImageCells, context: Context) -> dict[str, str]:

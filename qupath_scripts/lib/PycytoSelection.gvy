@@ -7,6 +7,7 @@
 
 import java.util.regex.Pattern
 import qupath.lib.objects.PathObject
+import qupath.lib.roi.interfaces.ROI
 
 class PycytoSelection {
     // Label schemes, as in Python: name of the scheme -> class -> other spellings.
@@ -26,6 +27,8 @@ class PycytoSelection {
     static final String OUR_CLASS = 'classified by pycyto'
     static final String TISSUE = 'tissue outline'
     static final String NO_CLASS = 'no class'
+    static final String COPY = 'copy of another object'
+    static final String SAME_ID = 'same ID as another object'
     static final String OUTSIDE_SCHEME = 'class outside the scheme'
     static final String OTHER_PLANE = 'z or t plane'
     static final String OUTSIDE = 'outside the image'
@@ -44,6 +47,22 @@ class PycytoSelection {
 
     private static String spelling(String text) {
         return MARKS.matcher(text).replaceAll('').toLowerCase(Locale.ROOT)
+    }
+
+    /** Why objects that share their ID are left out, as in Python: one that was imported twice is one cell. */
+    static Map<PathObject, String> repeated(List<PathObject> objects) {
+        Map<PathObject, String> against = new IdentityHashMap<>()
+        objects.groupBy { it.getID() }.values().findAll { it.size() > 1 }.each { List<PathObject> shared ->
+            boolean same = shared.collect { looks(it) }.toSet().size() == 1
+            (same ? shared.tail() : shared).each { against[it] = same ? COPY : SAME_ID }
+        }
+        return against
+    }
+
+    private static List<Object> looks(PathObject object) {
+        ROI roi = object.getROI()
+        return [object.getClass(), object.pathClass?.toString(), roi.centroidX, roi.centroidY,
+                roi.isPoint() ? roi.allPoints.collect { [it.x, it.y] } : null, PycytoObjects.area(roi), roi.z, roi.t]
     }
 
     /** Why an object is no cell whose class can be learned from, or null; in the order of Python. */

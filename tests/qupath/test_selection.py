@@ -120,6 +120,19 @@ def test_two_cells_on_one_pixel_are_two_cells() -> None:
     assert [cell.key.object_id for cell in cells] == [OBJECT_ID, "b"]
 
 
+def test_an_object_that_was_imported_twice_is_one_cell() -> None:
+    twice = an_object(points=((1.0, 2.0), (3.0, 4.0)))
+    found = chosen(twice, an_object(object_id="b"), twice)
+    assert [cell.key.object_id for cell in found.cells] == [OBJECT_ID, OBJECT_ID, "b"]
+    assert found.skipped == {selection.COPY: 2}
+
+
+def test_of_different_objects_with_one_id_none_is_a_cell() -> None:
+    found = chosen(an_object(), an_object(object_id="b"), an_object(class_name="NILM"), an_object())
+    assert [cell.key.object_id for cell in found.cells] == ["b"]
+    assert found.skipped == {selection.SAME_ID: 3}
+
+
 OBJECTS = st.builds(
     an_object,
     kind=st.sampled_from(["annotation", "detection", "cell", "tile", "tmaCore"]),

@@ -263,7 +263,7 @@ def test_predictions_are_loaded_and_counted(
         assert state.read_back == state.created + state.updated
         assert state.written_sha256 == open_project(with_patches.folder).data_sha256(entry_id)
         kept = run.snapshot(entry_id) / "data.qpdata"
-        assert files.sha256_of(kept) == state.data_sha256
+        assert files.sha256_of(kept) == state.data_sha256 == state.snapshot_sha256
 
 
 def test_loading_leaves_the_experts_objects_as_they_were(
@@ -311,9 +311,16 @@ def test_loading_twice_changes_nothing(
     project = open_project(with_patches.folder)
     # As if the first load had been killed between saving image 2 and noting it.
     state = run.images["2"]
-    runs.save(
-        run.with_image("2", ImageState("staged", state.data_sha256, state.new, state.updates))
+    before_save = state.snapshot_sha256
+    unnoted = ImageState(
+        "staged",
+        state.data_sha256,
+        state.new,
+        state.updates,
+        snapshot_sha256=before_save,
+        pending_sha256=before_save,
     )
+    runs.save(run.with_image("2", unnoted))
     before = {entry_id: project.data_sha256(entry_id) for entry_id in run.images}
     result = with_patches.run("import_predictions", images=["2", "3", "1"])
     again = runs.load(run.folder)
@@ -352,7 +359,7 @@ def test_changed_data_is_refused_unless_asked(
         "import_predictions", images=["4"], config={"run": folder.name, "stale_ok": True}
     )
     state = runs.load(folder).images["4"]
-    assert (state.state, state.data_sha256, state.gone) == ("written", before, 2)
+    assert (state.state, state.snapshot_sha256, state.gone) == ("written", before, 2)
 
 
 # --- how scripts are started, and how they fail ------------------------------------------------

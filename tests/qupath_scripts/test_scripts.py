@@ -97,6 +97,8 @@ def test_schemes_and_spellings_are_those_of_python() -> None:
         ("OUR_CLASS", selection.OUR_CLASS),
         ("TISSUE", selection.TISSUE),
         ("NO_CLASS", selection.NO_CLASS),
+        ("COPY", selection.COPY),
+        ("SAME_ID", selection.SAME_ID),
         ("OUTSIDE_SCHEME", selection.OUTSIDE_SCHEME),
         ("OTHER_PLANE", cells.OTHER_PLANE),
         ("OUTSIDE", cells.OUTSIDE),
