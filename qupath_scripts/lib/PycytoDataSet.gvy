@@ -34,6 +34,9 @@ class PycytoDataSet {
             }
             if (!first) {
                 def row = [COLUMNS, cells].transpose().collectEntries()
+                if (!isInside(row.file)) {
+                    Pycyto.refuse("${file} names a patch outside its folder: ${row.file}. Ask where this data set comes from.", 'bad input')
+                }
                 rows[keyOf(row)] = row
             }
             first = false
@@ -51,6 +54,15 @@ class PycytoDataSet {
         ]
         metadataKeys.each { column, key -> columns[column] = image.entry.getMetadataValue(key)?.trim() ?: Pycyto.UNKNOWN }
         return columns
+    }
+
+    /** Whether a path of the manifest stays in the folder; one from elsewhere may not. */
+    private boolean isInside(String path) {
+        if (!path || path.contains('\\') || path.contains(':')) {
+            return false
+        }
+        def root = folder.canonicalFile.toPath()
+        return new File(folder, path).canonicalFile.toPath().startsWith(root)
     }
 
     private static List<String> keyOf(Map<String, Object> row) {
