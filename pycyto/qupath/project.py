@@ -156,7 +156,9 @@ class Project:
             raise RefusedError(
                 "QuPath's backup lies beside this image's data: a save was interrupted.",
                 where=backup,
-                remedy="Open the image in QuPath, check that all objects are there, and save it.",
+                remedy="If a pycyto command or script was interrupted, start it again: it puts "
+                "back what it had begun. Else open the image in QuPath, check that all objects are "
+                "there, and save it.",
             )
         return files.sha256_of(path) if path.exists() else ""
 

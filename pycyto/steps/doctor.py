@@ -9,12 +9,12 @@ from pathlib import Path
 from pycyto import provenance
 from pycyto.errors import PycytoError, UsageError
 from pycyto.labels import counted
-from pycyto.qupath import locate, runs
+from pycyto.qupath import locate, running
 from pycyto.qupath.geojson_backend import GeoJsonBackend
 from pycyto.qupath.project import Project, open_project
 from pycyto.records import SILENT, Reporter
 from pycyto.settings import Settings, load_settings, user_file
-from pycyto.steps import moved_images
+from pycyto.steps import moved_images, run_findings
 from pycyto.steps.context import DEFAULT_ACCESS, Access, Context, open_context
 from pycyto.steps.findings import Finding, some
 
@@ -90,6 +90,13 @@ def _machine(access: Access) -> Iterator[Finding]:
         yield Finding(
             "good", f"QuPath {found.version} in {found.folder}: the paquo backend is used."
         )
+    for process in running.running():
+        yield Finding(
+            "note",
+            f"QuPath is running ({process}).",
+            "Before write-back, undo or doctor --fix, close the project in it: its next save would "
+            "overwrite what they write.",
+        )
 
 
 def _project(context: Context) -> Iterator[Finding]:
@@ -101,13 +108,7 @@ def _project(context: Context) -> Iterator[Finding]:
     yield from _images(project)
     yield from _metadata(project, settings)
     yield from _cells(project)
-    for run in runs.all_runs(project.workspace):
-        if run.state in ("staged", "partly written"):
-            yield Finding(
-                "note",
-                f"Run {run.name} is {run.state}.",
-                "pycyto write-back loads it; so does import_predictions.groovy.",
-            )
+    yield from run_findings.findings(context)
 
 
 def _images(project: Project) -> Iterator[Finding]:

@@ -31,12 +31,6 @@ def installation() -> Installation:
     return found
 
 
-@pytest.fixture(autouse=True)
-def _no_qupath_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A window of QuPath that happens to be open on this machine is not what is tested here."""
-    monkeypatch.setattr("pycyto.qupath.running.running", list)
-
-
 @pytest.fixture(scope="session")
 def cells(tmp_path_factory: pytest.TempPathFactory, installation: Installation) -> Path:
     """Return the files of cells of the sample project as this QuPath makes them."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycyto import Access, export, predict, runs, undo, write_back
+from pycyto import Access, doctor, export, predict, runs, undo, write_back
 from pycyto.errors import (
     BadInputError,
     MissingDependencyError,
@@ -23,9 +23,9 @@ from pycyto.errors import (
 from pycyto.images.crop import Pixels
 from pycyto.images.resolution import Resolution
 from pycyto.learning.bundle import Bundle, mark_of
-from pycyto.records import RUN_MARK, UPDATED_MARK, CellKey
+from pycyto.records import RUN_MARK, UPDATED_MARK, CellKey, Silent, run_mark
 from pycyto.steps.failures import Failures
-from tests.tiny_project import TinyCell, TinyImage, build
+from tests.tiny_project import TinyCell, TinyImage, build, save_cells
 
 GEOJSON = Access(backend="geojson")
 LABELS = ("NILM", "ASC-US", "LSIL", "HSIL")
@@ -365,3 +365,60 @@ def test_a_slide_of_another_pixel_size_is_refused_unless_told(
     export(project, out=tmp_path / "patches", access=GEOJSON)
     with pytest.raises(RefusedError, match=r"trained at 0\.22 to 0\.26"):
         predict(tmp_path / "patches", model="m")
+
+
+@pytest.mark.usefixtures("bundle")
+def test_a_run_that_was_saved_over_is_named_by_every_command(project: Path, tmp_path: Path) -> None:
+    run = predict(project, model="m", images=["1"], access=GEOJSON).run
+    pretend_written(run.folder, project, "1", state="written")
+    content = json.loads((run.folder / "run.json").read_text())
+    content["images"]["1"] |= {"created": 4, "read_back": 4}
+    (run.folder / "run.json").write_text(json.dumps(content))
+    # QuPath, open all the while, saves what it has: the cells without the run's detections.
+    save_cells(project, "1", CELLS, state="saved from the window")
+    said = Said()
+
+    assert runs(project, reporter=said)[0].state == "overwritten"
+    export(project, out=tmp_path / "out", access=GEOJSON, reporter=said)
+    predict(project, model="m", access=GEOJSON, reporter=said)
+    assert [run.name in text for text in said.warnings if "no longer there" in text] == [True] * 3
+    findings = doctor(project, access=GEOJSON)
+    assert any(run.name in f.text and f.level == "problem" for f in findings)
+
+    save_cells(
+        project,
+        "1",
+        [*CELLS, TinyCell(99, 99, kind="detection", measurements={RUN_MARK: mark(run.run_id)})],
+        state="one of them is there",
+    )
+    assert runs(project)[0].state == "written"
+
+
+def mark(run_id: str) -> float:
+    return float(run_mark(run_id))
+
+
+class Said(Silent):
+    """A reporter that remembers warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+@pytest.mark.usefixtures("bundle")
+def test_a_running_qupath_is_asked_about(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = predict(project, model="m", images=["1"], access=GEOJSON).run
+    pretend_written(run.folder, project, "1", state="written")
+    monkeypatch.setattr("pycyto.qupath.running.running", lambda: ["process 7 since noon"])
+    before = {path: path.read_bytes() for path in project.rglob("data.qpdata")}
+
+    with pytest.raises(RefusedError, match=r"(?s)QuPath is running \(process 7.*--yes"):
+        undo(project, access=GEOJSON)
+    assert {path: path.read_bytes() for path in project.rglob("data.qpdata")} == before
+
+    said = Said()
+    assert undo(project, yes=True, access=GEOJSON, reporter=said).restored == 1
+    assert "QuPath is running" in said.warnings[0]
