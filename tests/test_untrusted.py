@@ -371,7 +371,7 @@ def run_in(folder: Path, project_id: str, images: dict[str, ImageState]) -> Run:
         project_id=project_id,
         state="staged",
         objects="annotations",
-        model={"labels": ["NILM"]},
+        model={"labels": ["NILM"], "network": "small", "bundle_id": "b"},
         scheme="bethesda",
         colours={"NILM": (1, 2, 3)},
         counts={},

@@ -40,8 +40,15 @@ def command(console: Console, /, project: str, *, prune: bool, snapshots: int) -
                 run.objects,
                 run.model["network"],
                 run.model["bundle_id"],
-                ", ".join(f"{count} {label}" for label, count in run.counts["by_class"].items()),
+                _listed(run.counts.get("by_class")),
             )
             for run in found
         ],
     )
+
+
+def _listed(by_class: object) -> str:
+    """Return how many cells are of each class; the counts may come from elsewhere."""
+    if not isinstance(by_class, dict):
+        return ""
+    return ", ".join(f"{count} {label}" for label, count in by_class.items())

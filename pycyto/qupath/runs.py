@@ -12,13 +12,16 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
+from uuid import UUID
 
 from pycyto import files
 from pycyto.errors import BadInputError
 from pycyto.labels import Colour
 
 SCHEMA = 1
+# A table of ten million detections.
+_LARGEST_TABLE = 1 << 31
 NEW_COLUMNS = (
     "object_id", "source_id", "point_index", "x", "y", "z", "t", "radius", "class",
     "trained_on",
@@ -317,14 +320,49 @@ def read_updates(run: Run, entry_id: str) -> list[Update]:
 def _run_from(folder: Path, content: dict[str, Any]) -> Run:
     if content.pop("schema") != SCHEMA:
         raise ValueError("another schema")
-    images = {entry_id: ImageState(**state) for entry_id, state in content.pop("images").items()}
+    images = {entry_id: _image_from(state) for entry_id, state in content.pop("images").items()}
     if not all(re.fullmatch(r"[\w-]+", entry_id) for entry_id in images):
         raise ValueError("entry IDs")  # they become names of files
-    colours = {name: tuple(rgb) for name, rgb in content.pop("colours").items()}
+    colours = {name: _colour(rgb) for name, rgb in content.pop("colours").items()}
     run = Run(folder=folder, images=images, colours=colours, **content)
-    if not all(isinstance(label, str) for label in run.labels):
-        raise ValueError("labels")
+    UUID(run.run_id)
+    texts = (run.created_at, run.project_id, run.objects, run.scheme, *run.labels)
+    named = (run.model["network"], run.model["bundle_id"])
+    if not all(isinstance(text, str) for text in (*texts, *named)):
+        raise ValueError("no text where one should be")
+    if run.state not in get_args(State) or not isinstance(run.counts, dict):
+        raise ValueError("its state or its counts")
     return run
+
+
+def _image_from(content: Mapping[str, Any]) -> ImageState:
+    image = ImageState(**content)
+    for member in dataclasses.fields(image):
+        value = getattr(image, member.name)
+        if not _HOLDS.get(str(member.type), _is_text)(value):
+            raise ValueError(f"{member.name} {str(value)[:40]!r}")
+    if image.state not in get_args(State):
+        raise ValueError(f"state {image.state!r}")
+    return image
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+_HOLDS: dict[str, Callable[[Any], bool]] = {
+    "int": lambda value: type(value) is int and value >= 0,
+    "Mapping[str, str]": lambda value: (
+        isinstance(value, dict) and all(map(_is_text, value.values()))
+    ),
+}
+
+
+def _colour(rgb: Sequence[int]) -> Colour:
+    red, green, blue = rgb
+    if not all(type(part) is int and 0 <= part <= 255 for part in (red, green, blue)):
+        raise ValueError(f"colour {str(rgb)[:40]}")
+    return red, green, blue
 
 
 def _whole(images: Iterable[ImageState]) -> State:
@@ -394,6 +432,7 @@ def _read_table(
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
+    files.check_size(path, _LARGEST_TABLE)
     with path.open(encoding="utf-8", newline="") as stream:
         yield from csv.DictReader(stream)
 

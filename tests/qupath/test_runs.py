@@ -144,6 +144,13 @@ def test_a_run_comes_back(staged: Run) -> None:
         ('"created_at"', '"created"'),
         ('"colours": {', '"colours": 3, "x": {'),
         ('"1": {', '"../1": {'),
+        (RUN_ID, "no UUID"),
+        ('"new": 1', '"new": "1"'),
+        ('"new": 1', '"new": -1'),
+        ('"left": {}', '"left": {"a": 1}'),
+        ('"network": "small"', '"network": {}'),
+        ('"state": "staged",\n  "objects"', '"state": "lost",\n  "objects"'),
+        ("76,", "760,"),
     ],
 )
 def test_a_run_of_another_version_is_named(old: str, new: str, staged: Run) -> None:
@@ -199,7 +206,7 @@ def test_a_missing_table_is_named(staged: Run) -> None:
     with pytest.raises(BadInputError, match="cannot be read"):
         runs.read_updates(staged, "1")
     (staged.folder / "updates" / "1.csv").unlink()
-    with pytest.raises(BadInputError, match="cannot be read"):
+    with pytest.raises(BadInputError, match="missing"):
         runs.read_updates(staged, "1")
 
 
