@@ -42,6 +42,37 @@ _PART = ".part"
 _PART_OWNER = re.compile(r"\.(\d{1,9})(\.old)?\.part$")
 _DAY = 24 * 3600.0
 _QUOTED = re.compile(r'[",\r\n]')
+# A note that cannot be read may be one that a script is writing just now.
+_SECONDS_OF_WRITING = 10.0
+
+_FULL = (
+    "The disk is full; the file was not changed.",
+    "Free some space, then start the same command again: it goes on from here.",
+)
+_FORBIDDEN = (
+    "This place cannot be written to; the file was not changed.",
+    "Choose another folder, close what holds the file open, or ask for the rights.",
+)
+_IN_THE_WAY = (
+    "A file stands where a folder is needed, or the other way round.",
+    "Move it away, or choose another place.",
+)
+_BROKEN = (
+    "The disk, or the way to it, reports an error; the file was not changed.",
+    "Look after the disk or the network, then start the same command again.",
+)
+# The few errors that users meet, in words: what happened, and what to do.
+_REASONS = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.EROFS: _FORBIDDEN,
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EEXIST: _IN_THE_WAY,
+    errno.EISDIR: _IN_THE_WAY,
+    errno.EIO: _BROKEN,
+}
 
 
 @contextlib.contextmanager
@@ -64,22 +95,21 @@ def writing(
     Raises
     ------
     NotWritableError
-        When the disk is full or the place is read-only; the old file is still there.
+        When the disk is full or fails, or the place is read-only; the old file is still there.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}{_PART}")
     try:
-        with _opened(part, binary=binary, private=private) as stream:
-            yield stream
-            stream.flush()
-            if lasting:
-                os.fsync(stream.fileno())
-        replace(part, path)
-    except BaseException as error:
+        with _explained(path):
+            with _opened(part, binary=binary, private=private) as stream:
+                yield stream
+                stream.flush()
+                if lasting:
+                    os.fsync(stream.fileno())
+            replace(part, path)
+    except BaseException:
         # A read-only file system refuses this even where there is nothing to delete.
         with contextlib.suppress(OSError):
             part.unlink()
-        if isinstance(error, OSError):
-            _explain(error, path)
         raise
 
 
@@ -226,16 +256,35 @@ def _csv_field(value: object) -> str:
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy one file, whole or not at all, with its modification time."""
-    with source.open("rb") as reader, writing(target, binary=True) as writer:
+    """Copy one file, whole or not at all, with its modification time.
+
+    Raises
+    ------
+    BadInputError
+        When the source is missing or cannot be read.
+    NotWritableError
+        When the target cannot be written; what was there still is.
+    """
+    with readable(source):
+        reader = source.open("rb")
+    with reader, writing(target, binary=True) as writer:
         shutil.copyfileobj(reader, writer, 1 << 20)
-    shutil.copystat(source, target)
+        writer.flush()
+        # Before the rename: nothing may fail once the target is another.
+        shutil.copystat(source, writer.name)
 
 
 def replace(source: Path, target: Path) -> None:
     """Move a file over another of the same folder tree in one step."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    source.replace(target)
+    with _explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)
+
+
+def remove(path: Path) -> None:
+    """Delete a file, if it is there."""
+    with _explained(path):
+        path.unlink(missing_ok=True)
 
 
 def remove_folder(folder: Path) -> int:
@@ -266,10 +315,15 @@ def shipped_folder(name: str) -> Path:
     )
 
 
-def remove_parts(folder: Path) -> None:
-    """Delete what killed runs left behind in `folder` and below."""
-    for part in folder.rglob(f".*{_PART}"):
-        part.unlink(missing_ok=True)
+def remove_parts(folder: Path, *, below: bool = True) -> None:
+    """Delete what killed runs left behind in `folder` and, if wanted, `below`.
+
+    What a process of this machine is writing at this moment stays.
+    """
+    pattern = f".*{_PART}"
+    for part in folder.rglob(pattern) if below else folder.glob(pattern):
+        if not _is_in_use(part):
+            remove(part)
 
 
 def old_parts(folder: Path) -> list[Path]:
@@ -282,16 +336,26 @@ def old_parts(folder: Path) -> list[Path]:
 
 
 def _is_old(part: Path) -> bool:
-    owner = _PART_OWNER.search(part.name)
     with contextlib.suppress(OSError):
         old = time.time() - part.stat().st_mtime > _DAY
-        return old and owner is not None and not psutil.pid_exists(int(owner[1]))
+        return old and _PART_OWNER.search(part.name) is not None and not _is_in_use(part)
     return False
 
 
+def _is_in_use(part: Path) -> bool:
+    owner = _PART_OWNER.search(part.name)
+    return owner is not None and psutil.pid_exists(int(owner[1]))
+
+
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits."""
-    with path.open("rb") as stream:
+    """Return the SHA-256 of a file as 64 hexadecimal digits.
+
+    Raises
+    ------
+    BadInputError
+        When it is missing or cannot be read.
+    """
+    with readable(path), path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -318,11 +382,16 @@ def locked(folder: Path) -> Iterator[None]:
     note = folder / "lock.json"
     lock = _acquired(folder, note)
     try:
-        _take_note(folder, note)
+        stream = _new_note(folder, note)
+        content = {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
         try:
+            with _explained(note), stream:
+                json.dump(content, stream)
             yield
         finally:
-            note.unlink(missing_ok=True)
+            # What was done is done: a note that cannot be deleted is stale once this process ends.
+            with contextlib.suppress(OSError):
+                note.unlink(missing_ok=True)
     finally:
         lock.release()
 
@@ -330,7 +399,10 @@ def locked(folder: Path) -> Iterator[None]:
 def stale_note(folder: Path) -> Path | None:
     """Return the note of a lock whose process has ended on this computer, or None."""
     note = folder / "lock.json"
-    held = _held(note)
+    try:
+        held = _held(note) or {}
+    except BadInputError:
+        return None
     pid = held.get("pid")
     if (
         not isinstance(pid, int)
@@ -344,36 +416,32 @@ def stale_note(folder: Path) -> Path | None:
 def _acquired(folder: Path, note: Path) -> filelock.BaseFileLock:
     lock = filelock.FileLock(folder / "lock", timeout=0)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        with _explained(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
     except filelock.Timeout as error:
         raise _locked_error(folder, note) from error
-    except OSError as error:
-        _explain(error, folder)
-        raise
     return lock
 
 
-def _take_note(folder: Path, note: Path) -> None:
-    """Leave a note for scripts, unless the note of one that is at work is there."""
+def _new_note(folder: Path, note: Path) -> IO[str]:
+    """Open a note for scripts, unless the note of one that is at work is there."""
     if _is_script_at_work(note):
         raise _locked_error(folder, note)
-    note.unlink(missing_ok=True)
-    content = {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
-    try:
-        # Created, not renamed into place: of two that try at once, one fails.
-        with note.open("x", encoding="utf-8") as stream:
-            json.dump(content, stream)
-    except FileExistsError as error:
-        raise _locked_error(folder, note) from error
-    except OSError as error:
-        _explain(error, note)
-        raise
+    with _explained(note):
+        note.unlink(missing_ok=True)
+        try:
+            # Created, not renamed into place: of two that try at once, one fails.
+            return note.open("x", encoding="utf-8")
+        except FileExistsError as error:
+            raise _locked_error(folder, note) from error
 
 
 def _is_script_at_work(note: Path) -> bool:
     """Whether a note is a script's whose process may still run; a command's own is stale here."""
     held = _held(note)
+    if held is None:
+        return _is_fresh(note)
     if "by" not in held:
         return False
     pid = held.get("pid")
@@ -381,20 +449,37 @@ def _is_script_at_work(note: Path) -> bool:
     return is_alive or held.get("host") != socket.gethostname()
 
 
-def _held(note: Path) -> dict[str, Any]:
-    with contextlib.suppress(BadInputError):
+def _is_fresh(note: Path) -> bool:
+    try:
+        return abs(time.time() - note.stat().st_mtime) < _SECONDS_OF_WRITING
+    except FileNotFoundError:
+        return False
+
+
+def _held(note: Path) -> dict[str, Any] | None:
+    """Return who has left a note, or None if there is none, or not a whole one yet.
+
+    Raises
+    ------
+    BadInputError
+        When the system does not let it be read: it may be anybody's.
+    """
+    try:
         held = read_json(note)
-        if isinstance(held, dict):
-            return held
-    return {}
+    except BadInputError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
+            raise
+        return None
+    return held if isinstance(held, dict) else None
 
 
 def _locked_error(folder: Path, note: Path) -> LockedError:
-    held = _held(note)
     holder = ""
-    if held:
+    with contextlib.suppress(BadInputError):
+        held = _held(note) or {}
         words = (held.get("pid", "?"), held.get("host", "?"), held.get("since", "?"))
-        holder = " (process {} on {} since {})".format(*words)
+        holder = " (process {} on {} since {})".format(*words) if held else ""
     return LockedError(
         f"Another pycyto is at work here{holder}.",
         where=folder,
@@ -403,23 +488,34 @@ def _locked_error(folder: Path, note: Path) -> LockedError:
     )
 
 
-def _explain(error: OSError, path: Path) -> None:
-    """Raise the few errors that users meet in words; leave the others alone."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        raise NotWritableError(
-            "The disk is full; the file was not changed.",
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Say in words why a file cannot be read.
+
+    Raises
+    ------
+    BadInputError
+        When the block meets an error of the system.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise BadInputError("A file is missing.", where=path) from error
+    except OSError as error:
+        raise BadInputError(
+            f"This file cannot be read ({error.strerror}).",
             where=path,
-            remedy="Free some space, then start the same command again: it goes on from here.",
+            remedy="Look after the disk, and after your rights to the file.",
         ) from error
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        raise NotWritableError(
-            "This place cannot be written to; the file was not changed.",
-            where=path,
-            remedy="Choose another folder, close what holds the file open, or ask for the rights.",
-        ) from error
-    if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
-        raise NotWritableError(
-            "A file stands where a folder is needed, or the other way round.",
-            where=path,
-            remedy="Move it away, or choose another place.",
-        ) from error
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Say in words why a file cannot be written, where it is one of the few reasons users meet."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _REASONS:
+            raise
+        what, remedy = _REASONS[error.errno]
+        raise NotWritableError(what, where=path, remedy=remedy) from error

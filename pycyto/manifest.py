@@ -325,14 +325,14 @@ def _links_outward(folder: Path, root: Path) -> set[str] | None:
 def _records(
     path: Path, columns: Sequence[str], maker: str
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    try:
-        # By newline="", else every line end within a name would become "\n".
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            yield from _checked_records(csv.DictReader(stream), path, columns)
-    except FileNotFoundError as error:
+    if not path.exists():
         raise BadInputError(
             f"There is no {path.name} here.", where=path.parent, remedy=f"Run {maker} first."
-        ) from error
+        )
+    try:
+        # By newline="", else every line end within a name would become "\n".
+        with files.readable(path), path.open(encoding="utf-8-sig", newline="") as stream:
+            yield from _checked_records(csv.DictReader(stream), path, columns)
     except UnicodeDecodeError as error:
         raise BadInputError("This table is not UTF-8.", where=path, remedy=_REMEDY) from error
 

@@ -117,6 +117,7 @@ def share_key(workspace: Path, data: Path) -> None:
 def _ensured_key(folder: Path) -> bytes:
     path = folder / FILE_NAME
     if not path.exists():
+        files.remove_parts(folder, below=False)
         files.write_private(path, _as_text(secrets.token_bytes(_KEY_BYTES)))
     # Read back: of two that made one at the same time, the last holds.
     return _read(path)
@@ -128,7 +129,8 @@ def _as_text(key: bytes) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        key = bytes.fromhex(path.read_text("ascii"))
+        with files.readable(path):
+            key = bytes.fromhex(path.read_text("ascii"))
     except ValueError:
         key = b""
     if len(key) != _KEY_BYTES:

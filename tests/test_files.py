@@ -30,6 +30,7 @@ from pycyto.errors import BadInputError, LockedError, NotWritableError, PycytoEr
 
 ROOT = Path(__file__).resolve().parents[1]
 NO_SPACE = OSError(errno.ENOSPC, "No space left on device")
+BROKEN = OSError(errno.EIO, "Input/output error")
 READ_ONLY = OSError(errno.EROFS, "Read-only file system")
 
 
@@ -147,6 +148,56 @@ def test_a_read_only_file_system_refuses_to_delete_too(
     assert_untouched(old)
 
 
+def test_a_disk_that_fails(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", failing(BROKEN))
+    with pytest.raises(NotWritableError, match="reports an error"):
+        files.write_text(old, "new")
+    assert_untouched(old)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path: files.replace(path, path.parent / "other.csv"),
+        files.remove,
+        lambda path: files.remove_parts(path.parent),
+    ],
+    ids=["replace", "remove", "remove_parts"],
+)
+def test_what_cannot_be_moved_or_deleted_is_named(
+    change: Callable[[Path], None], old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (old.parent / ".table 1.csv.999999999.part").write_text("half")
+    for name in ("unlink", "replace"):
+        monkeypatch.setattr(Path, name, failing(READ_ONLY))
+    with pytest.raises(NotWritableError, match="cannot be written to"):
+        change(old)
+    assert old.read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    "read",
+    [files.read_json, files.sha256_of, lambda path: files.copy_file(path, path)],
+    ids=["JSON", "hash", "copy"],
+)
+def test_what_cannot_be_read_is_named(
+    read: Callable[[Path], object], old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(BadInputError, match="missing"):
+        read(old.parent / "no file")
+    monkeypatch.setattr(Path, "open", failing(BROKEN))
+    with pytest.raises(BadInputError, match="cannot be read") as raised:
+        read(old)
+    assert raised.value.where == str(old)
+
+
+def test_what_another_process_is_writing_is_no_leftover(tmp_path: Path) -> None:
+    part = tmp_path / f".new.csv.{os.getpid()}.part"
+    part.write_text("half")
+    files.remove_parts(tmp_path)
+    assert part.exists()
+
+
 @pytest.mark.parametrize("target", ["table 1.csv/a.txt", "table 1.csv/b/a.txt", "."])
 def test_a_file_where_a_folder_is_needed(target: str, old: Path) -> None:
     with pytest.raises(NotWritableError, match="stands where a folder"):
@@ -156,7 +207,7 @@ def test_a_file_where_a_folder_is_needed(target: str, old: Path) -> None:
 
 def test_other_errors_are_left_as_they_are(old: Path) -> None:
     with pytest.raises(OSError, match="lead") as raised, files.writing(old):
-        raise OSError(errno.EIO, "lead")
+        raise OSError(errno.ELOOP, "lead")
     assert raised.value.__cause__ is None
     assert not isinstance(raised.value, PycytoError)
 
@@ -281,6 +332,17 @@ def test_a_copy_that_breaks_off_leaves_the_target(
     assert_untouched(old)
 
 
+def test_a_copy_fails_before_it_changes_anything(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "source"
+    source.write_text("new")
+    monkeypatch.setattr(shutil, "copystat", failing(READ_ONLY))
+    with pytest.raises(NotWritableError):
+        files.copy_file(source, old)
+    assert_untouched(old)
+
+
 def test_a_hash_is_of_the_bytes(tmp_path: Path) -> None:
     path = tmp_path / "data.qpdata"
     path.write_bytes(b"abc" * 1_000_000)
@@ -360,9 +422,10 @@ def test_a_note_that_says_nothing_does_no_harm(note: str, tmp_path: Path) -> Non
 
 def test_a_full_disk_frees_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", failing(NO_SPACE))
+        patch.setattr(json, "dump", failing(NO_SPACE))
         with pytest.raises(NotWritableError), files.locked(tmp_path):
             pass
+    assert not (tmp_path / "lock.json").exists()
     with files.locked(tmp_path):
         pass
 
@@ -386,6 +449,26 @@ def test_the_note_of_a_script_that_died_is_stale(tmp_path: Path) -> None:
     a_scripts_note(tmp_path, gone.pid, socket.gethostname())
     with files.locked(tmp_path):
         assert json.loads((tmp_path / "lock.json").read_text())["pid"] == os.getpid()
+
+
+def test_a_note_that_is_just_being_written_is_a_scripts(tmp_path: Path) -> None:
+    note = tmp_path / "lock.json"
+    note.write_text("")
+    with pytest.raises(LockedError), files.locked(tmp_path):
+        pass
+    assert note.exists()
+    os.utime(note, (1, 1))
+    with files.locked(tmp_path):
+        assert json.loads(note.read_text())["pid"] == os.getpid()
+
+
+def test_a_note_that_cannot_be_deleted_spoils_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, files.locked(tmp_path):
+        patch.setattr(Path, "unlink", failing(READ_ONLY))
+    with files.locked(tmp_path):
+        pass
 
 
 def test_a_folder_that_cannot_be_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
