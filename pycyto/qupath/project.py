@@ -217,17 +217,17 @@ def ensure_project_id(project: Project) -> Project:
 
     Raises
     ------
+    LockedError
+        When another pycyto is at work in the project.
     NotWritableError
         When the folder cannot be written to; the remedy names ``--project-id``.
     """
     if project.project_id:
         return project
-    made = str(uuid4())
     try:
-        files.write_json(
-            project.workspace / "project.json",
-            {"schema": 1, "project_id": made, "created_at": files.now()},
-        )
+        with files.locked(project.workspace):
+            # Of two commands that start at once one makes the ID, and both use it.
+            made = _stored_id(project.folder) or _new_id(project.workspace)
     except NotWritableError as error:
         raise NotWritableError(
             "This project has no ID yet, and its folder cannot be written to.",
@@ -235,6 +235,14 @@ def ensure_project_id(project: Project) -> Project:
             remedy="Make it writable once, or give an ID of your own: --project-id UUID.",
         ) from error
     return Project(project.folder, project.images, made)
+
+
+def _new_id(workspace: Path) -> str:
+    files.remove_parts(workspace)
+    made = str(uuid4())
+    content = {"schema": 1, "project_id": made, "created_at": files.now()}
+    files.write_json(workspace / "project.json", content)
+    return made
 
 
 def local_path(entry: ImageEntry, mappings: Mapping[str, str]) -> Path:

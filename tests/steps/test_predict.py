@@ -116,7 +116,7 @@ def test_detections_without_a_class_get_one(project: Path) -> None:
 @pytest.mark.usefixtures("bundle")
 def test_nothing_of_the_experts_is_changed(project: Path) -> None:
     def state() -> dict[Path, bytes]:
-        ours = project / "pycyto" / "runs", project / "pycyto" / "project.json"
+        ours = [project / "pycyto" / name for name in ("runs", "project.json", "lock")]
         return {
             path: path.read_bytes()
             for path in project.rglob("*")
@@ -126,6 +126,15 @@ def test_nothing_of_the_experts_is_changed(project: Path) -> None:
     before = state()
     predict(project, model="m", access=GEOJSON)
     assert state() == before
+
+
+@pytest.mark.usefixtures("bundle")
+def test_leftovers_of_a_killed_prediction_go(project: Path) -> None:
+    part = project / "pycyto" / "runs" / "2026-01-31_120000_1f9c2a" / ".run.json.999999999.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"half")
+    predict(project, model="m", access=GEOJSON)
+    assert not part.exists()
 
 
 def test_the_class_is_the_likeliest(project: Path, bundle: Bundle) -> None:
