@@ -183,6 +183,7 @@ def _open_data_set(
     folder: Path, arguments: Mapping[str, object], context: Context, mpp: float | None
 ) -> DataSet:
     data = DataSet(folder, arguments)
+    files.remove_parts(folder, below=(folder / "images").is_dir())
     if not (folder / "manifest.csv").exists():
         return data
     data.load()
@@ -193,7 +194,6 @@ def _open_data_set(
             where=folder,
             remedy="Choose another folder with --out, or the same --mpp as before.",
         )
-    files.remove_parts(folder)
     return data
 
 
@@ -309,15 +309,16 @@ def _enter(data: DataSet, rows: dict[CellKey, Row], row: Row) -> None:
     old = rows.get(row.key)
     if old is not None and old.file != row.file:
         data.relabelled += 1
-        (data.folder / old.file).unlink(missing_ok=True)
+        files.remove(data.folder / old.file)
     rows[row.key] = row
 
 
 def _remove_gone(data: DataSet, rows: dict[CellKey, Row], seen: set[CellKey]) -> None:
     for key in rows.keys() - seen:
-        patch = data.folder / rows.pop(key).file
+        patch = data.folder / rows[key].file
         if patch.exists():
             files.replace(patch, data.folder / "removed" / patch.name)
+        del rows[key]
         data.removed += 1
 
 

@@ -152,6 +152,18 @@ def test_a_changed_image_is_cut_again(project: Path, tmp_path: Path) -> None:
     assert (result.new, result.kept) == (1, 5)
 
 
+def test_leftovers_of_a_killed_first_export_go(project: Path, tmp_path: Path) -> None:
+    parts = [
+        tmp_path / "out" / "images" / "LSIL" / ".2_x.png.999999999.part",
+        tmp_path / "out" / ".manifest.csv.999999999.part",
+    ]
+    for part in parts:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(b"half")
+    run(project, tmp_path / "out")
+    assert not any(part.exists() for part in parts)
+
+
 def test_a_deleted_patch_is_cut_again(project: Path, tmp_path: Path) -> None:
     run(project, tmp_path / "out")
     next((tmp_path / "out").rglob("*.png")).unlink()
