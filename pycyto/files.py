@@ -16,7 +16,6 @@ import math
 import os
 import re
 import shutil
-import socket
 import stat
 import time
 from collections.abc import Iterable, Iterator
@@ -24,10 +23,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-import filelock
 import psutil
 
-from pycyto.errors import BadInputError, LockedError, NotWritableError
+from pycyto.errors import BadInputError, NotWritableError
 
 # What a JSON file may be. The project file of ten thousand slides has some 30 MB, and nothing
 # that QuPath or pycyto writes is nested deeper than a dozen levels.
@@ -99,7 +97,7 @@ def writing(
     """
     part = path.with_name(f".{path.name}.{os.getpid()}{_PART}")
     try:
-        with _explained(path):
+        with explained(path):
             with _opened(part, binary=binary, private=private) as stream:
                 yield stream
                 stream.flush()
@@ -276,14 +274,14 @@ def copy_file(source: Path, target: Path) -> None:
 
 def replace(source: Path, target: Path) -> None:
     """Move a file over another of the same folder tree in one step."""
-    with _explained(target):
+    with explained(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         source.replace(target)
 
 
 def remove(path: Path) -> None:
     """Delete a file, if it is there."""
-    with _explained(path):
+    with explained(path):
         path.unlink(missing_ok=True)
 
 
@@ -365,130 +363,6 @@ def now(precision: str = "seconds") -> str:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep other pycyto processes and scripts out of `folder` for the length of the block.
-
-    Between commands the lock is the operating system's, so it ends with the
-    process whatever happens. Java cannot see that lock, so a script and a
-    command find each other by the note ``lock.json`` and the process it names.
-
-    Raises
-    ------
-    LockedError
-        When another process holds it.
-    NotWritableError
-        When the folder cannot be written to.
-    """
-    note = folder / "lock.json"
-    lock = _acquired(folder, note)
-    try:
-        stream = _new_note(folder, note)
-        content = {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
-        try:
-            with _explained(note), stream:
-                json.dump(content, stream)
-            yield
-        finally:
-            # What was done is done: a note that cannot be deleted is stale once this process ends.
-            with contextlib.suppress(OSError):
-                note.unlink(missing_ok=True)
-    finally:
-        lock.release()
-
-
-def stale_note(folder: Path) -> Path | None:
-    """Return the note of a lock whose process has ended on this computer, or None."""
-    note = folder / "lock.json"
-    try:
-        held = _held(note) or {}
-    except BadInputError:
-        return None
-    pid = held.get("pid")
-    if (
-        not isinstance(pid, int)
-        or not 0 < pid < 1 << 31
-        or held.get("host") != socket.gethostname()
-    ):
-        return None
-    return None if psutil.pid_exists(pid) else note
-
-
-def _acquired(folder: Path, note: Path) -> filelock.BaseFileLock:
-    lock = filelock.FileLock(folder / "lock", timeout=0)
-    try:
-        with _explained(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-    except filelock.Timeout as error:
-        raise _locked_error(folder, note) from error
-    return lock
-
-
-def _new_note(folder: Path, note: Path) -> IO[str]:
-    """Open a note for scripts, unless the note of one that is at work is there."""
-    if _is_script_at_work(note):
-        raise _locked_error(folder, note)
-    with _explained(note):
-        note.unlink(missing_ok=True)
-        try:
-            # Created, not renamed into place: of two that try at once, one fails.
-            return note.open("x", encoding="utf-8")
-        except FileExistsError as error:
-            raise _locked_error(folder, note) from error
-
-
-def _is_script_at_work(note: Path) -> bool:
-    """Whether a note is a script's whose process may still run; a command's own is stale here."""
-    held = _held(note)
-    if held is None:
-        return _is_fresh(note)
-    if "by" not in held:
-        return False
-    pid = held.get("pid")
-    is_alive = isinstance(pid, int) and 0 < pid <= _LARGEST_PID and psutil.pid_exists(pid)
-    return is_alive or held.get("host") != socket.gethostname()
-
-
-def _is_fresh(note: Path) -> bool:
-    try:
-        return abs(time.time() - note.stat().st_mtime) < _SECONDS_OF_WRITING
-    except FileNotFoundError:
-        return False
-
-
-def _held(note: Path) -> dict[str, Any] | None:
-    """Return who has left a note, or None if there is none, or not a whole one yet.
-
-    Raises
-    ------
-    BadInputError
-        When the system does not let it be read: it may be anybody's.
-    """
-    try:
-        held = read_json(note)
-    except BadInputError as error:
-        cause = error.__cause__
-        if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
-            raise
-        return None
-    return held if isinstance(held, dict) else None
-
-
-def _locked_error(folder: Path, note: Path) -> LockedError:
-    holder = ""
-    with contextlib.suppress(BadInputError):
-        held = _held(note) or {}
-        words = (held.get("pid", "?"), held.get("host", "?"), held.get("since", "?"))
-        holder = " (process {} on {} since {})".format(*words) if held else ""
-    return LockedError(
-        f"Another pycyto is at work here{holder}.",
-        where=folder,
-        remedy="Wait until it has finished, then start this command again. If that process "
-        f"is gone for good, delete {note}.",
-    )
-
-
-@contextlib.contextmanager
 def readable(path: Path) -> Iterator[None]:
     """Say in words why a file cannot be read.
 
@@ -510,7 +384,7 @@ def readable(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
     """Say in words why a file cannot be written, where it is one of the few reasons users meet."""
     try:
         yield

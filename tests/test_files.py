@@ -6,12 +6,10 @@ import csv
 import errno
 import hashlib
 import io
-import json
 import math
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -26,7 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pycyto import files
-from pycyto.errors import BadInputError, LockedError, NotWritableError, PycytoError
+from pycyto.errors import BadInputError, NotWritableError, PycytoError
 
 ROOT = Path(__file__).resolve().parents[1]
 NO_SPACE = OSError(errno.ENOSPC, "No space left on device")
@@ -372,109 +370,3 @@ def test_a_table_line_is_plain_where_it_can_be() -> None:
     assert files.csv_row(["a b", None, 1, 0.1, 'say "é"', "a,b", "a\rb", "a\nb"]) == (
         'a b,,1,0.1,"say ""é""","a,b","a\rb","a\nb"\n'
     )
-
-
-HOLD = (
-    "import sys, time; from pathlib import Path; from pycyto import files\n"
-    "with files.locked(Path(sys.argv[1])):\n"
-    "    print('ready', flush=True); time.sleep(60)\n"
-)
-
-
-def test_a_second_process_waits_outside(tmp_path: Path) -> None:
-    folder = tmp_path / "a é" / "pycyto"
-    with other_process(HOLD, folder) as process:
-        with pytest.raises(LockedError, match=f"process {process.pid} on ") as raised:
-            files.locked(folder).__enter__()
-        assert raised.value.where == str(folder)
-        assert json.loads((folder / "lock.json").read_text())["pid"] == process.pid
-    assert (folder / "lock.json").exists()  # it was killed: the note is left, the lock is free
-    with files.locked(folder):
-        assert json.loads((folder / "lock.json").read_text())["pid"] == os.getpid()
-    assert not (folder / "lock.json").exists()
-
-
-def test_the_same_process_waits_outside_too(tmp_path: Path) -> None:
-    with files.locked(tmp_path):
-        with pytest.raises(LockedError), files.locked(tmp_path):
-            pass
-        assert (tmp_path / "lock.json").exists()
-    with files.locked(tmp_path):
-        pass
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("a cell")])
-def test_an_exception_frees_the_lock(error: BaseException, tmp_path: Path) -> None:
-    with pytest.raises(type(error)), files.locked(tmp_path):
-        raise error
-    assert not (tmp_path / "lock.json").exists()
-    with files.locked(tmp_path):
-        pass
-
-
-@pytest.mark.parametrize("note", ["", "[]", "{}", "nonsense", "7"])
-def test_a_note_that_says_nothing_does_no_harm(note: str, tmp_path: Path) -> None:
-    with files.locked(tmp_path):
-        (tmp_path / "lock.json").write_text(note)
-        with pytest.raises(LockedError, match=r"at work here\."), files.locked(tmp_path):
-            pass
-
-
-def test_a_full_disk_frees_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(json, "dump", failing(NO_SPACE))
-        with pytest.raises(NotWritableError), files.locked(tmp_path):
-            pass
-    assert not (tmp_path / "lock.json").exists()
-    with files.locked(tmp_path):
-        pass
-
-
-def a_scripts_note(folder: Path, pid: int, host: str) -> None:
-    note = {"pid": pid, "host": host, "since": "now", "by": "export_cells"}
-    (folder / "lock.json").write_text(json.dumps(note))
-
-
-@pytest.mark.parametrize("host", [socket.gethostname(), "another-computer"])
-def test_a_script_at_work_is_waited_for(host: str, tmp_path: Path) -> None:
-    a_scripts_note(tmp_path, os.getpid(), host)
-    with pytest.raises(LockedError, match=f"process {os.getpid()} on {host}"):
-        files.locked(tmp_path).__enter__()
-    assert (tmp_path / "lock.json").exists()
-
-
-def test_the_note_of_a_script_that_died_is_stale(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
-        gone.wait()
-    a_scripts_note(tmp_path, gone.pid, socket.gethostname())
-    with files.locked(tmp_path):
-        assert json.loads((tmp_path / "lock.json").read_text())["pid"] == os.getpid()
-
-
-def test_a_note_that_is_just_being_written_is_a_scripts(tmp_path: Path) -> None:
-    note = tmp_path / "lock.json"
-    note.write_text("")
-    with pytest.raises(LockedError), files.locked(tmp_path):
-        pass
-    assert note.exists()
-    os.utime(note, (1, 1))
-    with files.locked(tmp_path):
-        assert json.loads(note.read_text())["pid"] == os.getpid()
-
-
-def test_a_note_that_cannot_be_deleted_spoils_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch, files.locked(tmp_path):
-        patch.setattr(Path, "unlink", failing(READ_ONLY))
-    with files.locked(tmp_path):
-        pass
-
-
-def test_a_folder_that_cannot_be_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "mkdir", failing(READ_ONLY))
-    with (
-        pytest.raises(NotWritableError, match="cannot be written to"),
-        files.locked(tmp_path / "new"),
-    ):
-        pass

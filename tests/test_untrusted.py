@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycyto import files, predict, undo, write_back
+from pycyto import files, locks, predict, undo, write_back
 from pycyto.cli.main import main
 from pycyto.errors import BadInputError, MissingDependencyError, PartlyDoneError
 from pycyto.learning.bundle import WEIGHTS_FILE, load_bundle
@@ -355,7 +355,7 @@ def test_a_link_in_a_project_does_not_lead_to_what_has_no_end(
 def test_a_note_of_a_lock_does_no_harm(pid: str, project: Path) -> None:
     host = json.dumps(socket.gethostname())
     (project / "pycyto" / "lock.json").write_text(f'{{"by": "x", "host": {host}, "pid": {pid}}}')
-    with files.locked(project / "pycyto"):
+    with locks.locked(project / "pycyto"):
         pass
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from pycyto import files
+from pycyto import files, locks
 from pycyto.errors import BadInputError, NotWritableError, RefusedError
 from pycyto.qupath import places
 from pycyto.records import path_from
@@ -225,7 +225,7 @@ def ensure_project_id(project: Project) -> Project:
     if project.project_id:
         return project
     try:
-        with files.locked(project.workspace):
+        with locks.locked(project.workspace):
             # Of two commands that start at once one makes the ID, and both use it.
             made = _stored_id(project.folder) or _new_id(project.workspace)
     except NotWritableError as error:

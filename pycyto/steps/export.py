@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pycyto import files
+from pycyto import files, locks
 from pycyto.errors import RefusedError, UsageError
 from pycyto.images.crop import Pixels, Square
 from pycyto.images.patches import content_hash, is_whole, write_patch
@@ -140,7 +140,7 @@ def export(  # noqa: PLR0913 - each is an option of the command
         "objects": objects, "classes": classes, "images": images, "unclassified": unclassified,
         "centroid": centroid, "mpp": mpp, "backend": backend.name,
     }  # fmt: skip
-    with files.locked(folder):
+    with locks.locked(folder):
         job = _Job(context, _open_data_set(folder, arguments, context, mpp), Resolution(mpp))
         share_key(context.project.workspace, folder)
         data, tally = job.data, job.tally

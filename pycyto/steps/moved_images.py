@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from pycyto import files
+from pycyto import files, locks
 from pycyto.errors import NotWritableError, PartlyDoneError
 from pycyto.labels import counted
 from pycyto.qupath import mending, moved, places
@@ -67,7 +67,7 @@ def findings(project: Project, mappings: Mapping[str, str]) -> Iterator[Finding]
     yield from _found(look)
     yield from _several(look)
     yield from _nowhere(look)
-    note = files.stale_note(project.workspace)
+    note = locks.stale_note(project.workspace)
     for path in [*([note] if note else []), *files.old_parts(project.workspace)]:
         yield Finding("note", f"A command that was killed left {path}.", _fix(project))
 
@@ -94,10 +94,10 @@ def mend(
         The project cannot be changed.
     """
     look = _look(project, mappings)
-    note = files.stale_note(project.workspace)
+    note = locks.stale_note(project.workspace)
     if note or files.old_parts(project.workspace) or look.moves:
         try:
-            with files.locked(project.workspace):  # which clears a note of the dead
+            with locks.locked(project.workspace):  # which clears a note of the dead
                 _clear(project, note, reporter)
                 if look.moves:
                     check_not_running(yes=yes, reporter=reporter)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pycyto import files
+from pycyto import locks
 from pycyto.qupath import runs as stored
 from pycyto.qupath.geojson_backend import GeoJsonBackend
 from pycyto.qupath.overwritten import warn_of_overwritten
@@ -33,7 +33,7 @@ def runs(
     """
     opened = open_project(project)
     if snapshots is not None:
-        with files.locked(opened.workspace):
+        with locks.locked(opened.workspace):
             freed = stored.prune_snapshots(opened.workspace, snapshots)
         reporter.say(f"{freed / 1e6:.1f} MB of snapshots deleted.")
     for error in stored.damaged_runs(opened.workspace):

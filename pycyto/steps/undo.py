@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycyto import files
+from pycyto import files, locks
 from pycyto.errors import PartlyDoneError, PycytoError
 from pycyto.labels import counted
 from pycyto.qupath import geojson, runs
@@ -84,7 +84,7 @@ def undo(
         Some images could not be taken back; they are as they were.
     """
     context = open_context(project, access)
-    with files.locked(context.project.workspace):
+    with locks.locked(context.project.workspace):
         found = runs.pick(context.project.workspace, run, _UNDOABLE)
         check_not_running(yes=yes, reporter=reporter)
         found = with_overwritten(context, found, reporter)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycyto import files, provenance
+from pycyto import files, locks, provenance
 from pycyto.errors import (
     BadInputError,
     MissingDependencyError,
@@ -102,7 +102,7 @@ def write_back(
         Some images could not be written; they are as they were.
     """
     context = open_context(project, access)
-    with files.locked(context.project.workspace):
+    with locks.locked(context.project.workspace):
         found = with_overwritten(context, _the_run(context, run), reporter)
         waiting = _waiting(found, named=run is not None)
         if not waiting:

@@ -42,7 +42,7 @@ class PycytoLock {
                 if (other.pid as String == holder as String) {
                     return
                 }
-                if (other.host == hostName() && !ProcessHandle.of(other.pid as long).isPresent()) {
+                if (isHere(other.host as String) && !ProcessHandle.of(other.pid as long).isPresent()) {
                     note.delete() // left by a process that was killed
                     continue
                 }
@@ -64,6 +64,11 @@ class PycytoLock {
         } catch (DateTimeParseException ignored) {
             return "since ${since}"
         }
+    }
+
+    /** Python may know this computer by its short name, Java by its full one. */
+    private static boolean isHere(String host) {
+        return host?.tokenize('.')?.first()?.equalsIgnoreCase(hostName().tokenize('.').first())
     }
 
     private static String hostName() {

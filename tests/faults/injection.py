@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from pycyto import files
+from pycyto import files, locks
 
 KILLED: Final = 137
 _PACKAGE: Final = str(Path(files.__file__).parent) + os.sep
@@ -244,7 +244,7 @@ class Injector:
         ours = None
         while frame is not None:
             name = frame.f_code.co_filename
-            if name == files.__file__:
+            if name in (files.__file__, locks.__file__):
                 return
             if ours is None and name.startswith(_PACKAGE):
                 ours = f"{name.removeprefix(_PACKAGE)}:{frame.f_lineno} ({kind})"

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import pytest
 
-from pycyto import files
+from pycyto import files, locks
 from pycyto.qupath import geojson, geojson_backend
 from pycyto.qupath.project import Project
 from tests.faults.round_trips import FAULTS, RoundTrips, Trip
@@ -87,7 +87,7 @@ def test_a_missing_sync_is_found(player: RoundTrips, monkeypatch: pytest.MonkeyP
 
 
 def test_a_missing_lock_is_found(player: RoundTrips, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "locked", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(locks, "locked", lambda _: contextlib.nullcontext())
     assert sorts([player.play(seed, ["two processes"]) for seed in (101, 103, 162, 173)])
 
 

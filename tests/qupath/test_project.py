@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycyto import files
+from pycyto import locks
 from pycyto.errors import BadInputError, LockedError, NotWritableError, RefusedError
 from pycyto.qupath.project import ImageEntry, Project, ensure_project_id, local_path, open_project
 from tests.qupath.conftest import Json, ProjectMaker, builder, entry
@@ -341,7 +341,7 @@ def test_a_project_keeps_the_id_it_was_given(make_project: ProjectMaker) -> None
 def test_of_two_commands_at_once_one_makes_the_id(make_project: ProjectMaker) -> None:
     folder = make_project(entry())
     slow, quick = open_project(folder), open_project(folder)
-    with files.locked(folder / "pycyto"), pytest.raises(LockedError):
+    with locks.locked(folder / "pycyto"), pytest.raises(LockedError):
         ensure_project_id(slow)
     made = ensure_project_id(quick).project_id
     assert ensure_project_id(slow).project_id == made

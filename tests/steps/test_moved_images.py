@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pycyto import Access, doctor, export, files
+from pycyto import Access, doctor, export, files, locks
 from pycyto.cli.main import main
 from pycyto.errors import (
     BadInputError,
@@ -287,7 +287,7 @@ def test_a_project_that_cannot_be_written_to(
 def test_while_another_command_is_at_work_nothing_is_mended(tmp_path: Path) -> None:
     project = moved(lab(tmp_path / "old"), tmp_path / "new")
     before = state(project)
-    with files.locked(project / "pycyto"), pytest.raises(LockedError):
+    with locks.locked(project / "pycyto"), pytest.raises(LockedError):
         doctor(project, fix=True, access=GEOJSON)
     assert state(project) == before
 
