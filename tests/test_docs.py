@@ -68,3 +68,10 @@ def test_every_column_of_the_manifest_is_explained() -> None:
     text = (ROOT / "docs" / "formats.md").read_text("utf-8")
     for column in COLUMNS:
         assert f"`{column}`" in text, column
+
+
+def test_every_hazard_has_a_row_and_its_test() -> None:
+    page = (ROOT / "docs" / "hazards.md").read_text("utf-8")
+    assert "".join(re.findall(r"^\| ([a-z]) \|", page, re.MULTILINE)) == "abcdefghijklmnopq"
+    tests = (ROOT / "tests" / "real_qupath" / "test_hazards.py").read_text("utf-8")
+    assert set(re.findall(r"`(test_\w+)`", page)) <= set(re.findall(r"def (test_\w+)", tests))

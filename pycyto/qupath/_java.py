@@ -9,6 +9,7 @@ script in the window and a command do the same.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import queue
 import threading
@@ -28,10 +29,10 @@ from pycyto.errors import (
     StaleError,
 )
 from pycyto.qupath.locate import Installation, paquo_settings
+from pycyto.qupath.versions import facts_of
 
 T = TypeVar("T")
 
-# From Java 24 on, calls into native code print a warning unless allowed.
 _NATIVE_ACCESS = "--enable-native-access=ALL-UNNAMED"
 # Leaves Ctrl-C to Python: else Java ends first, and every call into it fails.
 _NO_SIGNALS = "-Xrs"
@@ -50,6 +51,7 @@ def start(installation: Installation) -> ModuleType:
     given = os.environ.get("PAQUO_JAVA_OPTS") or _java_options(installation)
     if _NO_SIGNALS not in given.split():
         os.environ["PAQUO_JAVA_OPTS"] = f"{given} {_NO_SIGNALS}"
+    _leave_signals_to_java()
     paquo_settings()  # before anything of paquo's is imported here, and with what was set above
     try:
         from paquo import java
@@ -160,8 +162,22 @@ def interruptible(work: Callable[[], T]) -> T:
 
 
 def _java_options(installation: Installation) -> str:
-    numbers = tuple(map(int, installation.version.split(".")[:2]))
-    return f"-XX:MaxRAMPercentage=50 {_NATIVE_ACCESS if numbers >= (0, 7) else ''}".strip()
+    native = facts_of(installation.version).wants_native_access
+    return f"-XX:MaxRAMPercentage=50 {_NATIVE_ACCESS if native else ''}".strip()
+
+
+def _leave_signals_to_java() -> None:
+    """Switch faulthandler off before Java starts: its end would be the end of the process.
+
+    Java pauses its threads by faults that it handles itself. Who switches
+    faulthandler on before that and off afterwards, as pytest does, puts the
+    handlers from before both in place, and the next pause is a crash. (JPype
+    mends this in the version after 1.7.1.)
+    """
+    import jpype
+
+    if not jpype.isJVMStarted():
+        faulthandler.disable()
 
 
 def _quieten() -> None:
@@ -171,5 +187,3 @@ def _quieten() -> None:
     logger = JClass("org.slf4j.LoggerFactory").getLogger("ROOT")
     level = JClass("ch.qos.logback.classic.Level")
     logger.setLevel(level.ERROR)
-    # Reading data that breaks off, QuPath repeats one line without end.
-    JClass("org.slf4j.LoggerFactory").getLogger("qupath.lib.io.PathIO").setLevel(level.OFF)

@@ -10,14 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pycyto.errors import MissingDependencyError
+from pycyto.qupath import versions
 
-OLDEST = (0, 5, 1)
 REMEDY = "Install QuPath 0.5.1 or newer, or say where it is: --qupath FOLDER or PYCYTO_QUPATH."
 
 
@@ -39,8 +38,7 @@ class Installation:
     @property
     def supported(self) -> bool:
         """Whether it is new enough."""
-        numbers = re.findall(r"\d+", self.version)
-        return tuple(map(int, numbers[:3])) >= OLDEST
+        return versions.is_supported(self.version)
 
 
 def find_qupath(given: Path | None = None) -> Installation | None:

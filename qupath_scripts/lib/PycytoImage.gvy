@@ -5,11 +5,6 @@
  */
 
 import java.awt.image.BufferedImage
-import java.util.concurrent.Callable
-import java.util.concurrent.ExecutionException
-import java.util.concurrent.FutureTask
-import java.util.concurrent.TimeUnit
-import java.util.concurrent.TimeoutException
 import qupath.lib.gui.viewer.QuPathViewer
 import qupath.lib.images.ImageData
 import qupath.lib.objects.PathObject
@@ -17,10 +12,6 @@ import qupath.lib.objects.hierarchy.PathObjectHierarchy
 import qupath.lib.projects.ProjectImageEntry
 
 class PycytoImage {
-    // Reading takes well under a second per megabyte; a busy machine gets its time too.
-    static double secondsToRead = 20.0d
-    private static final double SECONDS_PER_BYTE = 5e-6d
-
     final PycytoProject project
     final ProjectImageEntry<BufferedImage> entry
     final String id
@@ -72,25 +63,7 @@ class PycytoImage {
 
     /** ... and as they are on disk. */
     List<PathObject> objectsOnDisk() {
-        return dataFile.exists() ? withoutRoot(hierarchyOnDisk()) : new ArrayList<PathObject>()
-    }
-
-    /** Reads in a thread of its own, since some versions of QuPath read data that breaks off for ever. */
-    private PathObjectHierarchy hierarchyOnDisk() {
-        double limit = secondsToRead + SECONDS_PER_BYTE * dataFile.length()
-        def reading = new FutureTask<PathObjectHierarchy>({ entry.readHierarchy() } as Callable<PathObjectHierarchy>)
-        def thread = new Thread(reading, 'pycyto reads objects')
-        thread.daemon = true
-        thread.start()
-        try {
-            return reading.get(limit as long, TimeUnit.SECONDS)
-        } catch (TimeoutException ignored) {
-            Pycyto.refuse("QuPath does not come to the end of this image's data in ${limit as long} s: it is probably cut off (${dataFile}). "
-                + 'Restore it from a backup, or open and check the image in QuPath.', 'bad input')
-        } catch (ExecutionException e) {
-            Pycyto.refuse("QuPath cannot read this image's data (${e.cause}): ${dataFile}. "
-                + 'Restore it from a backup; a copy that broke off looks like this.', 'bad input')
-        }
+        return dataFile.exists() ? withoutRoot(PycytoDataFile.read(dataFile)) : new ArrayList<PathObject>()
     }
 
     private static List<PathObject> withoutRoot(PathObjectHierarchy hierarchy) {
@@ -102,6 +75,7 @@ class PycytoImage {
      * as empty when it cannot read its objects, and saves nothing when it cannot open the image file.
      */
     void checkComplete() {
+        int onDisk = objectsOnDisk().size()
         try {
             if (data?.server == null) {
                 Pycyto.refuse('The image file cannot be opened. Put it back where the project expects it.', 'bad input')
@@ -112,8 +86,16 @@ class PycytoImage {
             Pycyto.refuse("QuPath cannot open this image (${e.message ?: e}). Put the image file back where the project expects it: "
                 + 'QuPath does not save the objects of an image that it cannot open.', 'bad input')
         }
-        if (objects().size() != objectsOnDisk().size()) {
+        if (objects().size() != onDisk) {
             Pycyto.refuse('QuPath does not show all objects that are on disk. Close the image without saving, open it again, and start again.', 'bad input')
+        }
+    }
+
+    /** QuPath has no lock, so this is looked at last before a save: else what was saved meanwhile would be lost. */
+    void checkStill(String sha) {
+        if (dataSha256() != sha) {
+            Pycyto.refuse('This image was saved by somebody else meanwhile, and is left as that is. '
+                + 'Start again when nothing else is at work on the project.', 'stale')
         }
     }
 

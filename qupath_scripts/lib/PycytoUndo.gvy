@@ -35,11 +35,12 @@ class PycytoUndo {
 
     private Map<String, Object> perform() {
         run.recover(image)
+        String before = image.dataSha256()
         image.checkComplete()
         plan()
-        String before = image.dataSha256()
         if (removed || restored) {
             run.keep(image, new File(run.folder, "undone/${image.id}"), 'undone_from_sha256')
+            image.checkStill(before)
             def hierarchy = image.data.hierarchy
             hierarchy.removeObjects(removed, true)
             restored.each { object, row -> former.restore(object, row) }

@@ -26,6 +26,7 @@ class PycytoWriting {
     private int there = 0
     private int gone = 0
     private int decided = 0
+    private String state  // hash of the data that all this is about
 
     private PycytoWriting(PycytoRun run, PycytoImage image) {
         this.run = run
@@ -46,6 +47,7 @@ class PycytoWriting {
 
     private Map<String, Object> perform(boolean staleOk) {
         run.recover(image)
+        state = image.dataSha256()
         image.checkComplete()
         if (!isSavedAlready()) {
             checkUnchanged(staleOk)
@@ -55,6 +57,7 @@ class PycytoWriting {
         image.objects().each { byId[it.getID().toString()] = it }
         run.eachRowOf('new', image.id) { Map<String, String> row, Map<String, Double> values -> create(checked(row), values) }
         run.eachRowOf('updates', image.id) { Map<String, String> row, Map<String, Double> values -> update(checked(row), values) }
+        checkRows()
         if (made || updated) {
             save()
         }
@@ -96,6 +99,16 @@ class PycytoWriting {
             Pycyto.refuse("The run ${run.name} names the class '${row.get('class')}', which its model does not have. Predict again.", 'bad input')
         }
         return row
+    }
+
+    /** Tables that lost some rows would be written without a word. */
+    private void checkRows() {
+        long staged = (run.get(image.id, 'new') as long) + (run.get(image.id, 'updates') as long)
+        int found = made.size() + updated.size() + there + gone + decided
+        if (staged != found) {
+            Pycyto.refuse("${staged} objects were staged for this image, and the tables of the run ${run.name} hold ${found}; nothing was written to it. "
+                + 'Copy the folder of the run again, or predict again.', 'bad input')
+        }
     }
 
     @CompileStatic
@@ -164,6 +177,7 @@ class PycytoWriting {
         // Before the save, so that undo knows the former classes whatever happens. Rows of what is there already stay.
         def earlier = run.written(image.id).findAll { id, row -> there && !rows.containsKey(id) }
         run.saveWritten(image.id, earlier.values() + rows.values())
+        image.checkStill(state)
         def hierarchy = image.data.hierarchy
         try {
             hierarchy.addObjects(made)

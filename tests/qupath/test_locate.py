@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from pycyto.errors import MissingDependencyError
-from pycyto.qupath import locate
+from pycyto.qupath import locate, versions
 from pycyto.qupath.locate import Installation, find_qupath, installation_in
 
 APP = {"Linux": "lib/app", "Windows": "app", "Darwin": "Contents/app"}
@@ -61,22 +61,6 @@ def test_a_folder_without_qupath(tmp_path: Path) -> None:
     assert installation_in(tmp_path / "no") is None
 
 
-@pytest.mark.parametrize(
-    ("version", "supported"),
-    [
-        ("0.5.1", True),
-        ("0.6.0-rc4", True),
-        ("0.7.0-SNAPSHOT", True),
-        ("0.10.0", True),
-        ("1.0.0", True),
-        ("0.5.0", False),
-        ("0.4.4", False),
-    ],
-)
-def test_versions(version: str, supported: bool, tmp_path: Path) -> None:
-    assert Installation(tmp_path, version).supported is supported
-
-
 def test_what_is_given_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     option, variable, paquos = (install(tmp_path / name) for name in ("a", "b", "c"))
     assert find_qupath() is None
@@ -124,4 +108,4 @@ def test_paquo_finding_nothing_is_no_error(
 ) -> None:
     paquo_finds(monkeypatch, error)
     assert find_qupath() is None
-    assert ".".join(map(str, locate.OLDEST)) in locate.REMEDY
+    assert ".".join(map(str, versions.OLDEST)) in locate.REMEDY

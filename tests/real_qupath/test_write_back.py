@@ -554,22 +554,13 @@ def test_cells_that_moved_since_are_left_out(project: Path, access: Access) -> N
     assert result.created == result.read_back == predicted.tally.used - 1
 
 
-def test_data_that_breaks_off_fails_alone_and_in_time(
-    project: Path,
-    access: Access,
-    installation: Installation,
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-) -> None:
-    images = _java.library(installation).PycytoImage
-    images.setSecondsToRead(5.0)
-    request.addfinalizer(lambda: images.setSecondsToRead(20.0))
+def test_data_that_breaks_off_fails_alone(project: Path, access: Access, tmp_path: Path) -> None:
     opened = open_project(project)
     (victim,) = [image for image in opened.images if image.name == "shapes.png"]
     data = opened.data_file(victim.entry_id)
     data.write_bytes(data.read_bytes()[:3000])
 
-    with pytest.raises(PartlyDoneError, match=r"(?s)shapes\.png .*(cut off|cannot read)"):
+    with pytest.raises(PartlyDoneError, match=r"(?s)shapes\.png .*cut off"):
         export(project, out=tmp_path / "out", images=["shapes.png", "edges.png"], access=access)
 
     assert {row.image_name for row in read_manifest(tmp_path / "out")} == {"edges.png"}
