@@ -100,8 +100,9 @@ class PycytoImage {
     /**
      * Makes sure that the objects in memory are all that are on disk, and can be saved. QuPath opens an image
      * as empty when it cannot read its objects, and saves nothing when it cannot open the image file.
+     * Returns those on disk.
      */
-    void checkComplete() {
+    List<PathObject> checkComplete() {
         try {
             if (data?.server == null) {
                 Pycyto.refuse('The image file cannot be opened. Put it back where the project expects it.', 'bad input')
@@ -112,9 +113,11 @@ class PycytoImage {
             Pycyto.refuse("QuPath cannot open this image (${e.message ?: e}). Put the image file back where the project expects it: "
                 + 'QuPath does not save the objects of an image that it cannot open.', 'bad input')
         }
-        if (objects().size() != objectsOnDisk().size()) {
+        List<PathObject> saved = objectsOnDisk()
+        if (objects().size() != saved.size()) {
             Pycyto.refuse('QuPath does not show all objects that are on disk. Close the image without saving, open it again, and start again.', 'bad input')
         }
+        return saved
     }
 
     /** Saves what the user has not saved yet, so that the file on disk is what the window shows. */

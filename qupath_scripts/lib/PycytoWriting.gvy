@@ -14,6 +14,7 @@ import qupath.lib.roi.interfaces.ROI
 class PycytoWriting {
     // A detection with five measurements takes about this many bytes in data.qpdata and the file of cells.
     private static final long BYTES_PER_OBJECT = 4096L
+    private static final int ID_LENGTH = 36  // of a UUID
 
     private final PycytoRun run
     private final PycytoImage image
@@ -23,6 +24,9 @@ class PycytoWriting {
     private final List<PathObject> made = []
     private final List<PathObject> updated = []
     private final Map<String, Map<String, String>> rows = [:]  // of the table "written"
+    private String sha256  // of the file that was read
+    private List<String> before  // fingerprints of what was in it
+    private boolean hasOurs
     private int there = 0
     private int gone = 0
     private int decided = 0
@@ -46,7 +50,7 @@ class PycytoWriting {
 
     private Map<String, Object> perform(boolean staleOk) {
         run.recover(image)
-        image.checkComplete()
+        look()
         if (!isSavedAlready()) {
             checkUnchanged(staleOk)
             checkSpace()
@@ -55,21 +59,27 @@ class PycytoWriting {
         image.objects().each { byId[it.getID().toString()] = it }
         run.eachRowOf('new', image.id) { Map<String, String> row, Map<String, Double> values -> create(checked(row), values) }
         run.eachRowOf('updates', image.id) { Map<String, String> row, Map<String, Double> values -> update(checked(row), values) }
-        if (made || updated) {
-            save()
-        }
-        PycytoCells.write(image)  // data.qpdata is new, so the file of cells must be too
-        return close()
+        PycytoSaved saved = made || updated ? save() : PycytoSaved.of(image)
+        PycytoCells.write(image, saved)  // data.qpdata is new, so the file of cells must be too
+        return close(saved)
+    }
+
+    /** Looks at what is on disk before anything is done. */
+    private void look() {
+        sha256 = image.dataSha256()
+        List<PathObject> objects = image.checkComplete()
+        before = fingerprints(objects)
+        hasOurs = objects.any { isOurs(it) }
     }
 
     /** Whether this run was saved already, by a process that did not live to note it. */
     private boolean isSavedAlready() {
-        String before = run.get(image.id, 'pending_sha256')
-        return before && image.dataSha256() != before && image.objectsOnDisk().any { isOurs(it) }
+        String pending = run.get(image.id, 'pending_sha256')
+        return pending && sha256 != pending && hasOurs
     }
 
     private void checkUnchanged(boolean staleOk) {
-        boolean asUndone = image.dataSha256() == run.get(image.id, 'undone_sha256')
+        boolean asUndone = sha256 == run.get(image.id, 'undone_sha256')
         boolean allowed = staleOk || asUndone || run.get(image.id, 'state') == 'overwritten'
         if (!allowed && !run.isOursSince(image, run.get(image.id, 'data_sha256'))) {
             Pycyto.refuse("This image was saved after the run ${run.name} was predicted; nothing was written to it. "
@@ -159,8 +169,10 @@ class PycytoWriting {
 
     // --- doing it --------------------------------------------------------------------------------
 
-    private void save() {
-        List<String> others = fingerprints(image.objectsOnDisk())
+    private PycytoSaved save() {
+        if (image.dataSha256() != sha256) {
+            Pycyto.refuse('The data of this image was saved while the run was being loaded; nothing was written to it. Start again when nothing else is at work on the project.')
+        }
         // Before the save, so that undo knows the former classes whatever happens. Rows of what is there already stay.
         def earlier = run.written(image.id).findAll { id, row -> there && !rows.containsKey(id) }
         run.saveWritten(image.id, earlier.values() + rows.values())
@@ -169,9 +181,11 @@ class PycytoWriting {
             hierarchy.addObjects(made)
             hierarchy.fireObjectClassificationsChangedEvent(this, updated)
             image.save()
-            if (fingerprints(image.objectsOnDisk()) != others) {
+            def saved = PycytoSaved.of(image)
+            if (others(fingerprints(saved.objects)) != others(before)) {
                 Pycyto.refuse('QuPath did not save all objects of this image as they were. The state before was put back; please report this.', 'bad input')
             }
+            return saved
         } catch (Throwable e) {
             // A full disk, say: window and file go back to what they were.
             hierarchy.removeObjects(made, true)
@@ -192,18 +206,28 @@ class PycytoWriting {
         }
     }
 
-    /** What must be the same before and after: every object that this write neither makes nor classifies. */
+    /** What must be the same before and after, of every object; each begins with its ID. */
     @CompileStatic
-    private List<String> fingerprints(List<PathObject> objects) {
-        List<String> found = new ArrayList<String>()
+    private static List<String> fingerprints(List<PathObject> objects) {
+        List<String> found = new ArrayList<String>(objects.size())
         for (PathObject object : objects) {
-            String id = object.getID().toString()
-            if (!rows.containsKey(id)) {
-                PathObject parent = object.getParent()
-                ROI roi = object.getROI()
-                found.add([id, object.getClass().getSimpleName(), roi.getClass().getSimpleName(), roi.z, roi.t, PycytoObjects.classOf(object),
-                    object.getName(), object.isLocked(), object.measurementList.size(),
-                    parent == null || parent.isRootObject() ? '' : parent.getID()].join('|'))
+            PathObject parent = object.getParent()
+            ROI roi = object.getROI()
+            found.add(String.join('|', object.getID().toString(), object.getClass().getSimpleName(), roi.getClass().getSimpleName(),
+                Integer.toString(roi.z), Integer.toString(roi.t), PycytoObjects.classOf(object), object.getName() ?: '',
+                Boolean.toString(object.isLocked()), Integer.toString(object.measurementList.size()),
+                parent == null || parent.isRootObject() ? '' : parent.getID().toString()))
+        }
+        return found
+    }
+
+    /** Fingerprints, in an order of their own, of the objects that this write neither makes nor classifies. */
+    @CompileStatic
+    private List<String> others(List<String> fingerprints) {
+        List<String> found = new ArrayList<String>(fingerprints.size())
+        for (String text : fingerprints) {
+            if (!rows.containsKey(text.substring(0, ID_LENGTH))) {
+                found.add(text)
             }
         }
         return found.sort()
@@ -216,9 +240,9 @@ class PycytoWriting {
         return PycytoObjects.hasMark(object, PycytoObjects.RUN_MARK, mark) || PycytoObjects.hasMark(object, PycytoObjects.UPDATED_MARK, mark)
     }
 
-    /** Reads back what was saved, notes it in run.json, and returns the counts. */
-    private Map<String, Object> close() {
-        List<PathObject> found = image.objectsOnDisk().findAll { isOurs(it) }
+    /** Counts what was read back, notes it in run.json, and returns the counts. */
+    private Map<String, Object> close(PycytoSaved saved) {
+        List<PathObject> found = saved.objects.findAll { isOurs(it) }
         int created = found.count { PycytoObjects.hasMark(it, PycytoObjects.RUN_MARK, mark) } as int
         int expected = made.size() + updated.size() + there
         Map<String, Object> counts = [created: created, updated: found.size() - created, gone: gone, decided: decided, read_back: found.size()]
@@ -226,7 +250,7 @@ class PycytoWriting {
             Pycyto.refuse("${expected} objects were saved and ${found.size()} found. Start again, or take the run back with pycyto undo: "
                 + 'the state before it is kept.', 'partly done')
         }
-        run.note(image.id, counts + [state: 'written', written_sha256: image.dataSha256(), written_at: PycytoFiles.now(),
+        run.note(image.id, counts + [state: 'written', written_sha256: saved.sha256, written_at: PycytoFiles.now(),
             written_by: "QuPath ${GeneralTools.version}".toString(), pending_sha256: '', left: [:]])
         return counts
     }
