@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+import psutil
 from PIL import Image
 
 from pycyto import files
@@ -33,6 +34,11 @@ from pycyto.qupath.project import Project, ensure_project_id, open_project
 from pycyto.qupath.runs import ImageState, NewDetection, Run
 from pycyto.qupath.writing import Writer
 from pycyto.records import RUN_MARK, CellKey, ImageObjects, ProjectObject, new_object_id
+
+try:
+    import resource
+except ImportError:
+    resource = None  # type: ignore[assignment]
 
 HERE = Path(__file__).parent
 SCRIPTS = HERE.parent / "qupath_scripts"
@@ -70,8 +76,9 @@ def _loader() -> Any:
     return JClass("qupath.lib.io.PathIO").class_.getClassLoader()
 
 
-def stage(project: Project, found: Sequence[ImageObjects], run_id: str) -> Run:
+def stage(project: Project, found: Sequence[ImageObjects]) -> Run:
     """Stage a run that makes a detection of each annotation, with a probability per class."""
+    run_id = str(uuid.uuid4())
     images, new = {}, []
     for image in found:
         items = [_detection(project, image.entry_id, item, run_id) for item in image.objects]
@@ -84,9 +91,9 @@ def stage(project: Project, found: Sequence[ImageObjects], run_id: str) -> Run:
         project_id=project.project_id,
         state="staged",
         objects="annotations",
-        model={"bundle_id": "bulk", "labels": list(BETHESDA.names)},
+        model={"bundle_id": "0123456789ab", "network": "small", "labels": list(BETHESDA.names)},
         scheme="bethesda",
-        colours={name: (1, 2, 3) for name in BETHESDA.names},
+        colours={label.name: label.colour for label in BETHESDA.labels},
         counts={},
         images=images,
     )
@@ -144,7 +151,9 @@ class Steps:
         return self.seen[names.index(last, start)][0] - self.seen[start][0]
 
 
-def writing(installation: Installation, project: Project, run: Run, entry_id: str) -> dict[str, float]:
+def writing(
+    installation: Installation, project: Project, run: Run, entry_id: str
+) -> dict[str, float]:
     """Write one image of a run; return the seconds of the whole and of its parts."""
     writer = Writer(project, installation)
     steps = Steps(installation)
@@ -165,17 +174,12 @@ def detections_in(project: Project, entry_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def java_file(path: Path) -> Any:
-    from jpype import JClass
-
-    return JClass("java.io.File")(str(path))
-
-
 def read_with_qupath(hierarchy: Any, path: Path) -> None:
     """Import a GeoJSON file as QuPath does."""
     from jpype import JClass
 
-    hierarchy.addObjects(JClass("qupath.lib.io.PathIO").readObjects(java_file(path)))
+    file = JClass("java.io.File")(str(path))
+    hierarchy.addObjects(JClass("qupath.lib.io.PathIO").readObjects(file))
 
 
 def look_at_each(detections: Iterable[Any]) -> list[Any]:
@@ -189,23 +193,18 @@ def look_at_each(detections: Iterable[Any]) -> list[Any]:
 def compare(installation: Installation, work: Path, count: int) -> dict[str, float]:
     """Return the seconds of both sides for so many cells: image 1 is ours, 2 and 3 are theirs."""
     project = make_project(installation, work, [count, 0, 0])
-    run = stage(project, [PaquoBackend(project, installation).read("1")], str(uuid.uuid4()))
+    run = stage(project, [PaquoBackend(project, installation).read("1")])
     times = writing(installation, project, run, "1")
     features = detections_in(project, "1")
     path = work / "cells.geojson"
     path.write_bytes(orjson.dumps({"type": "FeatureCollection", "features": features}))
-
     from paquo.projects import QuPathProject
 
     with QuPathProject(project.file, mode="r+") as opened:
-        image = opened.images[1]
-        times["paquo load_geojson"] = seconds(lambda: image.hierarchy.load_geojson(features))
-        times["paquo save"] = seconds(opened.save)
-        other = opened.images[2]
-        times["PathIO.readObjects"] = seconds(
-            lambda: read_with_qupath(other.hierarchy.java_object, path)
-        )
-        found = len(other.hierarchy.detections)
+        _, one, other = (image.hierarchy for image in opened.images)
+        times["load_geojson"] = seconds(lambda: one.load_geojson(features))
+        times["readObjects"] = seconds(lambda: read_with_qupath(other.java_object, path))
+        imported = len(other.detections)
     with QuPathProject(project.file, mode="r") as opened:
         detections = opened.images[1].hierarchy.detections
         seen: list[Any] = []
@@ -213,6 +212,184 @@ def compare(installation: Installation, work: Path, count: int) -> dict[str, flo
     backend = PaquoBackend(project, installation)
     read: list[ImageObjects] = []
     times["read"] = seconds(lambda: read.append(backend.read("2")))
-    if not len(features) == len(seen) == len(read[0].objects) == found == count:
-        raise SystemExit(f"{count} cells: {len(features)} written, {len(seen)}, {found} read")
+    if not len(features) == len(seen) == len(read[0].objects) == imported == count:
+        raise SystemExit(f"{count} cells: {len(features)} written, {len(seen)}, {imported} read")
     return times
+
+
+def speed(installation: Installation, work: Path, count: int) -> dict[str, float]:
+    """Compare once with few cells, so that Java has compiled both sides, then in earnest."""
+    compare(installation, work / "warm", min(WARM_UP, count))
+    return compare(installation, work / "cold", count)
+
+
+def prepared(installation: Installation, work: Path, cells: Sequence[int]) -> dict[str, float]:
+    """Make a project of such images with a staged run, for another process."""
+    project = make_project(installation, work, cells)
+    backend = PaquoBackend(project, installation)
+    stage(project, [backend.read(image.entry_id) for image in project.images])
+    return {}
+
+
+def scripts(installation: Installation, work: Path, count: int) -> dict[str, float]:
+    """Return the seconds of the whole script in a QuPath of its own, and of a plain import."""
+    path = work / "cells.geojson"
+    project = work / "project"
+    script = SCRIPTS / "import_predictions.groovy"
+    times = {"script": seconds(lambda: run_script(installation.folder, script, project))}
+    found = detections_in(open_project(project), "1")
+    path.write_bytes(orjson.dumps({"type": "FeatureCollection", "features": found}))
+    if len(found) != count:
+        raise SystemExit(f"{len(found)} of {count} cells were loaded")
+    plain = HERE / "bulk_script.groovy"
+    arguments = (project / "project.qpproj", "1", path)
+    command = [str(launcher_of(installation.folder)), "script"]
+    for argument in arguments:
+        command += ["--args", str(argument)]
+    times["plain script"] = seconds(
+        lambda: subprocess.run([*command, str(plain)], check=True, stdout=subprocess.DEVNULL)
+    )
+    return times
+
+
+# --- memory -----------------------------------------------------------------------------------
+
+
+def peak() -> int:
+    """Return the most memory that this process has held, in bytes: Java and Python."""
+    if resource is None:  # Windows, where psutil knows the peak
+        return int(psutil.Process().memory_info().peak_wset)  # type: ignore[attr-defined]
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def write_all(installation: Installation, work: Path) -> dict[str, float]:
+    """Write a staged run into all its images, then read them; return the peak after each."""
+    project = open_project(work)
+    run = runs.all_runs(project.workspace)[-1]
+    writer = Writer(project, installation)
+    for entry_id in run.images:
+        run = writer.write(run, entry_id)
+    written = peak()
+    backend = PaquoBackend(project, installation)
+    for entry_id, state in run.images.items():
+        if len(backend.read(entry_id).objects) != 2 * state.created or not state.created:
+            raise SystemExit(f"image {entry_id} does not hold what was written")
+    return {"write": written, "write and read": peak()}
+
+
+# --- processes --------------------------------------------------------------------------------
+
+
+def part(name: str, installation: Installation, work: Path, *cells: int) -> dict[str, float]:
+    """Run one part in a process of its own and return what it measured."""
+    answer = work.parent / f"{name}.json"
+    command = [sys.executable, __file__, "--part", name, "--qupath", str(installation.folder)]
+    command += ["--work", str(work), "--answer", str(answer), "--cells", *map(str, cells)]
+    homes = f"-Duser.home={work.parent} -Djava.util.prefs.userRoot={work.parent}"
+    options = f"-XX:MaxRAMPercentage=50 {homes}"
+    done = subprocess.run(
+        command,
+        env={**os.environ, "PAQUO_JAVA_OPTS": options},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(f"{name} failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+    found: dict[str, float] = json.loads(answer.read_text("utf-8"))
+    return found
+
+
+def do_part(given: argparse.Namespace) -> None:
+    """Do a part: this is the process of its own."""
+    installation = installation_in(given.qupath)
+    if installation is None:
+        raise SystemExit(f"{given.qupath} holds no QuPath")
+    cells = given.cells
+    parts: dict[str, Callable[[], dict[str, float]]] = {
+        "speed": lambda: speed(installation, given.work, cells[0]),
+        "prepare": lambda: prepared(installation, given.work, cells),
+        "memory": lambda: write_all(installation, given.work),
+    }
+    given.answer.write_text(json.dumps(parts[given.part]()), "utf-8")
+
+
+def show_speed(times: dict[str, float], count: int) -> None:
+    """Print the two comparisons that share a process."""
+    rows = (
+        ("table to hierarchy / paquo load_geojson", "table to hierarchy", "load_geojson", 8),
+        ("  ... whole write without its save", "write without saving", "load_geojson", None),
+        ("table to hierarchy / PathIO.readObjects", "table to hierarchy", "readObjects", 3),
+        ("read / paquo objects one by one", "read", "paquo objects", 5),
+    )
+    for what, ours, theirs, bound in rows:
+        wanted = f"(bound: {bound})" if bound else ""
+        print(
+            f"{what:42} {times[ours]:7.2f} s {times[theirs]:7.2f} s"
+            f" ratio {times[theirs] / times[ours]:5.1f} {wanted}"
+        )
+    print(f"{'whole write, read back and counted':42} {times['write']:7.2f} s for {count} cells")
+
+
+def show_scripts(installation: Installation, folder: Path, count: int) -> None:
+    """Print what whole scripts take, the start of QuPath included."""
+    part("prepare", installation, folder / "project", count)
+    times = scripts(installation, folder, count)
+    ratio = times["plain script"] / times["script"]
+    print(
+        f"{'import_predictions.groovy / plain import':42} {times['script']:7.2f} s"
+        f" {times['plain script']:7.2f} s ratio {ratio:5.1f}"
+    )
+
+
+def show_memory(installation: Installation, folder: Path, count: int) -> None:
+    """Print peaks: per cell of one image, and for many images against a few."""
+    few, images = count // 20, 40
+    peaks = {}
+    for name, cells in {
+        "tenth": [count // 10], "one": [count], "few": [few] * 4, "many": [few] * images,
+    }.items():  # fmt: skip
+        work = folder / name / "project"
+        part("prepare", installation, work, *cells)
+        peaks[name] = part("memory", installation, work)
+    for what in peaks["one"]:
+        per_cell = (peaks["one"][what] - peaks["tenth"][what]) / (count - count // 10)
+        ratio = peaks["many"][what] / peaks["few"][what]
+        print(
+            f"memory, {what:15} {per_cell:7.0f} bytes a cell; {images} images of {few} cells"
+            f" {peaks['many'][what] / 2**20:5.0f} MiB,"
+            f" 4 images {peaks['few'][what] / 2**20:5.0f} MiB,"
+            f" ratio {ratio:4.2f} (bound: 1.2)"
+        )
+
+
+def main() -> None:
+    """Print ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--qupath", type=Path, help="folder of a QuPath")
+    parser.add_argument("--cells", type=int, nargs="+", default=[CELLS])
+    for name in ("--part", "--work", "--answer"):
+        parser.add_argument(name, type=str if name == "--part" else Path, help=argparse.SUPPRESS)
+    parser.add_argument("--only", choices=("speed", "scripts", "memory"))
+    given = parser.parse_args()
+    if given.part:
+        do_part(given)
+        return
+    installation = find_qupath(given.qupath)
+    if installation is None:
+        raise SystemExit("There is no QuPath: --qupath FOLDER.")
+    count = given.cells[0]
+    print(f"QuPath {installation.version}, {count} cells of 20 vertices, 5 measurements each")
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        if given.only in (None, "speed"):
+            show_speed(part("speed", installation, work / "speed", count), count)
+        if given.only in (None, "scripts"):
+            show_scripts(installation, work / "scripts", count)
+        if given.only in (None, "memory"):
+            show_memory(installation, work / "memory", count)
+
+
+if __name__ == "__main__":
+    main()

@@ -56,9 +56,7 @@ class PycytoWriting {
             checkSpace()
             run.keep(image, run.snapshot(image), 'snapshot_sha256')
         }
-        image.objects().each { byId[it.getID().toString()] = it }
-        run.eachRowOf('new', image.id) { Map<String, String> row, Map<String, Double> values -> create(checked(row), values) }
-        run.eachRowOf('updates', image.id) { Map<String, String> row, Map<String, Double> values -> update(checked(row), values) }
+        plan(image.objects())
         PycytoSaved saved = made || updated ? save() : PycytoSaved.of(image)
         PycytoCells.write(image, saved)  // data.qpdata is new, so the file of cells must be too
         return close(saved)
@@ -99,6 +97,15 @@ class PycytoWriting {
     }
 
     // --- what is to be done ----------------------------------------------------------------------
+
+    @CompileStatic
+    private void plan(List<PathObject> objects) {
+        for (PathObject object : objects) {
+            byId.put(object.getID().toString(), object)
+        }
+        run.eachRowOf('new', image.id) { Map<String, String> row, Map<String, Double> values -> create(checked(row), values) }
+        run.eachRowOf('updates', image.id) { Map<String, String> row, Map<String, Double> values -> update(checked(row), values) }
+    }
 
     @CompileStatic
     private Map<String, String> checked(Map<String, String> row) {
