@@ -258,7 +258,7 @@ def scripts(installation: Installation, work: Path, count: int) -> dict[str, flo
 def peak() -> int:
     """Return the most memory that this process has held, in bytes: Java and Python."""
     if resource is None:  # Windows, where psutil knows the peak
-        return int(psutil.Process().memory_info().peak_wset)  # type: ignore[attr-defined]
+        return int(psutil.Process().memory_info().peak_wset)
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
