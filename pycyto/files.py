@@ -18,7 +18,7 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -253,8 +253,15 @@ def _csv_field(value: object) -> str:
     return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
 
-def copy_file(source: Path, target: Path) -> None:
+def copy_file(
+    source: Path, target: Path, *, before_rename: Callable[[], None] | None = None
+) -> None:
     """Copy one file, whole or not at all, with its modification time.
+
+    Parameters
+    ----------
+    before_rename
+        Looks last whether the target may still be replaced; an error of its own stops that.
 
     Raises
     ------
@@ -270,6 +277,8 @@ def copy_file(source: Path, target: Path) -> None:
         writer.flush()
         # Before the rename: nothing may fail once the target is another.
         shutil.copystat(source, writer.name)
+        if before_rename is not None:
+            before_rename()
 
 
 def replace(source: Path, target: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pycyto import files, locks
-from pycyto.errors import PartlyDoneError, PycytoError
+from pycyto.errors import PartlyDoneError, PycytoError, StaleError
 from pycyto.labels import counted
 from pycyto.qupath import geojson, runs
 from pycyto.qupath.project import Project
@@ -139,9 +139,10 @@ class _Taking:
         """Put the files from before the write back, if nothing was saved since."""
         project, kept = self._context.project, self._run.snapshot(entry_id)
         state = project.data_sha256(entry_id)
-        if not _is_whole(kept, image) or state not in (image.written_sha256, image.snapshot_sha256):
+        ours = {image.written_sha256, image.snapshot_sha256} - {""}
+        if not _is_whole(kept, image) or state not in ours:
             return False
-        _put_back(kept, project, entry_id)
+        _put_back(kept, project, entry_id, state)
         done = dataclasses.replace(
             image,
             state="undone",
@@ -166,14 +167,25 @@ def _is_whole(kept: Path, image: ImageState) -> bool:
     return data.exists() and files.sha256_of(data) == image.snapshot_sha256
 
 
-def _put_back(kept: Path, project: Project, entry_id: str) -> None:
+def _put_back(kept: Path, project: Project, entry_id: str, state: str) -> None:
     data, cells = project.data_file(entry_id), geojson.cells_file(project.workspace, entry_id)
-    files.copy_file(kept / data.name, data)
+
+    def check() -> None:
+        if project.data_sha256(entry_id) != state:
+            raise StaleError(
+                "This image was saved by somebody else meanwhile, and is left as that is.",
+                where=data,
+                remedy="Start again when nothing else is at work on the project.",
+            )
+
+    for folder in {data.parent, cells.parent}:
+        files.remove_parts(folder, below=False)
+    files.copy_file(kept / data.name, data, before_rename=check)
     for target in (data.with_name("summary.json"), cells):
         if (kept / target.name).exists():
             files.copy_file(kept / target.name, target)
         else:  # made by the write, and about a state that is gone
-            target.unlink(missing_ok=True)
+            files.remove(target)
 
 
 def _say(result: UndoResult, reporter: Reporter) -> None:

@@ -29,6 +29,11 @@ class PycytoFiles {
     static final Gson PRETTY = new GsonBuilder().disableHtmlEscaping().setPrettyPrinting().serializeNulls().create()
     private static final Gson LOOSE = new GsonBuilder().setObjectToNumberStrategy(ToNumberPolicy.LONG_OR_DOUBLE).create()
 
+    private static final int QUOTE = 0x22
+    private static final int COMMA = 0x2C
+    private static final int LINE_END = 0x0A
+    private static final int CARRIAGE_RETURN = 0x0D
+
     /** Writes a text file beside itself and renames it, so that nobody ever sees a part of it. */
     static void writing(File file, Closure action) {
         before('write', file)
@@ -117,9 +122,9 @@ class PycytoFiles {
         for (int c = input.read(); ; c = input.read()) {
             if (c < 0) {
                 return row || cell.length() ? row + [cell.toString()] : null
-            } else if (c == ('"' as char)) {
+            } else if (c == QUOTE) {
                 int next = quoted ? input.read() : 0
-                if (quoted && next == ('"' as char)) {
+                if (quoted && next == QUOTE) {
                     cell.append('"')
                 } else {
                     if (quoted && next >= 0) {
@@ -127,22 +132,33 @@ class PycytoFiles {
                     }
                     quoted = !quoted
                 }
-            } else if (!quoted && c == (',' as char)) {
-                row << cell.toString()
+            } else if (!quoted && c == COMMA) {
+                row.add(cell.toString())
                 cell.setLength(0)
-            } else if (!quoted && c == ('\n' as char)) {
-                return row + [cell.toString()]
-            } else if (quoted || c != ('\r' as char)) {
+            } else if (!quoted && c == LINE_END) {
+                row.add(cell.toString())
+                return row
+            } else if (quoted || c != CARRIAGE_RETURN) {
                 cell.append((char) c)
             }
         }
     }
 
+    @CompileStatic
     static String csvRow(Collection<?> values) {
-        return values.collect { value ->
+        def row = new StringBuilder()
+        String separator = ''
+        for (Object value : values) {
             String text = value == null ? '' : value.toString()
-            text.find('[",\r\n]') ? '"' + text.replace('"', '""') + '"' : text
-        }.join(',')
+            row.append(separator).append(isPlain(text) ? text : '"' + text.replace('"', '""') + '"')
+            separator = ','
+        }
+        return row.toString()
+    }
+
+    @CompileStatic
+    private static boolean isPlain(String text) {
+        return text.indexOf(QUOTE) < 0 && text.indexOf(COMMA) < 0 && text.indexOf(LINE_END) < 0 && text.indexOf(CARRIAGE_RETURN) < 0
     }
 
     static String sha256(File file) {

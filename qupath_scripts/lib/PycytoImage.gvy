@@ -63,7 +63,12 @@ class PycytoImage {
 
     /** ... and as they are on disk. */
     List<PathObject> objectsOnDisk() {
-        return dataFile.exists() ? withoutRoot(PycytoDataFile.read(dataFile)) : new ArrayList<PathObject>()
+        return dataFile.exists() ? objectsIn(dataFile) : new ArrayList<PathObject>()
+    }
+
+    /** ... and as they are in a file of QuPath's data, a copy perhaps. */
+    static List<PathObject> objectsIn(File data) {
+        return withoutRoot(PycytoDataFile.read(data))
     }
 
     private static List<PathObject> withoutRoot(PathObjectHierarchy hierarchy) {
@@ -73,9 +78,10 @@ class PycytoImage {
     /**
      * Makes sure that the objects in memory are all that are on disk, and can be saved. QuPath opens an image
      * as empty when it cannot read its objects, and saves nothing when it cannot open the image file.
+     * Returns those on disk.
      */
-    void checkComplete() {
-        int onDisk = objectsOnDisk().size()
+    List<PathObject> checkComplete() {
+        List<PathObject> saved = objectsOnDisk()
         try {
             if (data?.server == null) {
                 Pycyto.refuse('The image file cannot be opened. Put it back where the project expects it.', 'bad input')
@@ -86,9 +92,10 @@ class PycytoImage {
             Pycyto.refuse("QuPath cannot open this image (${e.message ?: e}). Put the image file back where the project expects it: "
                 + 'QuPath does not save the objects of an image that it cannot open.', 'bad input')
         }
-        if (objects().size() != onDisk) {
+        if (objects().size() != saved.size()) {
             Pycyto.refuse('QuPath does not show all objects that are on disk. Close the image without saving, open it again, and start again.', 'bad input')
         }
+        return saved
     }
 
     /** QuPath has no lock, so this is looked at last before a save: else what was saved meanwhile would be lost. */

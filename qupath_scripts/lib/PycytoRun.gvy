@@ -143,10 +143,13 @@ class PycytoRun {
         return rows
     }
 
+    @CompileStatic
     void saveWritten(String imageId, Collection<Map<String, String>> rows) {
         PycytoFiles.writing(new File(folder, "written/${imageId}.csv")) { Writer out ->
-            out << PycytoFiles.csvRow(WRITTEN_COLUMNS) << '\n'
-            rows.each { row -> out << PycytoFiles.csvRow(WRITTEN_COLUMNS.collect { row[it] }) << '\n' }
+            out.write(PycytoFiles.csvRow(WRITTEN_COLUMNS) + '\n')
+            for (Map<String, String> row : rows) {
+                out.write(PycytoFiles.csvRow(WRITTEN_COLUMNS.collect { String it -> row.get(it) }) + '\n')
+            }
         }
     }
 

@@ -23,10 +23,13 @@ class PycytoWriting {
     private final List<PathObject> made = []
     private final List<PathObject> updated = []
     private final Map<String, Map<String, String>> rows = [:]  // of the table "written"
+    private String sha256  // of the file that was read
+    private List<String> before  // fingerprints of what was in it
+    private boolean hasOurs
+    private boolean isResumed
     private int there = 0
     private int gone = 0
     private int decided = 0
-    private String state  // hash of the data that all this is about
 
     private PycytoWriting(PycytoRun run, PycytoImage image) {
         this.run = run
@@ -47,32 +50,36 @@ class PycytoWriting {
 
     private Map<String, Object> perform(boolean staleOk) {
         run.recover(image)
-        state = image.dataSha256()
-        image.checkComplete()
-        if (!isSavedAlready()) {
+        look()
+        isResumed = isSavedAlready()
+        if (!isResumed) {
             checkUnchanged(staleOk)
             checkSpace()
             run.keep(image, run.snapshot(image), 'snapshot_sha256')
         }
-        image.objects().each { byId[it.getID().toString()] = it }
-        run.eachRowOf('new', image.id) { Map<String, String> row, Map<String, Double> values -> create(checked(row), values) }
-        run.eachRowOf('updates', image.id) { Map<String, String> row, Map<String, Double> values -> update(checked(row), values) }
+        plan(image.objects())
         checkRows()
-        if (made || updated) {
-            save()
-        }
-        PycytoCells.write(image)  // data.qpdata is new, so the file of cells must be too
-        return close()
+        PycytoSaved saved = made || updated ? save() : PycytoSaved.of(image)
+        PycytoCells.write(image, saved)  // data.qpdata is new, so the file of cells must be too
+        return close(saved)
+    }
+
+    /** Looks at what is on disk before anything is done. */
+    private void look() {
+        sha256 = image.dataSha256()
+        List<PathObject> objects = image.checkComplete()
+        before = PycytoFingerprints.of(objects)
+        hasOurs = objects.any { isOurs(it) }
     }
 
     /** Whether this run was saved already, by a process that did not live to note it. */
     private boolean isSavedAlready() {
-        String before = run.get(image.id, 'pending_sha256')
-        return before && image.dataSha256() != before && image.objectsOnDisk().any { isOurs(it) }
+        String pending = run.get(image.id, 'pending_sha256')
+        return pending && sha256 != pending && hasOurs
     }
 
     private void checkUnchanged(boolean staleOk) {
-        boolean asUndone = image.dataSha256() == run.get(image.id, 'undone_sha256')
+        boolean asUndone = sha256 == run.get(image.id, 'undone_sha256')
         boolean allowed = staleOk || asUndone || run.get(image.id, 'state') == 'overwritten'
         if (!allowed && !run.isOursSince(image, run.get(image.id, 'data_sha256'))) {
             Pycyto.refuse("This image was saved after the run ${run.name} was predicted; nothing was written to it. "
@@ -92,6 +99,15 @@ class PycytoWriting {
     }
 
     // --- what is to be done ----------------------------------------------------------------------
+
+    @CompileStatic
+    private void plan(List<PathObject> objects) {
+        for (PathObject object : objects) {
+            byId.put(object.getID().toString(), object)
+        }
+        run.eachRowOf('new', image.id) { Map<String, String> row, Map<String, Double> values -> create(checked(row), values) }
+        run.eachRowOf('updates', image.id) { Map<String, String> row, Map<String, Double> values -> update(checked(row), values) }
+    }
 
     @CompileStatic
     private Map<String, String> checked(Map<String, String> row) {
@@ -172,26 +188,32 @@ class PycytoWriting {
 
     // --- doing it --------------------------------------------------------------------------------
 
-    private void save() {
-        List<String> others = fingerprints(image.objectsOnDisk())
+    private PycytoSaved save() {
         // Before the save, so that undo knows the former classes whatever happens. Rows of what is there already stay.
         def earlier = run.written(image.id).findAll { id, row -> there && !rows.containsKey(id) }
         run.saveWritten(image.id, earlier.values() + rows.values())
-        image.checkStill(state)
         def hierarchy = image.data.hierarchy
+        boolean isBegun = false
         try {
             hierarchy.addObjects(made)
             hierarchy.fireObjectClassificationsChangedEvent(this, updated)
+            image.checkStill(sha256)
+            isBegun = true
             image.save()
-            if (fingerprints(image.objectsOnDisk()) != others) {
+            def saved = PycytoSaved.of(image)
+            List<String> after = PycytoFingerprints.of(saved.objects)
+            if (PycytoFingerprints.without(after, rows.keySet()) != PycytoFingerprints.without(before, rows.keySet())) {
                 Pycyto.refuse('QuPath did not save all objects of this image as they were. The state before was put back; please report this.', 'bad input')
             }
+            return saved
         } catch (Throwable e) {
             // A full disk, say: window and file go back to what they were.
             hierarchy.removeObjects(made, true)
             def former = new PycytoFormer(image)
             updated.each { former.restore(it, rows[it.getID().toString()]) }
-            putBack()
+            if (isBegun) {
+                putBack()
+            }
             throw e
         }
     }
@@ -206,21 +228,19 @@ class PycytoWriting {
         }
     }
 
-    /** What must be the same before and after: every object that this write neither makes nor classifies. */
-    @CompileStatic
-    private List<String> fingerprints(List<PathObject> objects) {
-        List<String> found = new ArrayList<String>()
-        for (PathObject object : objects) {
-            String id = object.getID().toString()
-            if (!rows.containsKey(id)) {
-                PathObject parent = object.getParent()
-                ROI roi = object.getROI()
-                found.add([id, object.getClass().getSimpleName(), roi.getClass().getSimpleName(), roi.z, roi.t, PycytoObjects.classOf(object),
-                    object.getName(), object.isLocked(), object.measurementList.size(),
-                    parent == null || parent.isRootObject() ? '' : parent.getID()].join('|'))
-            }
+    /**
+     * The state that undo may put the former file over: what this write left. Where it only found what an earlier
+     * one had saved, somebody may have worked on it since; then undo must go object by object.
+     */
+    private String writtenState(PycytoSaved saved) {
+        if (!isResumed) {
+            return saved.sha256
         }
-        return found.sort()
+        Set<String> ours = run.written(image.id).keySet()
+        def kept = new File(run.snapshot(image), 'data.qpdata')
+        List<String> then = PycytoFingerprints.ofAllFields(PycytoImage.objectsIn(kept))
+        List<String> now = PycytoFingerprints.ofAllFields(saved.objects)
+        return PycytoFingerprints.without(then, ours) == PycytoFingerprints.without(now, ours) ? saved.sha256 : ''
     }
 
     // --- counting --------------------------------------------------------------------------------
@@ -230,9 +250,9 @@ class PycytoWriting {
         return PycytoObjects.hasMark(object, PycytoObjects.RUN_MARK, mark) || PycytoObjects.hasMark(object, PycytoObjects.UPDATED_MARK, mark)
     }
 
-    /** Reads back what was saved, notes it in run.json, and returns the counts. */
-    private Map<String, Object> close() {
-        List<PathObject> found = image.objectsOnDisk().findAll { isOurs(it) }
+    /** Counts what was read back, notes it in run.json, and returns the counts. */
+    private Map<String, Object> close(PycytoSaved saved) {
+        List<PathObject> found = saved.objects.findAll { isOurs(it) }
         int created = found.count { PycytoObjects.hasMark(it, PycytoObjects.RUN_MARK, mark) } as int
         int expected = made.size() + updated.size() + there
         Map<String, Object> counts = [created: created, updated: found.size() - created, gone: gone, decided: decided, read_back: found.size()]
@@ -240,7 +260,7 @@ class PycytoWriting {
             Pycyto.refuse("${expected} objects were saved and ${found.size()} found. Start again, or take the run back with pycyto undo: "
                 + 'the state before it is kept.', 'partly done')
         }
-        run.note(image.id, counts + [state: 'written', written_sha256: image.dataSha256(), written_at: PycytoFiles.now(),
+        run.note(image.id, counts + [state: 'written', written_sha256: writtenState(saved), written_at: PycytoFiles.now(),
             written_by: "QuPath ${GeneralTools.version}".toString(), pending_sha256: '', left: [:]])
         return counts
     }
