@@ -82,7 +82,7 @@ def pseudonyms_of(data: Path, reporter: Reporter) -> Pseudonyms:
     """
     try:
         return Pseudonyms(_ensured_key(data))
-    except (PermissionError, NotWritableError):
+    except (OSError, NotWritableError):
         reporter.warn(
             f"{data / FILE_NAME} can be neither read nor written: the pseudonyms of this report "
             "are its own, and another report will have others."
@@ -109,7 +109,7 @@ def share_key(workspace: Path, data: Path) -> None:
         The project's file is no key.
     """
     target = data / FILE_NAME
-    with contextlib.suppress(PermissionError, NotWritableError):
+    with contextlib.suppress(OSError, NotWritableError):
         if not target.exists():
             files.write_private(target, _as_text(_ensured_key(workspace)))
 
@@ -129,8 +129,7 @@ def _as_text(key: bytes) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        with files.readable(path):
-            key = bytes.fromhex(path.read_text("ascii"))
+        key = bytes.fromhex(path.read_text("ascii"))
     except ValueError:
         key = b""
     if len(key) != _KEY_BYTES:

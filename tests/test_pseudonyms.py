@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -150,11 +151,14 @@ def test_where_no_key_can_be_kept_a_report_has_its_own(
     share_key(tmp_path / "project", tmp_path / "data")  # an export goes on
 
 
-def test_another_users_key_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EIO], ids=["another's", "a bad disk's"])
+def test_a_key_that_cannot_be_read_stops_nobody(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     share_key(tmp_path / "project", tmp_path / "data")
 
     def refuse(path: Path, *_: object) -> str:
-        raise PermissionError(13, "Permission denied")
+        raise OSError(code, "not to be read")
 
     monkeypatch.setattr(Path, "read_text", refuse)
     listener = Listener()

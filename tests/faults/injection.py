@@ -101,6 +101,8 @@ class Injector:
 
     def install(self) -> None:
         """Patch this process for good."""
+        # Whoever started this in the background may have had Ctrl-C ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.addaudithook(self._heard)
         opened = builtins.open
 

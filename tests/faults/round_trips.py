@@ -289,16 +289,16 @@ class _Player:
         if ended.how == "raised" and not ended.named:
             self._report(Problem("unnamed error", ended.text))
         elif _differs(ended, expected):
-            self._refused(step, ended)
+            self._refused(step, ended, must=expected is not None)
         self._report(*_problems_of(world, step, ended, stale_ok=self._is_stale))
         self._report(*checks.of_states(world, step, ended.result))
         self._report(*checks.of_litter(world, step))
 
-    def _refused(self, step: str, ended: Ended) -> None:
+    def _refused(self, step: str, ended: Ended, *, must: bool) -> None:
         """Note a step that refuses although all that can be mended is: it must have a reason."""
         reasons = [reason for reason in _REASONS if reason in ended.text]
         self._trip.refusals.append(f"{step}: {reasons[0] if reasons else ended.text}")
-        if not reasons and not self._saved_by_others:
+        if must and not reasons and not self._saved_by_others:
             self._report(Problem("stuck", f"{step}: {ended.text}"))
 
     def _mend(self) -> None:
@@ -309,12 +309,12 @@ class _Player:
         """Compare with where the reference ended, or with a fresh export of what is there."""
         found, expected = _end(self._world), self._reference.end
         rows = expected.rows
-        if self._saved_by_others or found.expert != expected.expert:
+        if self._saved_by_others or self._others_end() or found.expert != expected.expert:
             fresh = self._world.seen / "fresh"
             attempt(lambda: self._world.export(fresh))
             rows = checks.rows_of(fresh)
             shutil.rmtree(fresh, ignore_errors=True)
-        elif not self._trip.refusals and not self._others_end() and found[1:] != expected[1:]:
+        elif not self._trip.refusals and found[1:] != expected[1:]:
             text = f"run {found.states}, not {expected.states}"
             self._report(Problem("other end", text))
         if found.rows != rows:
