@@ -68,6 +68,7 @@ pycyto.run(this, 'export_patches', settings) { job, image ->
     }
 
     // The patches, one after the other; what is there with the same pixels is kept.
+    patch.forgetTiles()
     def folder = config.out ? new File(config.out) : new File(job.project.workspace, 'patches')
     job.lock(folder)
     def data = dataSets.newInstance(folder)
@@ -78,7 +79,7 @@ pycyto.run(this, 'export_patches', settings) { job, image ->
     ]
     cells.each { object, index, x, y ->
         def roi = object.getROI(), left = patch.edge(x), top = patch.edge(y)
-        def reason = roi.z >= server.nZSlices() || roi.t >= server.nTimepoints() ? selection.OTHER_PLANE
+        def reason = roi.z > 0 || roi.t > 0 ? selection.OTHER_PLANE
             : left >= server.width || top >= server.height || left + patch.PATCH_SIZE <= 0 || top + patch.PATCH_SIZE <= 0 ? selection.OUTSIDE : null
         if (reason) {
             counts.skipped.merge(reason, 1, Integer::sum)

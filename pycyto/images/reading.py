@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
 from pycyto.errors import BadInputError
 from pycyto.images.crop import Pixels
@@ -32,7 +32,8 @@ class FieldImage:
     Raises
     ------
     BadInputError
-        When it is no image, not 8-bit RGB, or larger than any camera's.
+        When it is no image, not 8-bit RGB, larger than any camera's, or a TIFF
+        with an orientation.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,6 +46,7 @@ class FieldImage:
             self.close()
             raise
         self.width, self.height = self._image.size
+        self._is_opaque = False
 
     def read(self, left: int, top: int, width: int, height: int) -> Pixels:
         """Return a box inside the image as (height, width, 3) uint8.
@@ -52,10 +54,13 @@ class FieldImage:
         Raises
         ------
         BadInputError
-            When the file is damaged.
+            When the file is damaged, or has transparent parts.
         """
         with _explained(self._path):
             self._image.load()
+        if not self._is_opaque:
+            _check_opaque(self._image, self._path)
+            self._is_opaque = True
         with _limit_of_ours():
             box = self._image.crop((left, top, left + width, top + height))
         return np.asarray(box.convert("RGB"))
@@ -162,6 +167,36 @@ def _check_kind(image: ImageFile.ImageFile, path: Path) -> None:
             f"Only 8-bit RGB images are read; this one is {'16-bit ' * deep}{image.mode!r}.",
             where=path,
             remedy="Save it as 8-bit RGB, or leave it out with --images.",
+        )
+    _check_orientation(image, path)
+
+
+def _check_orientation(image: ImageFile.ImageFile, path: Path) -> None:
+    """Refuse a TIFF that Pillow would turn: QuPath does not, so cells would be elsewhere."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return  # of other formats Pillow leaves the pixels as they are stored
+    orientation = image.tag_v2.get(ExifTags.Base.Orientation)
+    if orientation in range(2, 9):
+        raise BadInputError(
+            f"This TIFF is to be shown turned or mirrored (orientation {orientation}), "
+            "and QuPath shows it as it is stored.",
+            where=path,
+            remedy="Save it without an orientation. Where that turns the picture, it is another "
+            "image to QuPath, to be annotated anew.",
+        )
+
+
+def _check_opaque(image: Image.Image, path: Path) -> None:
+    """Refuse pixels that QuPath mixes with white; of a TIFF it ignores the transparency."""
+    if image.format == "TIFF" or not image.has_transparency_data:
+        return
+    with _limit_of_ours():
+        alpha = (image if image.mode == "RGBA" else image.convert("RGBA")).getchannel("A")
+    if alpha.getextrema() != (255, 255):
+        raise BadInputError(
+            "Parts of this image are transparent.",
+            where=path,
+            remedy="Save it without an alpha channel, or leave it out with --images.",
         )
 
 

@@ -15,6 +15,10 @@ from pycyto.manifest import Row
 # up to half a pixel in 224: 0.22 %.
 _TOLERANCE = 0.0025
 
+# A patch shows at most 7168 x 7168 pixels, for which 0.6 GB are needed; any
+# cell would be a dot of a few pixels in it. Enlarged as much, it shows 7 x 7 pixels.
+LARGEST_DOWNSAMPLE = 32
+
 # How far beyond the pixel sizes of its training a model is used without asking.
 # Nuclear area is what separates the classes: 1.2 in length is 1.44 in area.
 _SCALE_MARGIN = 1.2
@@ -94,6 +98,28 @@ class Resolution:
         if self.downsample == 1:
             return "full resolution"
         return f"{self.downsample:g} full-resolution pixels per pixel"
+
+
+def check_downsample(downsample: float) -> None:
+    """Refuse to cut patches in which no cell could be recognised.
+
+    Parameters
+    ----------
+    downsample
+        Full-resolution pixels per patch pixel.
+
+    Raises
+    ------
+    BadInputError
+        When it is above 32, or below one 32nd.
+    """
+    if not 1 / LARGEST_DOWNSAMPLE <= downsample <= LARGEST_DOWNSAMPLE:
+        raise BadInputError(
+            f"A pixel of a patch would be {downsample:g} pixels of this image wide; "
+            f"from 1/{LARGEST_DOWNSAMPLE} to {LARGEST_DOWNSAMPLE} are possible.",
+            remedy="Compare --mpp with the image's pixel size in QuPath (Image tab): "
+            "both are in micrometres.",
+        )
 
 
 def resolution_of(rows: Sequence[Row], where: Path) -> Resolution:

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -25,6 +26,9 @@ _ISOTROPY = 0.01
 # Entry IDs become names of files and folders; QuPath counts, and a link to elsewhere would have
 # a dot or a slash.
 _ENTRY_ID = re.compile(r"[\w-]{1,64}")
+# QuPath's import makes up smaller levels of every large image that has none, unless told
+# otherwise: what it shows at full resolution is the file's.
+_PYRAMID = "pyramidize"
 # Java counts pixels in 32 bits.
 _LARGEST_SIDE = 1 << 31
 
@@ -40,8 +44,9 @@ class ImageEntry:
     uri, image_key
         Of the image file as the project has it, and the digest that stands for it.
     builder
-        ``uri`` for an image as it is on disk; ``rotated``, ``cropped``, … for
-        one whose coordinates are not those of the file.
+        ``uri`` for an image as it is on disk, also where QuPath makes up smaller
+        levels of it; ``rotated``, ``cropped``, … for one whose coordinates or
+        colours are not those of the file.
     pixel_size
         Width and height of a pixel in micrometres, or None without calibration.
     moved_along
@@ -80,9 +85,11 @@ class ImageEntry:
     @property
     def obstacle(self) -> str | None:
         """Why no patch can be cut from this image, or None."""
-        rotated = any(argument.split("=")[0] == "--rotate" for argument in self.arguments)
-        if self.builder != "uri" or rotated:
-            return "rotated or cropped in QuPath"
+        options = _options(self.arguments)
+        if self.builder != "uri" or options.keys() & {"--rotate", "--dims"}:
+            return "rotated, cropped or altered in QuPath"
+        if options.get("--series", "0") != "0" or "--name" in options:
+            return "not the first image of its file"
         if not (self.width and self.height):
             return "image of unknown size"
         if not self.rgb:
@@ -295,7 +302,10 @@ def _stored_id(folder: Path) -> str:
 
 def _entry(image: Mapping[str, Any]) -> ImageEntry:
     builder = image["serverBuilder"]
-    kind, inner = builder.get("builderType", "uri"), builder
+    outer = builder
+    while outer.get("builderType") == _PYRAMID:
+        outer = outer["builder"]
+    kind, inner = outer.get("builderType", "uri"), outer
     while "builder" in inner:  # rotated, cropped, … wrap the builder of the file
         inner = inner["builder"]
     metadata = builder.get("metadata") or inner.get("metadata") or {}
@@ -322,6 +332,12 @@ def _moved_along(entry: ImageEntry, project_uri: str, folder: Path) -> ImageEntr
         path = places.path_in(entry.uri)
         return replace(entry, moved_along=places.moved_along(path, project_uri, folder))
     return entry
+
+
+def _options(arguments: tuple[str, ...]) -> dict[str, str]:
+    """Return each word of an image's arguments with the one that follows it."""
+    words = [word for argument in arguments for word in argument.split("=", 1)]
+    return dict(pairwise([*words, ""]))
 
 
 def _text(value: object) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from pycyto.errors import BadInputError, PartlyDoneError, StaleError, UsageError
 from pycyto.images.crop import Pixels, Region, Square, cut, square_around
 from pycyto.images.reading import FieldImage, SlideImage, opened
-from pycyto.images.resolution import Resolution
+from pycyto.images.resolution import Resolution, check_downsample
 from pycyto.labels import counted, listed
 from pycyto.qupath.backend import Backend
 from pycyto.qupath.project import ImageEntry, Project, local_path
@@ -23,6 +23,7 @@ OTHER_PLANE = "z or t plane"
 OUTSIDE = "outside the image"
 NO_PIXEL_SIZE = "no pixel size"
 OTHER_SCALE = "another pixel size than in training"
+EXTREME_SCALE = "pixel size too far from what is asked for"
 
 
 @dataclass(slots=True)
@@ -224,10 +225,12 @@ def cut_patches(
 def _planned(found: ImageCells, resolution: Resolution, tally: Tally) -> list[tuple[Cell, Square]]:
     """Return the square of each cell, or count why none can be cut."""
     image = found.image
+    reason = NO_PIXEL_SIZE if image.mpp is None else OTHER_SCALE
     try:
         downsample = resolution.downsample_for(image.mpp)
+        reason = EXTREME_SCALE
+        check_downsample(downsample)
     except BadInputError as error:
-        reason = NO_PIXEL_SIZE if image.mpp is None else OTHER_SCALE
         _fail(image, len(found.cells), reason, error, tally)
         return []
     if image.obstacle is not None:

@@ -5,20 +5,28 @@
  * Tested on QuPath 0.5.1, 0.6.0 and 0.7.0.
  */
 
+import com.google.gson.JsonObject
 import groovy.transform.CompileStatic
 import java.awt.image.BufferedImage
 import java.security.MessageDigest
 import javax.imageio.ImageIO
 import qupath.lib.images.servers.ImageServer
 import qupath.lib.images.servers.ImageServerBuilder
+import qupath.lib.images.servers.ImageServerProvider
 import qupath.lib.images.servers.PixelCalibration
+import qupath.lib.io.GsonTools
 
 class PycytoPatch {
     static final int PATCH_SIZE = 224
 
     static final String NOT_RGB = 'image not RGB'
     static final String ANISOTROPIC = 'anisotropic pixels'
-    static final String ROTATED = 'rotated or cropped in QuPath'
+    static final String ALTERED = 'rotated, cropped or altered in QuPath'
+    static final String OTHER_SERIES = 'not the first image of its file'
+
+    // QuPath's import makes up smaller levels of every large image that has none, unless told
+    // otherwise: what it shows at full resolution is the file's.
+    private static final String PYRAMID = 'pyramidize'
 
     /** Left or top of the square of 224 pixels whose centre is at a coordinate. */
     @CompileStatic
@@ -46,6 +54,14 @@ class PycytoPatch {
         return canvas
     }
 
+    /**
+     * Up to QuPath 0.6 two images of one slide, one of them with --no-crop, share what is in the cache of tiles:
+     * the second would get pixels of the first, which are elsewhere.
+     */
+    static void forgetTiles() {
+        ImageServerProvider.getCache(BufferedImage)?.clear()
+    }
+
     /** SHA-256 over the pixels: rows from the top, R G B. */
     @CompileStatic
     static String contentHash(BufferedImage patch) {
@@ -63,10 +79,17 @@ class PycytoPatch {
     /** Why no patch can be cut from an image, or null. */
     static String obstacle(PycytoImage image) {
         def server = image.data.server
-        def builder = image.entry.serverBuilder
-        if (!(builder instanceof ImageServerBuilder.DefaultImageServerBuilder)
-            || builder.args.any { it.tokenize('=')[0] == '--rotate' }) {
-            return ROTATED
+        // As in the project file, which is what Python reads.
+        JsonObject builder = GsonTools.instance.toJsonTree(image.entry.serverBuilder, ImageServerBuilder.ServerBuilder).asJsonObject
+        while (builder.get('builderType').asString == PYRAMID) {
+            builder = builder.getAsJsonObject('builder')
+        }
+        List<String> words = builder.getAsJsonArray('args')?.collectMany { it.asString.split('=', 2) as List<String> } ?: []
+        if (builder.get('builderType').asString != 'uri' || '--rotate' in words || '--dims' in words) {
+            return ALTERED
+        }
+        if ('--name' in words || '--series' in words && words[words.lastIndexOf('--series') + 1] != '0') {
+            return OTHER_SERIES
         }
         if (!server.RGB) {
             return NOT_RGB

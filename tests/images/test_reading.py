@@ -65,10 +65,50 @@ def test_the_camera_being_upside_down_is_ignored_as_in_qupath(
     np.testing.assert_array_equal(turned.read(0, 0, 600, 520), plain.read(0, 0, 600, 520))
 
 
-def test_transparency_is_dropped(scene: Pixels, tmp_path: Path) -> None:
-    alpha = np.full((520, 600, 1), 7, np.uint8)
-    Image.fromarray(np.concatenate([scene, alpha], 2)).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(open_image(tmp_path / "a.png").read(0, 0, 600, 520), scene)
+@pytest.mark.parametrize(("name", "alpha"), [("a.png", 255), ("a.tif", 255), ("a.tif", 7)])
+def test_a_fourth_channel_that_hides_nothing_is_dropped(
+    name: str, alpha: int, scene: Pixels, tmp_path: Path
+) -> None:
+    """QuPath ignores it in a TIFF, whatever it says."""
+    fourth = np.full((520, 600, 1), alpha, np.uint8)
+    Image.fromarray(np.concatenate([scene, fourth], 2)).save(tmp_path / name)
+    np.testing.assert_array_equal(open_image(tmp_path / name).read(0, 0, 600, 520), scene)
+
+
+def test_transparent_parts_are_refused(scene: Pixels, tmp_path: Path) -> None:
+    """QuPath shows them on white; a colour below them that nobody has seen is no patch."""
+    fourth = np.full((520, 600, 1), 255, np.uint8)
+    fourth[-1, -1] = 254
+    Image.fromarray(np.concatenate([scene, fourth], 2)).save(tmp_path / "rgba.png")
+    Image.fromarray(scene).save(tmp_path / "colour.png", transparency=tuple(scene[9, 9].tolist()))
+    Image.fromarray(scene).quantize(9).save(tmp_path / "palette.png", transparency=0)
+    for path in tmp_path.iterdir():
+        with opened(path) as image:
+            for _ in range(2):
+                with pytest.raises(BadInputError, match="transparent") as raised:
+                    image.read(0, 0, 1, 1)
+                assert raised.value.where == str(path)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("options", [{}, {"compression": "tiff_lzw"}])
+def test_a_tiff_that_pillow_would_turn_is_refused(
+    orientation: int,
+    options: Mapping[str, Any],
+    field: Image.Image,
+    scene: Pixels,
+    tmp_path: Path,
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    field.save(tmp_path / "a.tif", exif=exif, **options)
+    if orientation > 1:
+        with pytest.raises(BadInputError, match=f"orientation {orientation}"):
+            open_image(tmp_path / "a.tif")
+    else:
+        pixels = open_image(tmp_path / "a.tif").read(0, 0, 600, 520)
+        np.testing.assert_array_equal(pixels, scene)
 
 
 def test_a_palette_is_looked_up(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def wrapped(kind: str, **more: object) -> Json:
 @pytest.mark.parametrize("kind", ["rotated", "cropped", "affine", "flipped", "something new"])
 def test_a_wrapped_image_is_refused_and_still_found(kind: str, make_project: ProjectMaker) -> None:
     image = only_image(make_project(entry(wrapped(kind))))
-    assert image.obstacle == "rotated or cropped in QuPath"
+    assert image.obstacle == "rotated, cropped or altered in QuPath"
     assert (image.uri, image.width, image.builder) == ("file:///slides/a.svs", 520, kind)
     assert image.image_key == image_at("file:/slides/a.svs").image_key
 
@@ -148,7 +148,45 @@ def test_a_wrapped_image_is_refused_and_still_found(kind: str, make_project: Pro
 @pytest.mark.parametrize("args", [["--rotate", "ROTATE_90"], ["--rotate=ROTATE_180"]])
 def test_a_rotation_in_the_arguments_is_one(args: list[str], make_project: ProjectMaker) -> None:
     image = only_image(make_project(entry(builder(args=args))))
-    assert image.obstacle == "rotated or cropped in QuPath"
+    assert image.obstacle == "rotated, cropped or altered in QuPath"
+
+
+def test_levels_that_qupath_makes_up_change_nothing(make_project: ProjectMaker) -> None:
+    made_up = {**wrapped("pyramidize"), "metadata": builder(pixel_size=(0.5, 0.5))["metadata"]}
+    twice = {**made_up, "builder": made_up}
+    for folder, server in {"once": made_up, "twice": twice}.items():
+        image = only_image(make_project(entry(server), folder=folder))
+        assert (image.obstacle, image.builder, image.mpp) == (None, "uri", 0.5)
+        assert image.uri == "file:///slides/a.svs"
+
+
+@pytest.mark.parametrize("kind", ["rotated", "swapRedBlue"])
+def test_they_hide_nothing_else(kind: str, make_project: ProjectMaker) -> None:
+    below = {**wrapped("pyramidize"), "builder": wrapped(kind)}
+    above = {**wrapped(kind), "builder": wrapped("pyramidize")}
+    for folder, server in {"below": below, "above": above}.items():
+        image = only_image(make_project(entry(server), folder=folder))
+        assert image.obstacle == "rotated, cropped or altered in QuPath"
+
+
+@pytest.mark.parametrize(
+    ("args", "obstacle"),
+    [
+        (["--series", "0"], None),
+        (["--series=0"], None),
+        (["--bfOptions", "a.b=c"], None),
+        (["--series", "1"], "not the first image of its file"),
+        (["--series=12"], "not the first image of its file"),
+        (["--no-crop", "--series"], "not the first image of its file"),
+        (["--name", "label"], "not the first image of its file"),
+        (["--dims", "YXCZT"], "rotated, cropped or altered in QuPath"),
+    ],
+)
+def test_only_the_first_image_of_a_file_is_read(
+    args: list[str], obstacle: str | None, make_project: ProjectMaker
+) -> None:
+    """Of the others neither OpenSlide nor Pillow knows, and they may be as large."""
+    assert only_image(make_project(entry(builder(args=args)))).obstacle == obstacle
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_reasons_are_worded_as_in_python(name: str, word: str) -> None:
     assert constant(name) == word
 
 
-@pytest.mark.parametrize("name", ["NOT_RGB", "ANISOTROPIC", "ROTATED"])
+@pytest.mark.parametrize("name", ["NOT_RGB", "ANISOTROPIC", "ALTERED", "OTHER_SERIES"])
 def test_obstacles_are_worded_as_in_python(name: str) -> None:
     assert f'return "{constant(name)}"' in Path(project.__file__).read_text("utf-8")
 

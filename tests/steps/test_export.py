@@ -193,6 +193,18 @@ def test_an_image_that_is_not_rgb_is_named(tmp_path: Path) -> None:
         run(project, tmp_path / "out")
 
 
+def test_an_mpp_that_is_far_from_the_images_is_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 100 micrometres per pixel a patch would be cut from a square of 89,600 pixels."""
+    image = TinyImage("1", "fine", [TinyCell(200, 150), TinyCell(9, 9)], mpp=0.25)
+    project = build(tmp_path / "project", [image])
+    monkeypatch.setattr(FieldImage, "read", lambda *_: pytest.fail("it was read"))
+    told = r"(?s)2 of 2 objects.*would be 400 pixels of this image wide; from 1/32 to 32"
+    with pytest.raises(PartlyDoneError, match=told):
+        run(project, tmp_path / "out", mpp=100.0)
+
+
 def test_mpp_needs_a_pixel_size(tmp_path: Path) -> None:
     images = [
         TinyImage("1", "calibrated", [TinyCell(200, 150)], mpp=0.25),
