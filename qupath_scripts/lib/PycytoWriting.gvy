@@ -225,6 +225,10 @@ class PycytoWriting {
         if (kept.exists() && !isThere) {
             PycytoFiles.copy(kept, image.dataFile)
             image.backupFile.delete()
+            def counted = new File(kept.parentFile, 'summary.json')
+            if (counted.exists()) {
+                PycytoFiles.copy(counted, new File(image.dataFile.parentFile, counted.name))
+            }
         }
     }
 

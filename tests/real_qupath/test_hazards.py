@@ -282,6 +282,9 @@ def test_d_reading_opens_no_image_and_changes_no_file(
         path.unlink()
     before = all_files(opened.folder)
     for image in opened.images:
+        read = java_image(opened.folder, installation, image.entry_id)
+        assert len(read.objectsOnDisk())
+        assert read.getProperty("imageData") is None
         assert on_disk(opened.folder, installation, image.entry_id).objects
     assert all_files(opened.folder) == before
 
