@@ -648,7 +648,7 @@ def test_p_an_image_of_several_files_is_named_as_no_source_of_patches(
         assert raw_image(raw(opened.folder), entry_id).uri
 
     again = open_project(opened.folder)
-    assert again.image(entry_id).obstacle == "rotated or cropped in QuPath"
+    assert again.image(entry_id).obstacle == "rotated, cropped or altered in QuPath"
     assert on_disk(opened.folder, installation, entry_id).objects == ()
 
 
