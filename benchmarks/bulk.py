@@ -7,6 +7,7 @@ comparison share one. The cells are polygons of 20 vertices, each detection has 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import subprocess
@@ -14,9 +15,9 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -124,11 +125,28 @@ def _detection(project: Project, entry_id: str, item: ProjectObject, run_id: str
 # --- times ------------------------------------------------------------------------------------
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Return how long something takes."""
-    start = time.perf_counter()
+class Taken(NamedTuple):
+    """Seconds by the clock, and of all processors that this process has used."""
+
+    clock: float
+    cpu: float
+
+    def less(self, other: Taken) -> Taken:
+        """Return the difference."""
+        return Taken(self.clock - other.clock, self.cpu - other.cpu)
+
+
+def now() -> Taken:
+    """Return the seconds so far."""
+    return Taken(time.perf_counter(), time.process_time())
+
+
+def seconds(work: Callable[[], object]) -> Taken:
+    """Return how long something takes, starting with no garbage in Python."""
+    gc.collect()
+    start = now()
     work()
-    return time.perf_counter() - start
+    return now().less(start)
 
 
 class Steps:
@@ -137,30 +155,30 @@ class Steps:
     def __init__(self, installation: Installation) -> None:
         from jpype import JProxy
 
-        self.seen: list[tuple[float, str]] = [(time.perf_counter(), "start")]
+        self.seen: list[tuple[Taken, str]] = [(now(), "start")]
         told = JProxy("java.util.function.BiConsumer", dict={"accept": self._accept})
         _java.library(installation).PycytoFiles.setWatcher(told)
 
     def _accept(self, step: Any, file: Any) -> None:
-        self.seen.append((time.perf_counter(), f"{step} {file.getName()}"))
+        self.seen.append((now(), f"{step} {file.getName()}"))
 
-    def between(self, first: str, last: str) -> float:
+    def between(self, first: str, last: str) -> Taken:
         """Return the seconds between the first of one step and the next of another."""
         names = [name for _, name in self.seen]
         start = names.index(first)
-        return self.seen[names.index(last, start)][0] - self.seen[start][0]
+        return self.seen[names.index(last, start)][0].less(self.seen[start][0])
 
 
 def writing(
     installation: Installation, project: Project, run: Run, entry_id: str
-) -> dict[str, float]:
+) -> dict[str, Taken]:
     """Write one image of a run; return the seconds of the whole and of its parts."""
     writer = Writer(project, installation)
     steps = Steps(installation)
     whole = seconds(lambda: writer.write(run, entry_id))
     save = steps.between("save data.qpdata", "saved data.qpdata")
     into = steps.between("rename run.json", "save data.qpdata")
-    return {"write": whole, "write without saving": whole - save, "table to hierarchy": into}
+    return {"write": whole, "write without saving": whole.less(save), "table to hierarchy": into}
 
 
 def detections_in(project: Project, entry_id: str) -> list[dict[str, Any]]:
@@ -190,7 +208,7 @@ def look_at_each(detections: Iterable[Any]) -> list[Any]:
     ]
 
 
-def compare(installation: Installation, work: Path, count: int) -> dict[str, float]:
+def compare(installation: Installation, work: Path, count: int) -> dict[str, Taken]:
     """Return the seconds of both sides for so many cells: image 1 is ours, 2 and 3 are theirs."""
     project = make_project(installation, work, [count, 0, 0])
     run = stage(project, [PaquoBackend(project, installation).read("1")])
@@ -217,7 +235,7 @@ def compare(installation: Installation, work: Path, count: int) -> dict[str, flo
     return times
 
 
-def speed(installation: Installation, work: Path, count: int) -> dict[str, float]:
+def speed(installation: Installation, work: Path, count: int) -> dict[str, Taken]:
     """Compare once with few cells, so that Java has compiled both sides, then in earnest."""
     compare(installation, work / "warm", min(WARM_UP, count))
     return compare(installation, work / "cold", count)
@@ -231,7 +249,7 @@ def prepared(installation: Installation, work: Path, cells: Sequence[int]) -> di
     return {}
 
 
-def scripts(installation: Installation, work: Path, count: int) -> dict[str, float]:
+def scripts(installation: Installation, work: Path, count: int) -> dict[str, Taken]:
     """Return the seconds of the whole script in a QuPath of its own, and of a plain import."""
     path = work / "cells.geojson"
     project = work / "project"
@@ -281,7 +299,7 @@ def write_all(installation: Installation, work: Path) -> dict[str, float]:
 # --- processes --------------------------------------------------------------------------------
 
 
-def part(name: str, installation: Installation, work: Path, *cells: int) -> dict[str, float]:
+def part(name: str, installation: Installation, work: Path, *cells: int) -> dict[str, Any]:
     """Run one part in a process of its own and return what it measured."""
     answer = work.parent / f"{name}.json"
     command = [sys.executable, __file__, "--part", name, "--qupath", str(installation.folder)]
@@ -297,7 +315,7 @@ def part(name: str, installation: Installation, work: Path, *cells: int) -> dict
     )
     if done.returncode:
         raise SystemExit(f"{name} failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
-    found: dict[str, float] = json.loads(answer.read_text("utf-8"))
+    found: dict[str, Any] = json.loads(answer.read_text("utf-8"))
     return found
 
 
@@ -307,7 +325,7 @@ def do_part(given: argparse.Namespace) -> None:
     if installation is None:
         raise SystemExit(f"{given.qupath} holds no QuPath")
     cells = given.cells
-    parts: dict[str, Callable[[], dict[str, float]]] = {
+    parts: dict[str, Callable[[], Mapping[str, Any]]] = {
         "speed": lambda: speed(installation, given.work, cells[0]),
         "prepare": lambda: prepared(installation, given.work, cells),
         "memory": lambda: write_all(installation, given.work),
@@ -315,32 +333,33 @@ def do_part(given: argparse.Namespace) -> None:
     given.answer.write_text(json.dumps(parts[given.part]()), "utf-8")
 
 
-def show_speed(times: dict[str, float], count: int) -> None:
-    """Print the two comparisons that share a process."""
+def show_speed(found: Mapping[str, Any], count: int) -> None:
+    """Print the comparisons that share a process."""
+    times = {name: Taken(*pair) for name, pair in found.items()}
     rows = (
         ("table to hierarchy / paquo load_geojson", "table to hierarchy", "load_geojson", 8),
-        ("  ... whole write without its save", "write without saving", "load_geojson", None),
+        ("  ... whole write without its save", "write without saving", "load_geojson", 0),
         ("table to hierarchy / PathIO.readObjects", "table to hierarchy", "readObjects", 3),
         ("read / paquo objects one by one", "read", "paquo objects", 5),
     )
+    print(f"{'':42} {'seconds: pycyto, the other':^30} ratio, of CPU seconds")
     for what, ours, theirs, bound in rows:
-        wanted = f"(bound: {bound})" if bound else ""
+        one, other = times[ours], times[theirs]
         print(
-            f"{what:42} {times[ours]:7.2f} s {times[theirs]:7.2f} s"
-            f" ratio {times[theirs] / times[ours]:5.1f} {wanted}"
+            f"{what:42} {one.clock:13.2f} {other.clock:13.2f}    {other.clock / one.clock:5.1f}"
+            f" {other.cpu / one.cpu:12.1f} {f'(bound: {bound})' if bound else ''}"
         )
-    print(f"{'whole write, read back and counted':42} {times['write']:7.2f} s for {count} cells")
+    whole = times["write"]
+    print(f"{'whole write, read back and counted':42} {whole.clock:13.2f} for {count} cells")
 
 
 def show_scripts(installation: Installation, folder: Path, count: int) -> None:
     """Print what whole scripts take, the start of QuPath included."""
     part("prepare", installation, folder / "project", count)
     times = scripts(installation, folder, count)
-    ratio = times["plain script"] / times["script"]
-    print(
-        f"{'import_predictions.groovy / plain import':42} {times['script']:7.2f} s"
-        f" {times['plain script']:7.2f} s ratio {ratio:5.1f}"
-    )
+    ours, plain = times["script"].clock, times["plain script"].clock
+    what = "import_predictions.groovy / plain import"
+    print(f"{what:42} {ours:13.2f} {plain:13.2f}    {plain / ours:5.1f}")
 
 
 def show_memory(installation: Installation, folder: Path, count: int) -> None:
@@ -368,7 +387,7 @@ def main() -> None:
     """Print ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--qupath", type=Path, help="folder of a QuPath")
-    parser.add_argument("--cells", type=int, nargs="+", default=[CELLS])
+    parser.add_argument("--cells", type=int, nargs="*", default=[CELLS])
     for name in ("--part", "--work", "--answer"):
         parser.add_argument(name, type=str if name == "--part" else Path, help=argparse.SUPPRESS)
     parser.add_argument("--only", choices=("speed", "scripts", "memory"))
