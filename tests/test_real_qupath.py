@@ -24,6 +24,12 @@ def test_in_real_qupath(folder: Path, tmp_path: Path) -> None:
     }
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "real_qupath"]
     done = subprocess.run(
-        command, cwd=HERE, env=environment, capture_output=True, text=True, timeout=2400, check=False
+        command,
+        cwd=HERE,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=2400,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
