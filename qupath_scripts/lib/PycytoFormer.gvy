@@ -22,7 +22,7 @@ class PycytoFormer {
         return mark ? runs.find { it.mark == (mark as double) } : null
     }
 
-    /** Gives an object the class back that it had before a run, as a row of the run's table "written" tells. */
+    /** Gives an object the class, and a colour of its own, back that it had before a run, as a row of the run's table "written" tells. */
     void restore(PathObject object, Map<String, String> row) {
         def run = withMark(row.former_run)
         while (run?.get(imageId, 'state') == 'undone' && writtenBy(run).containsKey(row.object_id)) {
@@ -36,6 +36,7 @@ class PycytoFormer {
         } else {
             PycytoObjects.unclassify(object)
         }
+        object.setColor(row.former_colour ? row.former_colour as Integer : (Integer) null)
     }
 
     private Map<String, Map<String, String>> writtenBy(PycytoRun run) {

@@ -27,6 +27,7 @@ class PycytoWriting {
     private List<String> before  // fingerprints of what was in it
     private boolean hasOurs
     private boolean isResumed
+    private String ours  // state of the data right after our save
     private int there = 0
     private int gone = 0
     private int decided = 0
@@ -139,7 +140,7 @@ class PycytoWriting {
             values.put(PycytoObjects.RUN_MARK, mark)
             PathObject detection = PycytoObjects.detection(roi, row.get('object_id'), row.get('class'), values)
             made.add(detection)
-            note(detection, 'created', row.get('class'), '', '')
+            note(detection, 'created', row.get('class'), null)
         }
     }
 
@@ -170,18 +171,23 @@ class PycytoWriting {
         } else if (!PycytoObjects.isUndecided(target)) {
             decided++
         } else {
-            note(target, 'updated', row.get('class'), PycytoObjects.classOf(target), PycytoObjects.updatedBy(target))
+            note(target, 'updated', row.get('class'), target)
             values.put(PycytoObjects.UPDATED_MARK, mark)
             PycytoObjects.classify(target, row.get('class'), values)
             updated.add(target)
         }
     }
 
+    /** Notes what is done to an object; the former one tells how a detection was before it got its class. */
     @CompileStatic
-    private void note(PathObject object, String done, String label, String formerClass, String formerRun) {
+    private void note(PathObject object, String done, String label, PathObject former) {
         ROI roi = object.getROI()
+        // Setting a class takes away a colour of the object's own.
+        Integer colour = former?.getColor()
         rows.put(object.getID().toString(), [
-            object_id: object.getID().toString(), done: done, 'class': label, former_class: formerClass, former_run: formerRun,
+            object_id: object.getID().toString(), done: done, 'class': label,
+            former_class: former == null ? '' : PycytoObjects.classOf(former), former_run: former == null ? '' : PycytoObjects.updatedBy(former),
+            former_colour: colour == null ? '' : colour.toString(),
             x: Double.toString(roi.centroidX), y: Double.toString(roi.centroidY), area: Double.toString(PycytoObjects.area(roi)),
         ])
     }
@@ -200,7 +206,11 @@ class PycytoWriting {
             image.checkStill(sha256)
             isBegun = true
             image.save()
+            ours = image.dataSha256()
             def saved = PycytoSaved.of(image)
+            if (saved.sha256 != ours) {
+                return saved  // somebody else has saved since: it is theirs now, and counted below
+            }
             List<String> after = PycytoFingerprints.of(saved.objects)
             if (PycytoFingerprints.without(after, rows.keySet()) != PycytoFingerprints.without(before, rows.keySet())) {
                 Pycyto.refuse('QuPath did not save all objects of this image as they were. The state before was put back; please report this.', 'bad input')
@@ -211,7 +221,7 @@ class PycytoWriting {
             hierarchy.removeObjects(made, true)
             def former = new PycytoFormer(image)
             updated.each { former.restore(it, rows[it.getID().toString()]) }
-            if (isBegun) {
+            if (isBegun && (ours == null || image.dataSha256() == ours)) {
                 putBack()
             }
             throw e
@@ -238,7 +248,7 @@ class PycytoWriting {
      */
     private String writtenState(PycytoSaved saved) {
         if (!isResumed) {
-            return saved.sha256
+            return ours ?: saved.sha256
         }
         Set<String> ours = run.written(image.id).keySet()
         def kept = new File(run.snapshot(image), 'data.qpdata')

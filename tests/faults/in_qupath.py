@@ -198,20 +198,19 @@ class _Play:
                     break_save(Path(str(file)))
                     raise KeyboardInterrupt
             elif left[0] == 0 or (kind == "saved by another" and left[0] < 0):
-                self._strike(kind, str(step), Path(str(file)))
+                self._strike(kind, str(step))
 
         with self._seen.watched(accept):
             yield
 
-    def _strike(self, kind: str, step: str, file: Path) -> None:
+    def _strike(self, kind: str, step: str) -> None:
         from jpype import JClass
 
         if kind == "saved by another":
             # Whoever saves after QuPath has begun to save is lost: no program can help that.
-            if not self._trip.faulted and step in ("copy", "save"):
+            if not self._trip.faulted and step != "save":
                 self._trip.faulted = True
-                image = file.parent.name if step == "save" else IMAGES[0]
-                self._work_on(image)
+                self._work_on(str(self._rng.choice(IMAGES)))
             return
         self._trip.faulted = True
         if kind == "I/O error":
@@ -340,10 +339,16 @@ def _own(item: dict[str, Any]) -> dict[str, Any]:
     """Return what a run may not change in a detection that it classifies, and in others all."""
     if item["properties"].get("objectType") not in ("detection", "cell"):
         return item
-    properties = {k: v for k, v in item["properties"].items() if k != "classification"}
+    shown = ("classification", "color")
+    properties = {k: v for k, v in item["properties"].items() if k not in shown}
     said = properties.pop("measurements", None) or {}
     kept = {name: value for name, value in said.items() if not name.startswith("pycyto: ")}
-    return {**item, "class": None, "properties": {**properties, "measurements": kept}}
+    return {
+        **item,
+        "class": None,
+        "own colour": None,
+        "properties": {**properties, "measurements": kept},
+    }
 
 
 # --- generated objects and work ----------------------------------------------------------------
