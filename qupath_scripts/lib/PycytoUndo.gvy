@@ -45,13 +45,22 @@ class PycytoUndo {
             hierarchy.removeObjects(removed, true)
             restored.each { object, row -> former.restore(object, row) }
             hierarchy.fireObjectClassificationsChangedEvent(this, restored.keySet())
-            image.save()
+            save()
             PycytoCells.write(image)
         }
         Map<String, Object> counts = [taken_back: removed.size() + restored.size(), left: left.size()] as Map<String, Object>
         run.note(image.id, [state: 'undone', taken_back: counts.taken_back, left: left, undone_from_sha256: before,
             undone_sha256: image.dataSha256(), pending_sha256: ''])
         return counts
+    }
+
+    private void save() {
+        try {
+            image.save()
+        } catch (Throwable e) {
+            run.recover(image)  // QuPath puts its backup back after errors of the disk, but not after others
+            throw e
+        }
     }
 
     private void plan() {

@@ -115,8 +115,8 @@ def test_an_object_that_is_changed_is_found(
     """As if a step wrote into QuPath's data by itself."""
     copied = files.copy_file
 
-    def careless(source: Path, target: Path) -> None:
-        copied(source, target)
+    def careless(source: Path, target: Path, **options: Any) -> None:
+        copied(source, target, **options)
         if target.name == "data.qpdata":
             target.write_bytes(target.read_bytes().replace(b"annotation", b"detection"))
 
