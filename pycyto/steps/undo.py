@@ -120,7 +120,10 @@ class _Taking:
     def take_back(self, entry_id: str) -> None:
         """Take back what the run did to one image, and note it."""
         image = self._run.images[entry_id]
-        if image.state == "staged" and not image.pending_sha256:
+        if image.pending_sha256:
+            # A save broke off. What came of it only QuPath's classes can see.
+            self._take_back_objects(entry_id)
+        elif image.state == "staged":
             self._note(entry_id, dataclasses.replace(image, state="undone"))
         elif image.state != "undone" and self._restore(entry_id, image):
             self._restored += 1
