@@ -87,6 +87,7 @@ def undo(
     with locks.locked(context.project.workspace):
         found = runs.pick(context.project.workspace, run, _UNDOABLE)
         check_not_running(yes=yes, reporter=reporter)
+        _clear(context.project, found)
         found = with_overwritten(context, found, reporter)
         taking = _Taking(context, found)
         failures = Failures()
@@ -106,6 +107,14 @@ def undo(
             remedy="Mend these and start the same command again.",
         )
     return result
+
+
+def _clear(project: Project, run: Run) -> None:
+    """Delete what a killed undo may have left half written."""
+    files.remove_parts(run.folder)
+    for entry_id in run.images:
+        for file in (project.data_file(entry_id), geojson.cells_file(project.workspace, entry_id)):
+            files.remove_parts(file.parent, below=False)
 
 
 class _Taking:
@@ -181,8 +190,6 @@ def _put_back(kept: Path, project: Project, entry_id: str, state: str) -> None:
                 remedy="Start again when nothing else is at work on the project.",
             )
 
-    for folder in {data.parent, cells.parent}:
-        files.remove_parts(folder, below=False)
     files.copy_file(kept / data.name, data, before_rename=check)
     for target in (data.with_name("summary.json"), cells):
         if (kept / target.name).exists():

@@ -162,8 +162,8 @@ class _Play:
 
     def _killed(self, name: str) -> str:
         verb = "undo" if name.startswith("undo") else "write"
-        run = sorted(path.name for path in (self._folder / "pycyto" / "runs").iterdir())
-        which = run[-1] if "second" in name else run[0]
+        known = runs.all_runs(self._folder / "pycyto")
+        which = known[-1 if "second" in name else 0].name
         settings = (verb, which, str(self._before), self._trip.fault)
         done = subprocess.run(
             [
