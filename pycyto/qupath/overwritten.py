@@ -26,7 +26,8 @@ def find_overwritten(project: Project, backend: Callable[[], Backend]) -> list[R
         pycyto since. What cannot be read is passed over: whoever reads it next is told.
     """
     all_runs = runs.all_runs(project.workspace)
-    marks = cache(lambda entry_id: _marks(backend, entry_id))
+    opened = cache(backend)  # opening a project in QuPath takes its time
+    marks = cache(lambda entry_id: _marks(opened, entry_id))
     found = []
     for number, run in enumerate(all_runs):
         mark = run_mark(run.run_id)

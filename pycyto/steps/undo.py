@@ -112,9 +112,12 @@ def undo(
 def _clear(project: Project, run: Run) -> None:
     """Delete what a killed undo may have left half written."""
     files.remove_parts(run.folder)
-    for entry_id in run.images:
-        for file in (project.data_file(entry_id), geojson.cells_file(project.workspace, entry_id)):
-            files.remove_parts(file.parent, below=False)
+    for folder in {
+        file.parent
+        for entry_id in run.images
+        for file in (project.data_file(entry_id), geojson.cells_file(project.workspace, entry_id))
+    }:
+        files.remove_parts(folder, below=False)
 
 
 class _Taking:
