@@ -33,15 +33,11 @@ LARGEST_JSON = 1 << 28
 DEEPEST_JSON = 64
 # Digits. Longer ones nobody writes; and a float holds every shorter one.
 _LONGEST_NUMBER = 100
-# What every system can be asked about.
-_LARGEST_PID = (1 << 31) - 1
 
 _PART = ".part"
 _PART_OWNER = re.compile(r"\.(\d{1,9})(\.old)?\.part$")
 _DAY = 24 * 3600.0
 _QUOTED = re.compile(r'[",\r\n]')
-# A note that cannot be read may be one that a script is writing just now.
-_SECONDS_OF_WRITING = 10.0
 
 _FULL = (
     "The disk is full; the file was not changed.",
@@ -130,10 +126,31 @@ def write_text(path: Path, text: str) -> None:
         stream.write(text)
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write UTF-8 `text` that only its owner may read, whole or not at all."""
-    with writing(path, private=True) as stream:
+def write_private_once(path: Path, text: str) -> None:
+    """Write UTF-8 `text` that only its owner may read, unless the file is there.
+
+    Of processes that try at once the first one's text stays. (Where the disk
+    knows no hard links, as FAT, a second one within the same instant may win.)
+    """
+    made = path.with_name(f".{path.name}.new.{os.getpid()}{_PART}")
+    with writing(made, private=True) as stream:
         stream.write(text)
+    try:
+        with explained(path):
+            _appear(made, path)
+    finally:
+        remove(made)
+
+
+def _appear(made: Path, path: Path) -> None:
+    """Give a file a second name that nothing has yet."""
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        return
+    except OSError:
+        if not path.exists():
+            made.replace(path)
 
 
 def write_json(path: Path, value: object) -> None:

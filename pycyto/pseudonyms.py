@@ -111,15 +111,15 @@ def share_key(workspace: Path, data: Path) -> None:
     target = data / FILE_NAME
     with contextlib.suppress(OSError, NotWritableError):
         if not target.exists():
-            files.write_private(target, _as_text(_ensured_key(workspace)))
+            files.write_private_once(target, _as_text(_ensured_key(workspace)))
 
 
 def _ensured_key(folder: Path) -> bytes:
     path = folder / FILE_NAME
     if not path.exists():
         files.remove_parts(folder, below=False)
-        files.write_private(path, _as_text(secrets.token_bytes(_KEY_BYTES)))
-    # Read back: of two that made one at the same time, the last holds.
+        files.write_private_once(path, _as_text(secrets.token_bytes(_KEY_BYTES)))
+    # Read back: of two that made one at the same time, the first holds.
     return _read(path)
 
 

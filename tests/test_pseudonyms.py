@@ -128,6 +128,32 @@ def test_a_data_set_keeps_the_key_that_it_has(tmp_path: Path) -> None:
     assert pseudonyms_of(tmp_path / "data", SILENT) == before
 
 
+def test_of_two_that_make_a_key_at_once_both_use_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = bytes(range(32))
+
+    def overtaken(count: int) -> bytes:
+        (tmp_path / FILE_NAME).write_text(first.hex(), "ascii")
+        return bytes(count)
+
+    monkeypatch.setattr("pycyto.pseudonyms.secrets.token_bytes", overtaken)
+    assert pseudonyms_of(tmp_path, SILENT) == Pseudonyms(first)
+    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+
+
+def test_a_disk_without_hard_links_holds_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr("os.link", refuse)
+    made = pseudonyms_of(tmp_path, SILENT)
+    assert pseudonyms_of(tmp_path, SILENT) == made
+    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+
+
 @pytest.mark.parametrize("content", ["", "00", "no hex", "ä" * 64, "0" * 63])
 def test_what_is_no_key_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / FILE_NAME).write_text(content, encoding="utf-8")
@@ -143,7 +169,7 @@ def test_where_no_key_can_be_kept_a_report_has_its_own(
     def refuse(path: Path, text: str) -> None:
         raise NotWritableError("This place cannot be written to.", where=path)
 
-    monkeypatch.setattr("pycyto.files.write_private", refuse)
+    monkeypatch.setattr("pycyto.files.write_private_once", refuse)
     listener = Listener()
     one, other = pseudonyms_of(tmp_path, listener), pseudonyms_of(tmp_path, listener)
     assert one != other
