@@ -173,6 +173,12 @@ def rows_in(lines: str) -> list[Row]:
     return [_row(record, Path("manifest.csv"), 0) for record in records]
 
 
+def files_in(lines: str) -> Iterator[str]:
+    """Yield the path of each patch in what `lines_of` made."""
+    column = COLUMNS.index("file")
+    return (record[column] for record in csv.reader(io.StringIO(lines, newline="")))
+
+
 def read_manifest(folder: Path) -> list[Row]:
     """Read and check ``manifest.csv``.
 

@@ -99,6 +99,7 @@ pycyto.run(this, 'export_patches', settings) { job, image ->
         counts.patches++
     }
     data.removeGone(ofImage, seen, counts)
+    data.removeStrays(image.id, counts)
     data.save()
     counts
 }

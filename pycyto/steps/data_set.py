@@ -6,6 +6,7 @@ hundred images takes hardly more memory than one of a single image.
 
 from __future__ import annotations
 
+import re
 import time
 import zlib
 from collections import Counter
@@ -16,9 +17,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from pycyto import provenance
+from pycyto import files, provenance
 from pycyto.manifest import (
     Row,
+    files_in,
     iter_manifest,
     lines_of,
     read_manifest,
@@ -27,6 +29,9 @@ from pycyto.manifest import (
     write_lines,
 )
 from pycyto.records import CellKey
+
+# Entry ID, object ID and the number of a point: a name that exports give, and hardly anybody else.
+_EXPORTED = re.compile(r"_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(_p\d+)?\.png$")
 
 
 class ImageKey(NamedTuple):
@@ -75,6 +80,11 @@ class Table:
         """Yield the manifest's lines, image by image, in the order of the cell keys."""
         for image in sorted(self._images):
             yield _unpacked(self._images[image])
+
+    def files(self) -> Iterator[str]:
+        """Yield the path of each patch below the folder."""
+        for packed in self._images.values():
+            yield from files_in(_unpacked(packed))
 
     def labels(self, project_id: str) -> Counter[str]:
         """Return how many rows of a project there are of each label."""
@@ -137,6 +147,27 @@ class DataSet:
             scales = self.full_resolution.setdefault(image.project_id, set())
             scales.update(row.downsample == 1.0 for row in found)
         return True
+
+    def remove_strays(self) -> None:
+        """Move patches that no row names to ``removed/``.
+
+        An export that was killed between a patch and the manifest left them;
+        where the cell is there still, it has been cut again in the same place.
+        """
+        found = {
+            f"images/{patch.parent.name}/{patch.name}"
+            for patch in self.folder.glob("images/*/*.png")
+            if _EXPORTED.search(patch.name)
+        }
+        for file in found.difference(self.table.files()):
+            self.remove(file)
+
+    def remove(self, file: str) -> None:
+        """Move a patch to ``removed/``, if it is there."""
+        patch = self.folder / file
+        if patch.exists():
+            files.replace(patch, self.folder / "removed" / patch.name)
+        self.removed += 1
 
     def save(self, counts: Mapping[str, object]) -> None:
         """Write the manifest and what it rests on, so that the next start goes on from here."""

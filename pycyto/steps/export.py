@@ -50,7 +50,8 @@ class ExportResult:
         Patches of each class.
     new, kept, relabelled, removed
         Patches cut now, left as they were, moved to another class, and moved to
-        ``removed/`` because their cell is gone or is no longer asked for.
+        ``removed/`` because their cell is gone, is no longer asked for, or was not
+        noted by an export that broke off.
     """
 
     out: Path
@@ -152,6 +153,7 @@ def export(  # noqa: PLR0913 - each is an option of the command
                     data.save(_UNFINISHED)
             tally.check()
             tally.refuse_nothing("export", wanted, context.project.file)
+            data.remove_strays()
         result = _result(data, tally, context)
         data.save(_counts(result))
     _say(result, reporter)
@@ -315,11 +317,7 @@ def _enter(data: DataSet, rows: dict[CellKey, Row], row: Row) -> None:
 
 def _remove_gone(data: DataSet, rows: dict[CellKey, Row], seen: set[CellKey]) -> None:
     for key in rows.keys() - seen:
-        patch = data.folder / rows[key].file
-        if patch.exists():
-            files.replace(patch, data.folder / "removed" / patch.name)
-        del rows[key]
-        data.removed += 1
+        data.remove(rows.pop(key).file)
 
 
 def _row(cell: Cell, square: Square, image: ImageEntry, context: Context) -> Row:

@@ -6,6 +6,7 @@
  */
 
 import java.awt.image.BufferedImage
+import java.util.regex.Pattern
 
 class PycytoDataSet {
     // Columns of manifest.csv, as in Python.
@@ -17,6 +18,9 @@ class PycytoDataSet {
         'scanner', 'preparation', 'original_width', 'original_height', 'content_hash', 'file', 'note',
     ]
     static final String CONFIDENTIAL = 'confidential: holds image names and patient keys'
+
+    // Entry ID, object ID and the number of a point: as in Python, a name that exports give.
+    private static final Pattern EXPORTED = ~/.+_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(_p\d+)?\.png/
 
     final File folder
     private final Map<List<String>, Map<String, Object>> rows = [:]
@@ -105,6 +109,16 @@ class PycytoDataSet {
                 PycytoFiles.replace(patch, new File(folder, "removed/${patch.name}"))
             }
             counts.removed++
+        }
+    }
+
+    /** Moves patches of an image that no row names to removed/: an export that was killed left them. */
+    void removeStrays(String imageId, Map<String, Object> counts) {
+        Set<String> named = rows.values()*.file as Set<String>
+        new File(folder, 'images').listFiles().findAll { it.isDirectory() }.each { File ofClass ->
+            List<String> strays = ofClass.list().findAll { it.startsWith("${imageId}_") && it ==~ EXPORTED && !("images/${ofClass.name}/${it}".toString() in named) }
+            strays.each { PycytoFiles.replace(new File(ofClass, it), new File(folder, "removed/${it}")) }
+            counts.removed += strays.size()
         }
     }
 

@@ -152,8 +152,12 @@ def test_second_export_does_only_what_has_changed(
     entry_id = rows[relabelled].entry_id
     assert entry_id == rows[deleted].entry_id == "1"
     in_batch(with_patches, edit, only_first=True)
+    stray = folder / "images" / "HSIL" / f"1_{relabelled}_p7.png"  # of an export that was killed
+    stray.write_bytes(b"")
     result = with_patches.run("export_patches", images=["1"])
-    assert (result.counts["relabelled"], result.counts["removed"]) == (1, 1)
+    assert (result.counts["relabelled"], result.counts["removed"]) == (1, 2)
+    assert not stray.exists()
+    (folder / "removed" / stray.name).unlink()
     assert (result.counts["kept"], result.counts["new"]) == (48, 0)
     removed = folder / "removed" / Path(rows[deleted].file).name
     assert removed.exists()

@@ -254,6 +254,26 @@ def test_a_part_of_the_images_leaves_the_others_alone(project: Path, tmp_path: P
     assert len(read_manifest(tmp_path / "out")) == 6
 
 
+def test_a_patch_that_a_killed_export_left_without_a_row_is_moved_away(
+    project: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run(project, out)
+    patch = out / read_manifest(out)[0].file
+    stray = out / "images" / "LSIL" / "1_00000000-0000-4000-8000-00000000abcd_p3.png"
+    somebodys = out / "images" / "LSIL" / "look at this.png"
+    for copy in (stray, somebodys):
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_bytes(patch.read_bytes())
+
+    result = run(project, out)
+
+    assert result.removed == 1
+    assert [path.name for path in (out / "removed").iterdir()] == [stray.name]
+    assert not stray.exists()
+    assert somebodys.exists()
+
+
 def test_classes_of_any_name_get_folders_of_their_own(tmp_path: Path) -> None:
     names = ["HSIL:1", "HSIL1", "hsil", "a/b", "CON", "..", "ü b*c"]
     cells = [TinyCell(50 + 20 * i, 50, name) for i, name in enumerate(names)]
