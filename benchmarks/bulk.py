@@ -224,9 +224,12 @@ def compare(installation: Installation, work: Path, count: int) -> dict[str, Tak
         times["readObjects"] = seconds(lambda: read_with_qupath(other.java_object, path))
         imported = len(other.detections)
     with QuPathProject(project.file, mode="r") as opened:
-        detections = opened.images[1].hierarchy.detections
         seen: list[Any] = []
-        times["paquo objects"] = seconds(lambda: seen.extend(look_at_each(detections)))
+        # From the file on both sides.
+        image = opened.images[1]
+        times["paquo objects"] = seconds(
+            lambda: seen.extend(look_at_each(image.hierarchy.detections))
+        )
     backend = PaquoBackend(project, installation)
     read: list[ImageObjects] = []
     times["read"] = seconds(lambda: read.append(backend.read("2")))

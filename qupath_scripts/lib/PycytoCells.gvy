@@ -5,20 +5,31 @@
  */
 
 import com.google.gson.Gson
-import com.google.gson.JsonObject
-import com.google.gson.JsonParser
+import com.google.gson.stream.JsonWriter
 import groovy.transform.CompileStatic
+import java.util.concurrent.ConcurrentHashMap
 import java.util.stream.Collectors
+import qupath.lib.common.ColorTools
 import qupath.lib.common.GeneralTools
 import qupath.lib.geom.Point2
 import qupath.lib.io.GsonTools
 import qupath.lib.measurements.MeasurementList
+import qupath.lib.objects.PathAnnotationObject
 import qupath.lib.objects.PathCellObject
+import qupath.lib.objects.PathDetectionObject
 import qupath.lib.objects.PathObject
+import qupath.lib.objects.PathTileObject
+import qupath.lib.objects.TMACoreObject
+import qupath.lib.objects.classes.PathClass
 import qupath.lib.roi.interfaces.ROI
 
 class PycytoCells {
     private static final Gson QUPATH = GsonTools.getInstance(false)
+
+    private static final Map<Class<?>, String> TYPES = [
+        (PathAnnotationObject): 'annotation', (PathDetectionObject): 'detection', (PathCellObject): 'cell',
+        (PathTileObject): 'tile', (TMACoreObject): 'tmaCore',
+    ] as Map<Class<?>, String>
 
     // Objects whose text is made side by side, and held until it is written.
     private static final int AT_ONCE = 2048
@@ -49,13 +60,14 @@ class PycytoCells {
         out << '\n]}\n'
     }
 
-    /** QuPath makes a valid geometry of each outline, which takes most of the time: on all processors. */
+    /** On all processors: there are hundreds of thousands. */
     @CompileStatic
     private static void writeFeatures(List<PathObject> objects, Writer out) {
+        Map<PathClass, String> classes = new ConcurrentHashMap<PathClass, String>()
         String separator = ''
         for (int start = 0; start < objects.size(); start += AT_ONCE) {
             def some = objects.subList(start, Math.min(start + AT_ONCE, objects.size()))
-            List<String> texts = some.parallelStream().map { PathObject it -> feature(it) }.collect(Collectors.toList())
+            List<String> texts = some.parallelStream().map((PathObject it) -> feature(it, classes)).collect(Collectors.toList())
             for (String text : texts) {
                 out.write(separator)
                 out.write(text)
@@ -64,47 +76,92 @@ class PycytoCells {
         }
     }
 
+    /** As QuPath exports it. */
     static String asQuPath(PathObject object) {
         return QUPATH.toJson(object, PathObject)
     }
 
-    /** One object as QuPath writes it, plus what QuPath rounds away; see docs/formats.md. */
+    /**
+     * One object as QuPath writes it, but quicker, plus what QuPath rounds away; see docs/formats.md.
+     *
+     * @param classes  what was written of classes already, while no colour changes
+     */
     @CompileStatic
-    static String feature(PathObject object) {
-        String text = asQuPath(object)
-        List<String> unusable = unusableOf(object.measurementList)
-        // From 0.6 on QuPath writes the metadata twice, which strict readers refuse.
-        if (unusable || !object.metadata.isEmpty()) {
-            JsonObject tree = JsonParser.parseString(text).asJsonObject
-            JsonObject measurements = tree.getAsJsonObject('properties').getAsJsonObject('measurements')
-            unusable.each { measurements.remove(it) }
-            text = PycytoFiles.JSON.toJson(tree)
+    static String feature(PathObject object, Map<PathClass, String> classes = new HashMap<PathClass, String>()) {
+        def text = new StringWriter(1024)
+        def out = new JsonWriter(text)
+        out.beginObject()
+        out.name('type').value('Feature')
+        out.name('id').value(object.getID().toString())
+        out.name('geometry').jsonValue(PycytoOutline.geometry(object.getROI()))
+        ROI nucleus = nucleusOf(object)
+        if (nucleus != null) {
+            out.name('nucleusGeometry').jsonValue(PycytoOutline.geometry(nucleus))
         }
-        def result = new StringBuilder(text)
-        result.setLength(text.lastIndexOf('}'))
-        result.append(',"pycyto":')
-        appendExact(result, object)
-        return result.append('}').toString()
+        out.name('properties')
+        writeProperties(object, classes, out)
+        out.name('pycyto').jsonValue(exact(object, nucleus))
+        out.endObject()
+        return text.toString()
     }
 
     @CompileStatic
-    private static List<String> unusableOf(MeasurementList measurements) {
-        List<String> found = []
+    private static void writeProperties(PathObject object, Map<PathClass, String> classes, JsonWriter out) {
+        out.beginObject()
+        out.name('objectType').value(TYPES.get(object.getClass()))
+        if (object.getName() != null) {
+            out.name('name').value(object.getName())
+        }
+        Integer colour = object.getColor()
+        if (colour != null) {
+            out.name('color').beginArray()
+            out.value(ColorTools.red(colour)).value(ColorTools.green(colour)).value(ColorTools.blue(colour))
+            out.endArray()
+        }
+        if (object.pathClass != null) {
+            out.name('classification').jsonValue(classes.computeIfAbsent(object.pathClass, (PathClass it) -> QUPATH.toJson(it, PathClass)))
+        }
+        if (object.isLocked()) {
+            out.name('isLocked').value(true)
+        }
+        if (object instanceof TMACoreObject) {
+            out.name('isMissing').value(((TMACoreObject) object).isMissing())
+        }
+        writeMeasurements(object.measurementList, out)
+        if (!object.metadata.isEmpty()) {
+            out.name('metadata').jsonValue(PycytoFiles.JSON.toJson(object.metadata))
+        }
+        out.endObject()
+    }
+
+    /** Those that are no numbers are left out: JSON has no way to write them. */
+    @CompileStatic
+    private static void writeMeasurements(MeasurementList measurements, JsonWriter out) {
+        if (measurements.isEmpty()) {
+            return
+        }
+        out.name('measurements').beginObject()
         for (String name : measurements.measurementNames) {
-            if (!Double.isFinite(measurements.get(name))) {
-                found.add(name)
+            double value = measurements.get(name)
+            if (Double.isFinite(value)) {
+                out.name(name).value(value)
             }
         }
-        return found
+        out.endObject()
     }
 
     @CompileStatic
-    private static void appendExact(StringBuilder text, PathObject object) {
+    private static ROI nucleusOf(PathObject object) {
+        return object instanceof PathCellObject ? ((PathCellObject) object).getNucleusROI() : null
+    }
+
+    @CompileStatic
+    private static String exact(PathObject object, ROI nucleus) {
         ROI roi = object.getROI()
+        def text = new StringBuilder()
         appendNumbers(text.append('{"centroid":'), roi.centroidX, roi.centroidY)
         appendNumbers(text.append(',"bounds":'), roi.boundsX, roi.boundsY, roi.boundsWidth, roi.boundsHeight)
         text.append(',"area":').append(PycytoObjects.area(roi)).append(',"z":').append(roi.z).append(',"t":').append(roi.t)
-        def nucleus = object instanceof PathCellObject ? ((PathCellObject) object).getNucleusROI() : null
         if (nucleus != null) {
             appendNumbers(text.append(',"nucleus":'), nucleus.centroidX, nucleus.centroidY)
         }
@@ -117,7 +174,7 @@ class PycytoCells {
             }
             text.append(']')
         }
-        text.append('}')
+        return text.append('}').toString()
     }
 
     // A point annotation whose last point was deleted has no centroid; it stands for no cell either.

@@ -20,6 +20,7 @@ import java.security.MessageDigest
 import java.time.Instant
 import java.time.temporal.ChronoUnit
 import java.util.function.BiConsumer
+import java.util.function.Consumer
 
 class PycytoFiles {
     /** Told of each step before it changes a file: where tests inject faults. */
@@ -29,10 +30,11 @@ class PycytoFiles {
     static final Gson PRETTY = new GsonBuilder().disableHtmlEscaping().setPrettyPrinting().serializeNulls().create()
     private static final Gson LOOSE = new GsonBuilder().setObjectToNumberStrategy(ToNumberPolicy.LONG_OR_DOUBLE).create()
 
-    private static final int QUOTE = 0x22
-    private static final int COMMA = 0x2C
-    private static final int LINE_END = 0x0A
-    private static final int CARRIAGE_RETURN = 0x0D
+    // As characters: to compare one with a number, Groovy makes objects of both.
+    private static final char QUOTE = '"' as char
+    private static final char COMMA = ',' as char
+    private static final char LINE_END = '\n' as char
+    private static final char CARRIAGE_RETURN = '\r' as char
 
     /** Writes a text file beside itself and renames it, so that nobody ever sees a part of it. */
     static void writing(File file, Closure action) {
@@ -88,60 +90,68 @@ class PycytoFiles {
 
     /** Calls an action with each row of a CSV file below the first, as a map by the names in the first. */
     @CompileStatic
-    static void eachNamedRow(File file, Closure action) {
-        List<String> header = null
-        eachRow(file) { List<String> row ->
-            if (header == null) {
-                header = row
+    static void eachNamedRow(File file, Consumer<Map<String, String>> action) {
+        List<String> header = new ArrayList<String>()
+        eachRow(file, (List<String> row) -> {
+            if (header.isEmpty()) {
+                header.addAll(row)
                 return
             }
-            Map<String, String> named = new LinkedHashMap<String, String>()
+            Map<String, String> named = new LinkedHashMap<String, String>(2 * header.size())
             for (int i = 0; i < header.size(); i++) {
-                named.put(header[i], row[i])
+                named.put(header.get(i), i < row.size() ? row.get(i) : '')
             }
-            action.call(named)
-        }
+            action.accept(named)
+        })
     }
 
     /** Calls an action with each row of a CSV file, the first one included. */
     @CompileStatic
-    static void eachRow(File file, Closure action) {
-        file.withReader('UTF-8') { Reader input ->
-            def reader = new PushbackReader(new BufferedReader(input))
-            for (List<String> row = nextRow(reader); row != null; row = nextRow(reader)) {
-                action.call(row)
-            }
+    static void eachRow(File file, Consumer<List<String>> action) {
+        String text = file.getText('UTF-8')
+        for (int at = 0; at < text.length();) {
+            List<String> row = new ArrayList<String>(32)
+            at = readRow(text, at, row)
+            action.accept(row)
         }
     }
 
+    /** Adds the cells of the row that begins at a place, and returns where the next one does. */
     @CompileStatic
-    private static List<String> nextRow(PushbackReader input) {
-        List<String> row = []
-        def cell = new StringBuilder()
-        boolean quoted = false
-        for (int c = input.read(); ; c = input.read()) {
-            if (c < 0) {
-                return row || cell.length() ? row + [cell.toString()] : null
-            } else if (c == QUOTE) {
-                int next = quoted ? input.read() : 0
-                if (quoted && next == QUOTE) {
-                    cell.append('"')
-                } else {
-                    if (quoted && next >= 0) {
-                        input.unread(next)
-                    }
-                    quoted = !quoted
-                }
-            } else if (!quoted && c == COMMA) {
-                row.add(cell.toString())
-                cell.setLength(0)
-            } else if (!quoted && c == LINE_END) {
-                row.add(cell.toString())
-                return row
-            } else if (quoted || c != CARRIAGE_RETURN) {
-                cell.append((char) c)
+    private static int readRow(String text, int start, List<String> row) {
+        int at = start
+        while (true) {
+            at = at < text.length() && text.charAt(at) == QUOTE ? readQuoted(text, at, row) : readPlain(text, at, row)
+            if (at >= text.length() || text.charAt(at) == LINE_END) {
+                return at + 1
             }
+            at++  // the comma
         }
+    }
+
+    /** Both return where the comma or line end behind the cell is. */
+    @CompileStatic
+    private static int readPlain(String text, int start, List<String> row) {
+        int end = start, length = text.length()
+        while (end < length && text.charAt(end) != COMMA && text.charAt(end) != LINE_END) {
+            end++
+        }
+        boolean isWindows = end > start && text.charAt(end - 1) == CARRIAGE_RETURN
+        row.add(text.substring(start, isWindows ? end - 1 : end))
+        return end
+    }
+
+    @CompileStatic
+    private static int readQuoted(String text, int start, List<String> row) {
+        int end = text.indexOf((int) QUOTE, start + 1)
+        while (end >= 0 && end + 1 < text.length() && text.charAt(end + 1) == QUOTE) {
+            end = text.indexOf((int) QUOTE, end + 2)  // doubled: it belongs to the cell
+        }
+        if (end < 0) {
+            Pycyto.refuse('A quotation mark is not closed in this table.', 'bad input')
+        }
+        row.add(text.substring(start + 1, end).replace('""', '"'))
+        return text.charAt(Math.min(end + 1, text.length() - 1)) == CARRIAGE_RETURN ? end + 2 : end + 1
     }
 
     @CompileStatic
@@ -158,7 +168,7 @@ class PycytoFiles {
 
     @CompileStatic
     private static boolean isPlain(String text) {
-        return text.indexOf(QUOTE) < 0 && text.indexOf(COMMA) < 0 && text.indexOf(LINE_END) < 0 && text.indexOf(CARRIAGE_RETURN) < 0
+        return text.indexOf((int) QUOTE) < 0 && text.indexOf((int) COMMA) < 0 && text.indexOf((int) LINE_END) < 0 && text.indexOf((int) CARRIAGE_RETURN) < 0
     }
 
     static String sha256(File file) {

@@ -5,11 +5,13 @@
  */
 
 import groovy.transform.CompileStatic
+import qupath.lib.geom.Point2
 import qupath.lib.objects.PathCellObject
 import qupath.lib.objects.PathObject
 import qupath.lib.objects.PathObjects
 import qupath.lib.objects.classes.PathClass
 import qupath.lib.regions.ImagePlane
+import qupath.lib.roi.PolygonROI
 import qupath.lib.roi.ROIs
 import qupath.lib.roi.interfaces.ROI
 
@@ -105,6 +107,27 @@ class PycytoObjects {
     @CompileStatic
     private static boolean near(ROI roi, double x, double y) {
         return Math.hypot(roi.centroidX - x, roi.centroidY - y) <= 0.5d
+    }
+
+    /**
+     * Mean of the vertices (x, y) and area: what tells whether an outline was moved or reshaped. QuPath's own
+     * figures of a polygon cost far more, since they are right for one that crosses itself too.
+     */
+    @CompileStatic
+    static double[] placeOf(ROI roi) {
+        if (!(roi instanceof PolygonROI)) {
+            return [roi.centroidX, roi.centroidY, area(roi)] as double[]
+        }
+        List<Point2> points = roi.allPoints
+        double x = 0, y = 0, twice = 0
+        Point2 last = points.get(points.size() - 1)
+        for (Point2 point : points) {
+            x += point.x
+            y += point.y
+            twice += last.x * point.y - point.x * last.y
+            last = point
+        }
+        return [x / points.size(), y / points.size(), Math.abs(twice / 2)] as double[]
     }
 
     /** In square pixels; 0 for points and lines. */

@@ -6,6 +6,7 @@
 
 import com.google.gson.JsonObject
 import groovy.transform.CompileStatic
+import java.util.function.BiConsumer
 
 class PycytoRun {
     final PycytoProject project
@@ -120,20 +121,22 @@ class PycytoRun {
 
     /** Calls an action with each row of an image's table: its columns, and its probabilities as measurements. */
     @CompileStatic
-    void eachRowOf(String table, String imageId, Closure action) {
+    void eachRowOf(String table, String imageId, BiConsumer<Map<String, String>, Map<String, Double>> action) {
         def file = new File(folder, "${table}/${imageId}.csv")
         if (!file.exists()) {
             return
         }
-        PycytoFiles.eachNamedRow(file) { Map<String, String> row ->
-            Map<String, Double> values = new LinkedHashMap<String, Double>()
-            for (Map.Entry<String, String> cell : row.entrySet()) {
-                if (cell.key.startsWith('P(')) {
-                    values.put('pycyto: ' + cell.key, Double.valueOf(cell.value))
-                }
+        Map<String, String> measurements = new LinkedHashMap<String, String>()  // by column
+        PycytoFiles.eachNamedRow(file, (Map<String, String> row) -> {
+            if (measurements.isEmpty()) {
+                row.keySet().findAll { String it -> it.startsWith('P(') }.each { String it -> measurements.put(it, 'pycyto: ' + it) }
             }
-            action.call(row, values)
-        }
+            Map<String, Double> values = new LinkedHashMap<String, Double>()
+            for (Map.Entry<String, String> it : measurements.entrySet()) {
+                values.put(it.value, Double.valueOf(row.get(it.key)))
+            }
+            action.accept(row, values)
+        })
     }
 
     /** What was written into an image, by object ID: what was done, its class before, and where it was. */
@@ -148,7 +151,11 @@ class PycytoRun {
         PycytoFiles.writing(new File(folder, "written/${imageId}.csv")) { Writer out ->
             out.write(PycytoFiles.csvRow(WRITTEN_COLUMNS) + '\n')
             for (Map<String, String> row : rows) {
-                out.write(PycytoFiles.csvRow(WRITTEN_COLUMNS.collect { String it -> row.get(it) }) + '\n')
+                List<String> cells = new ArrayList<String>(WRITTEN_COLUMNS.size())
+                for (String column : WRITTEN_COLUMNS) {
+                    cells.add(row.get(column))
+                }
+                out.write(PycytoFiles.csvRow(cells) + '\n')
             }
         }
     }

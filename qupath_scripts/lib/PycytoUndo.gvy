@@ -91,7 +91,8 @@ class PycytoUndo {
 
     private static boolean isMoved(ROI roi, Map<String, String> row) {
         double area = row.area as double
-        return Math.hypot(roi.centroidX - (row.x as double), roi.centroidY - (row.y as double)) > SAME_PLACE
-            || Math.abs(PycytoObjects.area(roi) - area) > SAME_AREA * Math.max(area, 100.0d)
+        double[] place = PycytoObjects.placeOf(roi)
+        return Math.hypot(place[0] - (row.x as double), place[1] - (row.y as double)) > SAME_PLACE
+            || Math.abs(place[2] - area) > SAME_AREA * Math.max(area, 100.0d)
     }
 }

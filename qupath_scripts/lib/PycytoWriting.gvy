@@ -25,6 +25,7 @@ class PycytoWriting {
     private final Map<String, Map<String, String>> rows = [:]  // of the table "written"
     private String sha256  // of the file that was read
     private List<String> before  // fingerprints of what was in it
+    private boolean isAsPredicted  // the very data that was read: nothing in it has moved
     private boolean hasOurs
     private boolean isResumed
     private String ours  // state of the data right after our save
@@ -68,6 +69,7 @@ class PycytoWriting {
     /** Looks at what is on disk before anything is done. */
     private void look() {
         sha256 = image.dataSha256()
+        isAsPredicted = sha256 == run.get(image.id, 'data_sha256')
         List<PathObject> objects = image.checkComplete()
         before = PycytoFingerprints.of(objects)
         hasOurs = objects.any { isOurs(it) }
@@ -106,8 +108,8 @@ class PycytoWriting {
         for (PathObject object : objects) {
             byId.put(object.getID().toString(), object)
         }
-        run.eachRowOf('new', image.id) { Map<String, String> row, Map<String, Double> values -> create(checked(row), values) }
-        run.eachRowOf('updates', image.id) { Map<String, String> row, Map<String, Double> values -> update(checked(row), values) }
+        run.eachRowOf('new', image.id, (Map<String, String> row, Map<String, Double> values) -> create(checked(row), values))
+        run.eachRowOf('updates', image.id, (Map<String, String> row, Map<String, Double> values) -> update(checked(row), values))
     }
 
     @CompileStatic
@@ -146,13 +148,13 @@ class PycytoWriting {
 
     /** The outline of a new detection; null where the expert's object is gone or has moved. */
     @CompileStatic
-    private static ROI roiFor(Map<String, String> row, PathObject source) {
+    private ROI roiFor(Map<String, String> row, PathObject source) {
         double x = Double.parseDouble(row.get('x')), y = Double.parseDouble(row.get('y'))
         if (source == null) {
             return null
         }
         if (!row.get('point_index')) {
-            return PycytoObjects.isAt(source, x, y) ? source.getROI() : null
+            return isAsPredicted || PycytoObjects.isAt(source, x, y) ? source.getROI() : null
         }
         def points = source.getROI().allPoints
         int index = Integer.parseInt(row.get('point_index'))
@@ -166,7 +168,7 @@ class PycytoWriting {
         double x = Double.parseDouble(row.get('x')), y = Double.parseDouble(row.get('y'))
         if (target != null && PycytoObjects.hasMark(target, PycytoObjects.UPDATED_MARK, mark)) {
             there++
-        } else if (target == null || !target.isDetection() || !PycytoObjects.isAt(target, x, y)) {
+        } else if (target == null || !target.isDetection() || !(isAsPredicted || PycytoObjects.isAt(target, x, y))) {
             gone++
         } else if (!PycytoObjects.isUndecided(target)) {
             decided++
@@ -184,11 +186,12 @@ class PycytoWriting {
         ROI roi = object.getROI()
         // Setting a class takes away a colour of the object's own.
         Integer colour = former?.getColor()
+        double[] place = PycytoObjects.placeOf(roi)
         rows.put(object.getID().toString(), [
             object_id: object.getID().toString(), done: done, 'class': label,
             former_class: former == null ? '' : PycytoObjects.classOf(former), former_run: former == null ? '' : PycytoObjects.updatedBy(former),
             former_colour: colour == null ? '' : colour.toString(),
-            x: Double.toString(roi.centroidX), y: Double.toString(roi.centroidY), area: Double.toString(PycytoObjects.area(roi)),
+            x: Double.toString(place[0]), y: Double.toString(place[1]), area: Double.toString(place[2]),
         ])
     }
 
