@@ -142,15 +142,17 @@ def write_private_once(path: Path, text: str) -> None:
         remove(made)
 
 
-def _appear(made: Path, path: Path) -> None:
-    """Give a file a second name that nothing has yet."""
+def _appear(made: Path, path: Path) -> bool:
+    """Give a file a second name, or another, that nothing has yet; return whether it got it."""
     try:
         os.link(made, path)
     except FileExistsError:
-        return
+        return False
     except OSError:
-        if not path.exists():
-            made.replace(path)
+        if path.exists():
+            return False
+        made.replace(path)
+    return True
 
 
 def write_json(path: Path, value: object) -> None:
@@ -270,15 +272,8 @@ def _csv_field(value: object) -> str:
     return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
 
-def copy_file(
-    source: Path, target: Path, *, before_rename: Callable[[], None] | None = None
-) -> None:
+def copy_file(source: Path, target: Path) -> None:
     """Copy one file, whole or not at all, with its modification time.
-
-    Parameters
-    ----------
-    before_rename
-        Looks last whether the target may still be replaced; an error of its own stops that.
 
     Raises
     ------
@@ -294,8 +289,43 @@ def copy_file(
         writer.flush()
         # Before the rename: nothing may fail once the target is another.
         shutil.copystat(source, writer.name)
-        if before_rename is not None:
-            before_rename()
+
+
+def copy_in_place_of(
+    source: Path, target: Path, *, aside: Path, may_go: Callable[[Path], bool]
+) -> bool:
+    """Copy a file over one that others may replace at any moment; return whether that was done.
+
+    What is there is moved aside, and looked at there, where nobody replaces it.
+    It comes back unless it may go, and a file that somebody puts in its place
+    meanwhile stays. So nobody's file is lost, at the price of an instant in
+    which there is only the one aside.
+
+    Parameters
+    ----------
+    aside
+        Where there must be no file.
+    may_go
+        Told where the file is now.
+
+    Raises
+    ------
+    BadInputError, NotWritableError
+        As `copy_file`; what was there still is.
+    """
+    made = target.with_name(f".{target.name}.new.{os.getpid()}{_PART}")
+    try:
+        copy_file(source, made)
+        with explained(target):
+            target.replace(aside)
+            try:
+                return may_go(aside) and _appear(made, target)
+            finally:
+                _appear(aside, target)
+                aside.unlink(missing_ok=True)
+    finally:
+        with contextlib.suppress(OSError):
+            made.unlink()
 
 
 def replace(source: Path, target: Path) -> None:

@@ -370,3 +370,55 @@ def test_a_table_line_is_plain_where_it_can_be() -> None:
     assert files.csv_row(["a b", None, 1, 0.1, 'say "é"', "a,b", "a\rb", "a\nb"]) == (
         'a b,,1,0.1,"say ""é""","a,b","a\rb","a\nb"\n'
     )
+
+
+class InPlace:
+    """A file, its copy from before, and where the file goes for the moment."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file, self.kept, self.aside = (folder / name for name in ("data", "kept", "data.bkp"))
+        self.file.write_text("now")
+        self.kept.write_text("before")
+
+    def put_back(self, may_go: Callable[[Path], bool]) -> bool:
+        return files.copy_in_place_of(self.kept, self.file, aside=self.aside, may_go=may_go)
+
+    def names(self) -> set[str]:
+        return {path.name for path in self.file.parent.iterdir()}
+
+
+@pytest.fixture
+def in_place(tmp_path: Path) -> InPlace:
+    return InPlace(tmp_path)
+
+
+def test_a_copy_takes_the_place_of_what_may_go(in_place: InPlace) -> None:
+    assert in_place.put_back(lambda aside: aside.read_text() == "now")
+    assert in_place.file.read_text() == "before"
+    assert in_place.names() == {"data", "kept"}
+
+
+def test_what_may_not_go_comes_back(in_place: InPlace) -> None:
+    assert not in_place.put_back(lambda aside: False)
+    assert in_place.file.read_text() == "now"
+    assert in_place.names() == {"data", "kept"}
+
+
+def test_what_somebody_saves_meanwhile_stays(in_place: InPlace) -> None:
+    def saved(aside: Path) -> bool:
+        in_place.file.write_text("theirs")
+        return True
+
+    assert not in_place.put_back(saved)
+    assert in_place.file.read_text() == "theirs"
+    assert in_place.names() == {"data", "kept"}
+
+
+def test_what_was_there_comes_back_after_an_error(in_place: InPlace) -> None:
+    def interrupt(aside: Path) -> bool:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        in_place.put_back(interrupt)
+    assert in_place.file.read_text() == "now"
+    assert in_place.names() == {"data", "kept"}

@@ -148,6 +148,11 @@ class Project:
             )
         return self.folder / "data" / entry_id / "data.qpdata"
 
+    def backup_file(self, entry_id: str) -> Path:
+        """Return where QuPath keeps an image's data while it saves."""
+        path = self.data_file(entry_id)
+        return path.with_name(path.name + ".bkp")
+
     def data_sha256(self, entry_id: str) -> str:
         """Return the SHA-256 of an image's ``data.qpdata``; empty where there is none.
 
@@ -157,8 +162,7 @@ class Project:
             When QuPath's backup lies beside it: a save broke off, and which of
             the two is whole only a person can tell.
         """
-        path = self.data_file(entry_id)
-        backup = path.with_name(path.name + ".bkp")
+        path, backup = self.data_file(entry_id), self.backup_file(entry_id)
         if backup.exists():
             raise RefusedError(
                 "QuPath's backup lies beside this image's data: a save was interrupted.",

@@ -110,7 +110,7 @@ def undo(
 
 
 def _clear(project: Project, run: Run) -> None:
-    """Delete what a killed undo may have left half written."""
+    """Bring to its end, or delete, what a killed undo may have left half done."""
     files.remove_parts(run.folder)
     for folder in {
         file.parent
@@ -118,6 +118,23 @@ def _clear(project: Project, run: Run) -> None:
         for file in (project.data_file(entry_id), geojson.cells_file(project.workspace, entry_id))
     }:
         files.remove_parts(folder, below=False)
+    for entry_id, image in run.images.items():
+        _end_put_back(project.data_file(entry_id), project.backup_file(entry_id), image)
+
+
+def _end_put_back(data: Path, backup: Path, image: ImageState) -> None:
+    """Put back what a killed undo had moved aside, or delete it where its copy is in place.
+
+    What a save of QuPath's has left, which broke off, is none of the states of
+    this run in both places, and stays as it is.
+    """
+    ours = {image.written_sha256, image.snapshot_sha256} - {""}
+    if not backup.exists() or files.sha256_of(backup) not in ours:
+        return
+    if not data.exists():
+        files.replace(backup, data)
+    elif files.sha256_of(data) in ours:
+        files.remove(backup)
 
 
 class _Taking:
@@ -184,16 +201,19 @@ def _is_whole(kept: Path, image: ImageState) -> bool:
 
 def _put_back(kept: Path, project: Project, entry_id: str, state: str) -> None:
     data, cells = project.data_file(entry_id), geojson.cells_file(project.workspace, entry_id)
-
-    def check() -> None:
-        if project.data_sha256(entry_id) != state:
-            raise StaleError(
-                "This image was saved by somebody else meanwhile, and is left as that is.",
-                where=data,
-                remedy="Start again when nothing else is at work on the project.",
-            )
-
-    files.copy_file(kept / data.name, data, before_rename=check)
+    # As QuPath saves, which reads its backup where it finds no data.
+    done = files.copy_in_place_of(
+        kept / data.name,
+        data,
+        aside=project.backup_file(entry_id),
+        may_go=lambda aside: aside.exists() and files.sha256_of(aside) == state,
+    )
+    if not done:
+        raise StaleError(
+            "This image was saved by somebody else meanwhile, and is left as that is.",
+            where=data,
+            remedy="Start again when nothing else is at work on the project.",
+        )
     for target in (data.with_name("summary.json"), cells):
         if (kept / target.name).exists():
             files.copy_file(kept / target.name, target)
