@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pycyto import provenance
+from pycyto import files, provenance
 from pycyto.errors import BadInputError, RefusedError
 from pycyto.images.crop import Pixels
 from pycyto.images.patches import read_patch
@@ -210,6 +210,7 @@ def _classified(
 def _finish(
     job: _Job, predictions: Sequence[Prediction], point_radius: float, reporter: Reporter
 ) -> PredictResult:
+    files.remove_parts(job.workspace / "runs")
     job.tally.refuse_nothing("predict", job.wanted, job.workspace)
     if not predictions:
         job.tally.refuse_failures("predicted", job.workspace, "Nothing is staged; mend these.")

@@ -42,7 +42,6 @@ def stage(
     """
     # To the millisecond, so that the newest of two runs is known.
     run_id, created_at = str(uuid4()), files.now("milliseconds")
-    files.remove_parts(workspace / "runs")
     folder = workspace / "runs" / runs.folder_name(run_id, created_at)
     new = [_new(item, run_id, point_radius) for item in predictions if _is_new(item.cell)]
     updates = [_update(item) for item in predictions if not _is_new(item.cell)]

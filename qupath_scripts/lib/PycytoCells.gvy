@@ -76,11 +76,6 @@ class PycytoCells {
         }
     }
 
-    /** As QuPath exports it. */
-    static String asQuPath(PathObject object) {
-        return QUPATH.toJson(object, PathObject)
-    }
-
     /**
      * One object as QuPath writes it, but quicker, plus what QuPath rounds away; see docs/formats.md.
      *

@@ -125,7 +125,7 @@ class PycytoImage {
             return !shown.hierarchy.isEmpty()
         }
         return shown.isChanged()
-            && withoutRoot(shown.hierarchy).collect { PycytoCells.asQuPath(it) } != objectsOnDisk().collect { PycytoCells.asQuPath(it) }
+            && withoutRoot(shown.hierarchy).collect { PycytoCells.feature(it) } != objectsOnDisk().collect { PycytoCells.feature(it) }
     }
 
     /** A batch works on its own copy of an image: refuse when a viewer holds unsaved changes of it. */

@@ -12,6 +12,7 @@ import com.google.gson.Gson
 import groovy.transform.CompileStatic
 import qupath.lib.geom.Point2
 import qupath.lib.io.GsonTools
+import qupath.lib.regions.ImagePlane
 import qupath.lib.roi.EllipseROI
 import qupath.lib.roi.PolygonROI
 import qupath.lib.roi.RectangleROI
@@ -37,13 +38,25 @@ class PycytoOutline {
 
     static String geometry(ROI roi) {
         def outline = roi.isEmpty() ? null : of(roi)
-        if (outline == null) {
-            return QUPATH.toJson(roi, ROI)
+        if (outline != null && outline.isSimple()) {
+            return text(roi) { StringBuilder it -> outline.appendRing(it) }
         }
-        def text = new StringBuilder(16 * outline.n + 64).append('{"type":"Polygon","coordinates":[[')
-        outline.appendTo(text)
+        try {
+            return QUPATH.toJson(roi, ROI)
+        } catch (IllegalStateException collection) {
+            // Nothing, or several kinds of things, are left of an outline that is thinner than a hundredth of a pixel.
+            if (outline == null) {
+                throw collection
+            }
+            return text(roi) { StringBuilder it -> outline.appendAsDrawn(it) }
+        }
+    }
+
+    private static String text(ROI roi, Closure ring) {
+        def text = new StringBuilder(2048).append('{"type":"Polygon","coordinates":[[')
+        ring.call(text)
         text.append(']]')
-        if (roi.z != 0 || roi.t != 0 || roi.c != -1) {
+        if (roi.imagePlane != ImagePlane.defaultPlane) {
             text.append(',"plane":').append(QUPATH.toJson(roi.imagePlane))
         }
         return text.append(roi instanceof EllipseROI ? ',"isEllipse":true}' : '}').toString()
@@ -92,7 +105,11 @@ class PycytoOutline {
         while (n > 1 && x[n - 1] == x[0] && y[n - 1] == y[0]) {
             n--
         }
-        return n > 2 && isFinite && !touchesItself() ? this : null
+        return isFinite ? this : null
+    }
+
+    private boolean isSimple() {
+        return n > 2 && !touchesItself()
     }
 
     /** Whether any two edges have more in common than the vertex between neighbours. */
@@ -128,7 +145,7 @@ class PycytoOutline {
         return Long.signum((x[b] - x[a]) * (y[c] - y[a]) - (y[b] - y[a]) * (x[c] - x[a]))
     }
 
-    private void appendTo(StringBuilder text) {
+    private void appendRing(StringBuilder text) {
         int first = 0
         long area = 0L
         for (int i = 0; i < n; i++) {
@@ -140,12 +157,22 @@ class PycytoOutline {
         }
         int step = area > 0 ? n - 1 : 1
         for (int i = 0; i <= n; i++) {
-            int at = (int) ((first + (long) i * step) % n)
-            text.append(i == 0 ? '[' : ',[')
-            appendHundredths(text, x[at])
-            appendHundredths(text.append(','), y[at])
-            text.append(']')
+            append(text, i, (int) ((first + (long) i * step) % n))
         }
+    }
+
+    /** A ring has four positions at least. */
+    private void appendAsDrawn(StringBuilder text) {
+        for (int i = 0; i <= Math.max(n, 3); i++) {
+            append(text, i, i % n)
+        }
+    }
+
+    private void append(StringBuilder text, int number, int vertex) {
+        text.append(number == 0 ? '[' : ',[')
+        appendHundredths(text, x[vertex])
+        appendHundredths(text.append(','), y[vertex])
+        text.append(']')
     }
 
     private static void appendHundredths(StringBuilder text, long value) {

@@ -324,15 +324,27 @@ class Inside:
 
 
 def _fields(library: Any, item: Any) -> dict[str, Any]:
-    feature = json.loads(str(library.PycytoCells.feature(item)))
+    # As QuPath itself tells it, and what it rounds.
+    feature = as_qupath(item)
+    exact = json.loads(str(library.PycytoCells.feature(item)))["pycyto"]
     parent, colour = item.getParent(), item.getColor()
     return {
         **feature,
+        "pycyto": exact,
         "parent": None if parent.isRootObject() else str(parent.getID()),
         "description": str(item.getDescription()) if item.isAnnotation() else None,
         "own colour": None if colour is None else int(colour),
         "class": None if item.getPathClass() is None else str(item.getPathClass().toString()),
     }
+
+
+def as_qupath(item: Any) -> dict[str, Any]:
+    """Return an object as QuPath itself exports it to GeoJSON."""
+    from jpype import JClass
+
+    text = JClass("qupath.lib.io.GsonTools").getInstance(False).toJson(item)
+    feature: dict[str, Any] = json.loads(str(text))
+    return feature
 
 
 def _own(item: dict[str, Any]) -> dict[str, Any]:
@@ -374,7 +386,7 @@ def _draw(seen: Inside, hierarchy: Any, rng: np.random.Generator) -> None:
     """Add random objects of every kind, some within others."""
     made = seen.java.ArrayList()
     for number in range(int(rng.integers(4, 14))):
-        item = _object(seen, rng)
+        item = random_object(seen.java, rng)
         if number and rng.random() < 0.2 and made[0].isAnnotation():
             made[0].addChildObject(item)
         else:
@@ -382,10 +394,11 @@ def _draw(seen: Inside, hierarchy: Any, rng: np.random.Generator) -> None:
     hierarchy.addObjects(made)
 
 
-def _object(seen: Inside, rng: np.random.Generator) -> Any:
+def random_object(java: Any, rng: np.random.Generator) -> Any:
+    """Return an object of any kind, with any of the fields that an object can have."""
     from jpype import JClass
 
-    objects, roi = JClass("qupath.lib.objects.PathObjects"), _roi(seen, rng)
+    objects, roi = JClass("qupath.lib.objects.PathObjects"), _roi(java, rng)
     kind = str(rng.choice(["annotation", "annotation", "detection", "tile", "cell"]))
     if kind == "cell" and not roi.isArea():
         kind = "annotation"
@@ -395,7 +408,7 @@ def _object(seen: Inside, rng: np.random.Generator) -> Any:
         item = getattr(objects, f"create{kind.capitalize()}Object")(roi)
     name = rng.choice(["", "HSIL", "LSIL", "Trichomonas", "ASC-H: é", "a/b"])
     if name:
-        item.setPathClass(seen.java.PathClass.fromString(str(name)))
+        item.setPathClass(java.PathClass.fromString(str(name)))
     if rng.random() < 0.3:
         item.setName(f'région {rng.integers(99)} "x"')
     if rng.random() < 0.2:
@@ -410,10 +423,10 @@ def _object(seen: Inside, rng: np.random.Generator) -> Any:
     return item
 
 
-def _roi(seen: Inside, rng: np.random.Generator) -> Any:
+def _roi(java: Any, rng: np.random.Generator) -> Any:
     from jpype import JClass, JDouble
 
-    rois = seen.java.ROIs
+    rois = java.ROIs
     x, y, w, h = (float(np.float32(v)) for v in (*rng.uniform(0, 900, 2), *rng.uniform(8, 90, 2)))
     plane = JClass("qupath.lib.regions.ImagePlane").getPlane(int(rng.random() < 0.1), 0)
     xs = JDouble[:]([x, x + w, x + w / 2])
@@ -453,7 +466,7 @@ def _work(seen: Inside, hierarchy: Any, rng: np.random.Generator) -> None:
         theirs[int(rng.integers(len(theirs)))].setPathClass(
             seen.java.PathClass.fromString("Trichomonas")
         )
-    hierarchy.addObject(_object(seen, rng))
+    hierarchy.addObject(random_object(seen.java, rng))
 
 
 # --- a model, and a process to kill ------------------------------------------------------------

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import shapely
 import shapely.geometry
 
+from pycyto.qupath import _java
 from pycyto.qupath.geojson_backend import GeoJsonBackend
 from pycyto.qupath.locate import Installation
 from pycyto.qupath.paquo_backend import PaquoBackend
@@ -17,6 +20,7 @@ from pycyto.qupath.project import open_project
 from pycyto.records import ProjectObject
 from pycyto.steps.demo import copy_project
 from pycyto.steps.scripts import sample_project_folder
+from tests.faults.in_qupath import as_qupath, random_object
 
 
 def fields_of(item: ProjectObject) -> dict[str, Any]:
@@ -67,6 +71,78 @@ def test_the_files_that_the_scripts_left_say_the_same(
             assert shape_of(one).symmetric_difference(shape_of(other)).area < 1
             if not has_hole(other):
                 assert fields_of(one) == fields_of(other)
+
+
+def random_polygon(java: Any, rng: np.random.Generator) -> Any:
+    """Return an outline as people and programs draw them: smooth, jagged, or crossing itself."""
+    from jpype import JClass, JDouble
+
+    count = int(rng.integers(3, 40))
+    angles = np.sort(rng.uniform(0, 2 * np.pi, count))
+    if rng.random() < 0.3:
+        rng.shuffle(angles)  # crosses itself
+    if rng.random() < 0.3:
+        angles = np.repeat(angles, 2)[:count]  # a vertex comes twice
+    radii = rng.uniform(0.2, 1, count) * rng.choice([0.02, 5, 40, 3000])
+    x, y = rng.uniform(-50, 40_000, 2)
+    xs, ys = x + radii * np.cos(angles), y + radii * np.sin(angles)
+    planes = JClass("qupath.lib.regions.ImagePlane")
+    plane = planes.getPlane(int(rng.integers(2)), int(rng.integers(2)))
+    return java.ROIs.createPolygonROI(JDouble[:](list(xs)), JDouble[:](list(ys)), plane)
+
+
+def test_outlines_are_those_of_qupath(installation: Installation) -> None:
+    """QuPath makes a valid geometry in its own slow way; ours is the same, or is made by it."""
+    from jpype import JClass, JException
+
+    java, library = _java.start(installation), _java.library(installation)
+    qupath = JClass("qupath.lib.io.GsonTools").getInstance(False)
+    rng = np.random.default_rng(20261125)
+    simple, impossible = 0, 0
+    for _ in range(1500):
+        roi = random_polygon(java, rng)
+        drawn = shapely.Polygon([(p.getX(), p.getY()) for p in roi.getAllPoints()])
+        simple += drawn.is_valid
+        ours = json.loads(str(library.PycytoOutline.geometry(roi)))
+        one = shapely.geometry.shape(ours)
+        try:
+            theirs = json.loads(str(qupath.toJson(roi, JClass("qupath.lib.roi.interfaces.ROI"))))
+        except JException:  # too thin for it: then ours is as drawn
+            assert one.hausdorff_distance(drawn) < 0.011
+            impossible += 1
+            continue
+        other = shapely.geometry.shape(theirs)
+        assert ours.get("plane") == theirs.get("plane")
+        assert one.is_valid == other.is_valid
+        # QuPath cuts off what is thinner than a hundredth of a pixel; ours is as drawn.
+        assert one.symmetric_difference(other).area < 0.01 + 0.002 * other.length
+        assert ours["type"] == theirs["type"] or other.area < 0.01
+    assert 300 < simple < 1200
+    assert 0 < impossible < 400
+
+
+def test_objects_are_those_of_qupath(installation: Installation) -> None:
+    """Every field of objects of every kind, as QuPath writes it."""
+    java, library = _java.start(installation), _java.library(installation)
+    rng = np.random.default_rng(20261125)
+    kinds = set()
+    for _ in range(500):
+        item = random_object(java, rng)
+        ours = json.loads(str(library.PycytoCells.feature(item)))
+        theirs = as_qupath(item)
+        del ours["pycyto"]
+        for name in {"geometry", "nucleusGeometry"} & theirs.keys():
+            one, other = ours.pop(name), theirs.pop(name)
+            shapes = [shapely.geometry.shape(geometry) for geometry in (one, other)]
+            assert shapes[0].hausdorff_distance(shapes[1]) < 0.011
+            assert one.keys() == other.keys()
+            assert [one.get(key) for key in ("type", "plane", "isEllipse")] == [
+                other.get(key) for key in ("type", "plane", "isEllipse")
+            ]
+        assert ours == theirs
+        assert list(ours) == list(theirs)
+        kinds.add(ours["properties"]["objectType"])
+    assert kinds == {"annotation", "detection", "tile", "cell"}
 
 
 def test_reading_changes_no_file(project: Path, installation: Installation) -> None:

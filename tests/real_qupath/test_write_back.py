@@ -540,15 +540,19 @@ def test_a_run_predicted_elsewhere_is_written_by_path(
     assert result.created == result.read_back == away.tally.used > 0
 
 
-def test_cells_that_moved_since_are_left_out(project: Path, access: Access) -> None:
+def test_cells_that_moved_since_are_left_out(
+    project: Path, access: Access, installation: Installation
+) -> None:
     predicted = predict(project, model="m", images=["shapes.png"], access=access)
-    (table,) = predicted.run.folder.glob("new/*.csv")
-    lines = table.read_text("utf-8").splitlines(keepends=True)
-    columns = lines[1].split(",")
-    columns[3] = repr(float(columns[3]) + 0.6)
-    table.write_text("".join([lines[0], ",".join(columns), *lines[2:]]), encoding="utf-8")
+    (entry_id,) = predicted.run.images
+    (row, *_) = runs.read_new(predicted.run, entry_id)
 
-    result = write_back(project, access=access)
+    def move(hierarchy: Any) -> None:
+        (cell,) = [c for c in hierarchy.getAnnotationObjects() if str(c.getID()) == row.source_id]
+        cell.setROI(cell.getROI().translate(0.6, 0.0))
+
+    Inside(project, installation).save(entry_id, move)
+    result = write_back(project, stale_ok=True, access=access)
 
     assert result.gone == 1
     assert result.created == result.read_back == predicted.tally.used - 1
