@@ -26,6 +26,7 @@ NO_CLASS = "no class"
 OUTSIDE_SCHEME = "class outside the scheme"
 OTHER_CLASS = "other class than asked for"
 CLASSIFIED = "detection with a class"
+SEVERAL_POINTS = "several points in one detection"
 NO_NUCLEUS = "no nucleus"
 COPY = "copy of another object"
 SAME_ID = "same ID as another object"
@@ -133,7 +134,8 @@ def _reason_against(item: ProjectObject, wanted: Selection) -> str | None:
     is_annotation = item.kind == "annotation"
     asked_for = wanted.objects == "all" or is_annotation == (wanted.objects == "annotations")
     no_nucleus = item.kind == "cell" and item.nucleus_centroid is None
-    decided = not is_annotation and not wanted.classified_detections and not item.undecided
+    gets_class = not is_annotation and not wanted.classified_detections
+    decided = gets_class and not item.undecided
     # The first that applies is the one that is counted.
     against = {
         TILE: item.kind in ("tile", "tmaCore"),
@@ -144,6 +146,8 @@ def _reason_against(item: ProjectObject, wanted: Selection) -> str | None:
         TISSUE: item.area > wanted.largest_outline * PATCH_SIZE**2,
         NO_NUCLEUS: wanted.centroid == "nucleus" and no_nucleus,
         CLASSIFIED: decided,
+        # They are several cells, and the detection can be given one class.
+        SEVERAL_POINTS: gets_class and len(item.points) > 1,
     }
     reasons = (reason for reason, applies in against.items() if applies)
     return next(reasons, None) or _reason_against_class(item.class_name, wanted)

@@ -36,6 +36,14 @@ def test_an_annotation_of_the_scheme_is_a_cell() -> None:
     assert (cell.bounds, cell.area) == (an_object().bounds, 800.0)
 
 
+def test_a_detection_of_several_points_is_not_given_the_class_of_one_of_them() -> None:
+    points = {"kind": "detection", "class_name": None, "geometry": POINTS, "area": 0.0}
+    wanted = {"objects": "detections", "unclassified": True, "classified_detections": False}
+    several = chosen(an_object(**points, points=((1, 2), (3, 4))), **wanted)
+    assert (several.cells, several.skipped) == ([], {selection.SEVERAL_POINTS: 2})
+    assert len(chosen(an_object(**points, points=((1, 2),)), **wanted).cells) == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "wanted", "expected"),
     [
