@@ -98,7 +98,8 @@ def save_cells(folder: Path, entry_id: str, cells: Sequence[TinyCell], state: st
     """Save an image's objects as QuPath and export_cells.groovy would."""
     data = folder / "data" / entry_id / "data.qpdata"
     data.parent.mkdir(parents=True, exist_ok=True)
-    data.write_bytes(f"{state} {[cell.feature() for cell in cells]}".encode())
+    # Ends as QuPath's do: else it counts as cut off.
+    data.write_bytes(f"{state} {[cell.feature() for cell in cells]}".encode() + b"t\x00\x03EOF")
     write_cells_file(
         cells_file(folder / "pycyto", entry_id),
         entry_id,

@@ -15,7 +15,8 @@ from pycyto.images.crop import Pixels
 from pycyto.images.png import END, png
 from pycyto.manifest import PATCH_SIZE, Row
 
-_REMEDY = "Run pycyto export again: it writes what is missing or has changed."
+_MISSING = "Run pycyto export again: it cuts what is missing."
+_REMEDY = "Delete this file and run pycyto export again, which cuts it anew."
 
 
 def content_hash(pixels: Pixels) -> str:
@@ -50,7 +51,7 @@ def read_patch(folder: Path, row: Row) -> Pixels:
             _check_kind(image, path)
             pixels = np.asarray(image)
     except FileNotFoundError as error:
-        raise BadInputError("A patch is missing.", where=path, remedy=_REMEDY) from error
+        raise BadInputError("A patch is missing.", where=path, remedy=_MISSING) from error
     except Image.DecompressionBombError as error:
         raise BadInputError(
             f"A patch is {PATCH_SIZE} px square; this one claims to be gigantic.",

@@ -29,6 +29,8 @@ _ENTRY_ID = re.compile(r"[\w-]{1,64}")
 # QuPath's import makes up smaller levels of every large image that has none, unless told
 # otherwise: what it shows at full resolution is the file's.
 _PYRAMID = "pyramidize"
+# The text "EOF" as Java serialises it: the last thing that every QuPath writes.
+_END = b"t\x00\x03EOF"
 # Java counts pixels in 32 bits.
 _LARGEST_SIDE = 1 << 31
 
@@ -172,6 +174,15 @@ class Project:
                 "there, and save it.",
             )
         return files.sha256_of(path) if path.exists() else ""
+
+    def is_cut_off(self, entry_id: str) -> bool:
+        """Whether an image's ``data.qpdata`` does not end as QuPath ends it."""
+        path = self.data_file(entry_id)
+        if not path.exists():
+            return False
+        with files.readable(path), path.open("rb") as stream:
+            stream.seek(-min(len(_END), path.stat().st_size), os.SEEK_END)
+            return stream.read() != _END
 
     def image(self, entry_id: str) -> ImageEntry:
         """Return an image by its entry ID."""

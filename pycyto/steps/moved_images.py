@@ -170,7 +170,7 @@ def _several(look: _Look) -> Iterator[Finding]:
     unclear = [one for one in look.unclear if one.candidates]
     for (old, new), lost in _by_roots(unclear).items():
         why = (
-            "More than one file could be each of them"
+            "More than one file could be meant for each"
             if len(new) > 1
             else f"The search was stopped after {SEARCH_NAMES} names, and another may lie elsewhere"
         )
@@ -178,8 +178,11 @@ def _several(look: _Look) -> Iterator[Finding]:
             "problem",
             f"{_missing(look, lost)} {why}, so none is taken: {old} → {' or '.join(new)}."
             f"{_not_taken(lost)}",
-            f"Say which: --map {_quoted(f'{old}={new[0]}')}"
-            f"{'; or move the others away' * (len(new) > 1)}. Then {_fix(look.project)}.",
+            # Never one of several as an example: who pastes it has chosen without looking.
+            f"Say which: --map {_quoted(f'{old}={new[0]}')}. Then {_fix(look.project)}."
+            if len(new) == 1
+            else f"Look at them, then move the others away, or say which it is: "
+            f"--map {_quoted(f'{old}=THE_RIGHT_ONE')}. Then {_fix(look.project)}.",
         )
 
 

@@ -12,7 +12,7 @@ from pycyto.qupath.project import Project
 from pycyto.qupath.runs import Run
 from pycyto.records import SILENT
 from pycyto.steps.context import Context
-from pycyto.steps.findings import Finding
+from pycyto.steps.findings import Finding, some
 
 
 def findings(context: Context) -> Iterator[Finding]:
@@ -30,6 +30,13 @@ def _broken_saves(project: Project) -> Iterator[Finding]:
     for image in project.images:
         try:
             project.data_sha256(image.entry_id)
+            if project.is_cut_off(image.entry_id):
+                yield Finding(
+                    "problem",
+                    f"The data of {some([image])} is cut off: {project.data_file(image.entry_id)} "
+                    "does not end as QuPath ends it.",
+                    "Restore it from a backup; a copy that broke off looks like this.",
+                )
         except PycytoError as error:
             yield Finding("problem", f"{error.what} ({error.where})", error.remedy or "")
 
@@ -54,5 +61,6 @@ def _of_run(run: Run) -> Iterator[Finding]:
         yield Finding(
             "note",
             f"Run {run.name} is {run.state}.",
-            "pycyto write-back loads it; so does import_predictions.groovy.",
+            f"pycyto write-back PROJECT {run.name} loads what is not written yet; so does "
+            "import_predictions.groovy.",
         )

@@ -86,6 +86,7 @@ def undo(
     context = open_context(project, access)
     with locks.locked(context.project.workspace):
         found = runs.pick(context.project.workspace, run, _UNDOABLE)
+        was_undone = found.state == "undone"
         check_not_running(yes=yes, reporter=reporter)
         _clear(context.project, found)
         found = with_overwritten(context, found, reporter)
@@ -99,7 +100,10 @@ def undo(
                     failures.add_error(f"entry ID {entry_id}", error)
                 advance(1)
     result = taking.result()
-    _say(result, reporter)
+    if was_undone:
+        reporter.say(f"Run {found.name} was undone already; nothing was changed.")
+    else:
+        _say(result, reporter)
     if failures:
         raise PartlyDoneError(
             f"{counted(len(failures), 'image')} not taken back:\n{failures}",

@@ -132,7 +132,8 @@ def write_back(
         raise PartlyDoneError(
             f"{len(failures)} of {counted(len(waiting), 'image')} were not written:\n{failures}",
             where=context.project.file,
-            remedy="What was not written is as it was.",
+            remedy="Mend these and start the same command again: what was not written is as it "
+            "was. Images that are elsewhere now: pycyto doctor PROJECT --fix.",
         )
     return result
 

@@ -37,16 +37,16 @@ class PycytoOutline {
     }
 
     static String geometry(ROI roi) {
-        def outline = roi.isEmpty() ? null : of(roi)
+        def outline = of(roi)
         if (outline != null && outline.isSimple()) {
             return text(roi) { StringBuilder it -> outline.appendRing(it) }
         }
         try {
             return QUPATH.toJson(roi, ROI)
-        } catch (IllegalStateException collection) {
+        } catch (RuntimeException impossible) {
             // Nothing, or several kinds of things, are left of an outline that is thinner than a hundredth of a pixel.
             if (outline == null) {
-                throw collection
+                throw impossible
             }
             return text(roi) { StringBuilder it -> outline.appendAsDrawn(it) }
         }
@@ -62,14 +62,11 @@ class PycytoOutline {
         return text.append(roi instanceof EllipseROI ? ',"isEllipse":true}' : '}').toString()
     }
 
-    /** The vertices of an outline whose geometry is made here, or null. */
+    /** The vertices of an outline whose geometry can be made here, or null. */
     private static PycytoOutline of(ROI roi) {
         double left = roi.boundsX, top = roi.boundsY, w = roi.boundsWidth, h = roi.boundsHeight
         if (roi instanceof PolygonROI) {
             List<Point2> points = roi.allPoints
-            if (points.size() > MOST_VERTICES) {
-                return null
-            }
             def outline = new PycytoOutline(points.size())
             for (Point2 point : points) {
                 outline.add(point.x, point.y)
@@ -109,7 +106,7 @@ class PycytoOutline {
     }
 
     private boolean isSimple() {
-        return n > 2 && !touchesItself()
+        return n > 2 && n <= MOST_VERTICES && !touchesItself()
     }
 
     /** Whether any two edges have more in common than the vertex between neighbours. */

@@ -77,7 +77,7 @@ def random_polygon(java: Any, rng: np.random.Generator) -> Any:
     """Return an outline as people and programs draw them: smooth, jagged, or crossing itself."""
     from jpype import JClass, JDouble
 
-    count = int(rng.integers(3, 40))
+    count = int(rng.integers(3, 40)) if rng.random() < 0.95 else 200
     angles = np.sort(rng.uniform(0, 2 * np.pi, count))
     if rng.random() < 0.3:
         rng.shuffle(angles)  # crosses itself
@@ -119,6 +119,25 @@ def test_outlines_are_those_of_qupath(installation: Installation) -> None:
         assert ours["type"] == theirs["type"] or other.area < 0.01
     assert 300 < simple < 1200
     assert 0 < impossible < 400
+
+
+def test_an_outline_without_area_stops_nobody(installation: Installation) -> None:
+    from jpype import JDouble
+
+    java, library = _java.start(installation), _java.library(installation)
+    rois, plane = java.ROIs, random_polygon(java, np.random.default_rng(1)).getImagePlane()
+    once = JDouble[:]([7.0])
+    for roi in (
+        rois.createRectangleROI(5, 5, 0, 0, plane),
+        rois.createEllipseROI(5, 5, 0, 3, plane),
+        rois.createLineROI(3, 3, 3, 3, plane),
+        rois.createPolygonROI(once, once, plane),
+        rois.createEmptyROI(),
+    ):
+        assert json.loads(str(library.PycytoOutline.geometry(roi)))["type"] in (
+            "Polygon",
+            "LineString",
+        )
 
 
 def test_objects_are_those_of_qupath(installation: Installation) -> None:

@@ -60,11 +60,20 @@ def test_a_mapping_is_tried_and_kept(
 
 
 def test_stale_and_missing_cells_are_noted(project: Path) -> None:
-    (project / "data" / "1" / "data.qpdata").write_bytes(b"saved since")
+    (project / "data" / "1" / "data.qpdata").write_bytes(b"saved since t\x00\x03EOF")
     (project / "pycyto" / "cells" / "2.geojson").unlink()
     noted = texts(doctor(project, access=GEOJSON), "note")
     assert "2 images cannot be read without QuPath" in noted
     assert "export_cells.groovy" in noted
+
+
+@pytest.mark.parametrize("kept", [0, 3, 900])
+def test_data_that_is_cut_off_is_a_problem(project: Path, kept: int) -> None:
+    data = project / "data" / "1" / "data.qpdata"
+    data.write_bytes(data.read_bytes()[:-1][:kept])
+    problem = texts(doctor(project, access=GEOJSON), "problem")
+    assert "is cut off" in problem
+    assert "Restore it from a backup" in problem
 
 
 def test_images_without_patient_are_a_problem_when_none_has_one(tmp_path: Path) -> None:
