@@ -216,7 +216,9 @@ class PycytoWriting {
             }
             List<String> after = PycytoFingerprints.of(saved.objects)
             if (PycytoFingerprints.without(after, rows.keySet()) != PycytoFingerprints.without(before, rows.keySet())) {
-                Pycyto.refuse('QuPath did not save all objects of this image as they were. The state before was put back; please report this.', 'bad input')
+                isBegun = false  // whoever has saved it since we did: the newest save stays, and ours can be done again
+                Pycyto.refuse('After the save this image holds other objects than before, apart from those of the run: somebody else saved it '
+                    + "in the same moment. It is left as it is now; the state before is kept in ${run.snapshot(image)}. Start again when nothing else is at work on the project.", 'stale')
             }
             return saved
         } catch (Throwable e) {
