@@ -30,6 +30,7 @@ from pycyto.pseudonyms import pseudonyms_of
 from pycyto.records import SILENT, CellKey
 from pycyto.steps.evaluate import METRICS_FILE, EvaluateResult, evaluate
 from tests.steps.test_train import Listener
+from tests.stub_model import BUNDLE
 
 LABELS = ("NILM", "ASC-US", "LSIL", "HSIL")
 
@@ -91,7 +92,7 @@ def model(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Bundle
     )
     trained = frozenset(mark_of(row.key) for row in rows_by_part(data)["train"])
     card: dict[str, Any] = {"counts": {"train": {"NILM": 2}, "validation": {"NILM": 2}}}
-    made = Bundle(path, LABELS, "bethesda", "small", Resolution(), trained, card, "0123456789ab")
+    made = replace(BUNDLE, path=path, trained_on=trained, card=card)
     monkeypatch.setattr("pycyto.steps.evaluate.load_bundle", lambda _: made)
     rows = read_manifest(data)
     by_number = {int(row.object_id.split()[1]): row for row in rows}
