@@ -29,7 +29,8 @@ from pycyto.qupath.headless import run_script
 from pycyto.qupath.locate import Installation
 from pycyto.qupath.paquo_backend import PaquoBackend
 from pycyto.qupath.project import ImageEntry, Project, open_project
-from pycyto.qupath.runs import ImageState, NewDetection, Run
+from pycyto.qupath.run_tables import NewDetection, read_new, write_tables
+from pycyto.qupath.runs import ImageState, Run
 from pycyto.records import CellKey, ProjectObject, Silent, new_object_id
 from tests import landmarks, stub_model
 from tests.landmarks import BOUNDS, PLACES, deep, picture, shown
@@ -466,7 +467,7 @@ def test_what_was_predicted_by_other_means_is_written_where_its_cell_is(
     )
     assert result.created == result.read_back == len(sources) > 0
     now = boxes(made, entry_id, ours=True)
-    for row in runs.read_new(result.run, entry_id):
+    for row in read_new(result.run, entry_id):
         source, detection = sources[row.source_id], now[row.object_id]
         assert detection.kind == "detection"
         assert (detection.centroid, detection.bounds) == (source.centroid, source.bounds)
@@ -509,6 +510,6 @@ def staged(made: Made, entry_id: str) -> tuple[Run, dict[str, ProjectObject]]:
         counts={"given": len(new)},
         images={entry_id: state},
     )
-    runs.write_tables(run.folder, BETHESDA.names, new=new, updates=[])
+    write_tables(run.folder, BETHESDA.names, new=new, updates=[])
     runs.save(run)
     return run, sources

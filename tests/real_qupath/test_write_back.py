@@ -21,6 +21,7 @@ from pycyto.qupath.geojson_backend import GeoJsonBackend
 from pycyto.qupath.locate import Installation
 from pycyto.qupath.paquo_backend import PaquoBackend
 from pycyto.qupath.project import open_project
+from pycyto.qupath.run_tables import read_new
 from pycyto.qupath.runs import Run
 from pycyto.records import RUN_MARK, UPDATED_MARK, ProjectObject, Silent, run_mark
 from tests import stub_model
@@ -515,7 +516,7 @@ def test_cells_that_moved_since_are_left_out(
 ) -> None:
     predicted = predict(project, model="m", images=["shapes.png"], access=access)
     (entry_id,) = predicted.run.images
-    (row, *_) = runs.read_new(predicted.run, entry_id)
+    (row, *_) = read_new(predicted.run, entry_id)
 
     def move(hierarchy: Any) -> None:
         (cell,) = [c for c in hierarchy.getAnnotationObjects() if str(c.getID()) == row.source_id]
