@@ -32,7 +32,8 @@ from pycyto.qupath.headless import launcher_of, run_script
 from pycyto.qupath.locate import Installation, find_qupath, installation_in
 from pycyto.qupath.paquo_backend import PaquoBackend
 from pycyto.qupath.project import Project, ensure_project_id, open_project
-from pycyto.qupath.runs import ImageState, NewDetection, Run
+from pycyto.qupath.run_tables import NewDetection, write_tables
+from pycyto.qupath.runs import ImageState, Run
 from pycyto.qupath.writing import Writer
 from pycyto.records import RUN_MARK, CellKey, ImageObjects, ProjectObject, new_object_id
 
@@ -98,7 +99,7 @@ def stage(project: Project, found: Sequence[ImageObjects]) -> Run:
         counts={},
         images=images,
     )
-    runs.write_tables(run.folder, run.labels, new=new, updates=())
+    write_tables(run.folder, run.labels, new=new, updates=())
     runs.save(run)
     return run
 

@@ -148,11 +148,6 @@ _KEY_COLUMNS = ("project_id", "entry_id", "object_id", "point_index")
 _TYPES = {name: str(hint) for name, hint in get_type_hints(Row).items()}
 
 
-def write_manifest(folder: Path, rows: Iterable[Row]) -> None:
-    """Write ``manifest.csv``, sorted by cell key so that equal data give equal files."""
-    write_lines(folder, [lines_of(rows)])
-
-
 def write_lines(folder: Path, lines: Iterable[str]) -> None:
     """Write ``manifest.csv`` from pieces that `lines_of` made, in the order of the cell keys."""
     with files.writing(folder / "manifest.csv") as stream:
@@ -161,7 +156,7 @@ def write_lines(folder: Path, lines: Iterable[str]) -> None:
 
 
 def lines_of(rows: Iterable[Row]) -> str:
-    """Return rows as they stand in ``manifest.csv``, sorted by cell key."""
+    """Return rows as in ``manifest.csv``, by cell key so that equal data give equal files."""
     ordered = sorted(rows, key=_order)
     return "".join(files.csv_row(getattr(row, name) for name in COLUMNS) for row in ordered)
 

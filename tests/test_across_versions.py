@@ -23,7 +23,8 @@ from pycyto.qupath import runs
 from pycyto.qupath.geojson import objects_from
 from pycyto.qupath.geojson_backend import GeoJsonBackend
 from pycyto.qupath.project import Project, ensure_project_id, open_project
-from pycyto.qupath.runs import ImageState, NewDetection, Run, Update
+from pycyto.qupath.run_tables import NewDetection, Update, read_new, read_updates, write_tables
+from pycyto.qupath.runs import ImageState, Run
 from pycyto.records import (
     RUN_MARK,
     UPDATED_MARK,
@@ -130,7 +131,7 @@ def stage(folder: Path) -> Run:
         counts={},
         images=images,
     )
-    runs.write_tables(run.folder, run.labels, new=new, updates=updates)
+    write_tables(run.folder, run.labels, new=new, updates=updates)
     runs.save(run)
     return run
 
@@ -259,8 +260,8 @@ def test_the_run_is_there(matrix: dict[Pair, Records], pair: Pair, staged: Run) 
     mark = run_mark(RUN_ID)
     for entry_id, objects in matrix[pair].items():
         created = {item.object_id for item in objects if item.measurements.get(RUN_MARK) == mark}
-        assert created == {item.object_id for item in runs.read_new(staged, entry_id)}
+        assert created == {item.object_id for item in read_new(staged, entry_id)}
         updated = {
             item.object_id for item in objects if item.measurements.get(UPDATED_MARK) == mark
         }
-        assert updated == {item.object_id for item in runs.read_updates(staged, entry_id)}
+        assert updated == {item.object_id for item in read_updates(staged, entry_id)}

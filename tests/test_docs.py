@@ -13,7 +13,7 @@ import pycyto
 from pycyto import errors
 from pycyto.cli.main import COMMANDS
 from pycyto.manifest import COLUMNS
-from pycyto.qupath.runs import NEW_COLUMNS, UPDATE_COLUMNS
+from pycyto.qupath.run_tables import NEW_COLUMNS, UPDATE_COLUMNS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")

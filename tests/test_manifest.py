@@ -27,10 +27,10 @@ from pycyto.manifest import (
     read_split,
     rows_by_part,
     rows_in,
-    write_manifest,
     write_split,
 )
 from pycyto.records import CellKey
+from tests.manifests import write_manifest
 
 # Each example is a file on disk: making a failing one smaller would take minutes.
 NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)

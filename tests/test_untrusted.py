@@ -24,13 +24,14 @@ from pycyto.cli.main import main
 from pycyto.errors import BadInputError, MissingDependencyError, PartlyDoneError
 from pycyto.learning.bundle import WEIGHTS_FILE, load_bundle
 from pycyto.learning.weights import load_weights
-from pycyto.manifest import Row, read_manifest, write_manifest
+from pycyto.manifest import Row, read_manifest
 from pycyto.qupath.geojson import cells_file
 from pycyto.qupath.project import open_project
 from pycyto.qupath.runs import ImageState, Run, save
 from pycyto.settings import load_settings
 from pycyto.steps.context import Access
 from tests import hostile_files as hostile
+from tests.manifests import write_manifest
 from tests.tiny_project import TinyCell, TinyImage, build
 
 ROOT = Path(__file__).parent.parent

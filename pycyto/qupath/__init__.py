@@ -9,6 +9,7 @@ geojson_backend    reads the files that scripts keep in ``pycyto/cells``; no Jav
 paquo_backend      QuPath's own classes in this process: reads and writes
 locate             QuPath installations on this machine
 headless           QuPath as a separate process that runs one of our scripts
-runs               the folder of a run: tables, states, snapshots
+runs               a run and its folder: ``run.json``, states, snapshots
+run_tables         the tables of a run: detections to create, and to classify
 =================  ==============================================================
 """

@@ -11,7 +11,8 @@ from pycyto import files
 from pycyto.labels import scheme_named
 from pycyto.learning.bundle import Bundle
 from pycyto.qupath import runs
-from pycyto.qupath.runs import ImageState, NewDetection, Run, Update
+from pycyto.qupath.run_tables import NewDetection, Update, write_tables
+from pycyto.qupath.runs import ImageState, Run
 from pycyto.records import Cell, Prediction, new_object_id
 
 
@@ -45,7 +46,7 @@ def stage(
     folder = workspace / "runs" / runs.folder_name(run_id, created_at)
     new = [_new(item, run_id, point_radius) for item in predictions if _is_new(item.cell)]
     updates = [_update(item) for item in predictions if not _is_new(item.cell)]
-    runs.write_tables(folder, bundle.labels, new=new, updates=updates)
+    write_tables(folder, bundle.labels, new=new, updates=updates)
     by_class = Counter(item.label for item in predictions)
     run = Run(
         folder=folder,

@@ -16,6 +16,7 @@ from pycyto.errors import (
 from pycyto.labels import counted, scheme_named
 from pycyto.qupath import locate, runs
 from pycyto.qupath.overwritten import warn_of_overwritten
+from pycyto.qupath.run_tables import read_new, read_updates
 from pycyto.qupath.running import check_not_running
 from pycyto.qupath.runs import Run
 from pycyto.qupath.writing import Writer
@@ -154,8 +155,8 @@ def _waiting(run: Run, *, named: bool) -> list[str]:
 
 def _check_tables(run: Run, entry_id: str) -> None:
     """Raise an error before anything is touched if a table is not whole."""
-    runs.read_new(run, entry_id)
-    runs.read_updates(run, entry_id)
+    read_new(run, entry_id)
+    read_updates(run, entry_id)
 
 
 def _named(context: Context, entry_id: str) -> str:

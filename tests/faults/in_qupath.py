@@ -24,16 +24,13 @@ import numpy as np
 
 from pycyto import Access, files, predict, undo, write_back
 from pycyto.errors import PartlyDoneError, PycytoError
-from pycyto.images.crop import Pixels
-from pycyto.images.resolution import Resolution
-from pycyto.labels import BETHESDA
-from pycyto.learning.bundle import Bundle
 from pycyto.qupath import _java, runs
 from pycyto.qupath.locate import Installation, installation_in
 from pycyto.qupath.runs import Run
 from pycyto.records import RUN_MARK, UPDATED_MARK, run_mark
 from pycyto.steps.demo import copy_project
 from pycyto.steps.scripts import sample_project_folder
+from tests import stub_model
 
 FAULTS: Final = (
     "none", "I/O error", "out of memory", "Ctrl-C", "saved by another", "broken save",
@@ -476,25 +473,9 @@ KILLED: Final = 66
 
 @contextmanager
 def _stubbed() -> Iterator[None]:
-    """Put a model in place that calls the class by the brightness of the patch."""
-    bundle = Bundle(
-        path=Path(),
-        labels=BETHESDA.names,
-        scheme="bethesda",
-        network="small",
-        resolution=Resolution(),
-        trained_on=frozenset(),
-        card={},
-        bundle_id="0123456789ab",
-    )
-
-    def classify(_: Bundle, patches: Iterable[Pixels], **__: Any) -> np.ndarray[Any, Any]:
-        rows = [np.eye(4)[int(patch.sum()) % 4] * 0.7 + 0.075 for patch in patches]
-        return np.array(rows, np.float32).reshape(-1, 4)
-
+    """Put a model in place; a QuPath that happens to be open stays out of it."""
     with (
-        mock.patch("pycyto.steps.predict.load_bundle", return_value=bundle),
-        mock.patch("pycyto.steps.predict.classify", classify),
+        stub_model.in_place(),
         mock.patch("pycyto.qupath.running.running", return_value=[]),
     ):
         yield

@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Final
@@ -17,10 +17,9 @@ import numpy as np
 
 from pycyto import Access, export, predict, undo
 from pycyto.images.crop import Pixels
-from pycyto.images.resolution import Resolution
 from pycyto.labels import BETHESDA
-from pycyto.learning.bundle import Bundle
 from pycyto.qupath.runs import Run, all_runs
+from tests import stub_model
 from tests.faults.generated import Generated, Objects, chance, edited, picture
 from tests.faults.stand_in import StandIn
 
@@ -168,19 +167,8 @@ def stubbed(place: Path) -> Iterator[None]:
 
     The user's own settings and QuPath stay out of it.
     """
-    bundle = Bundle(
-        path=place,
-        labels=BETHESDA.names,
-        scheme="bethesda",
-        network="small",
-        resolution=Resolution(),
-        trained_on=frozenset(),
-        card={},
-        bundle_id="0123456789ab",
-    )
     with (
-        mock.patch("pycyto.steps.predict.load_bundle", return_value=bundle),
-        mock.patch("pycyto.steps.predict.classify", _classify),
+        stub_model.in_place(_by_all_pixels),
         mock.patch("pycyto.settings.user_file", return_value=place / "no settings.toml"),
         mock.patch("pycyto.qupath.locate.find_qupath", return_value=None),
         mock.patch("pycyto.qupath.running.running", return_value=[]),
@@ -190,13 +178,8 @@ def stubbed(place: Path) -> Iterator[None]:
         yield
 
 
-def _classify(_: Bundle, patches: Iterable[Pixels], **__: Any) -> np.ndarray[Any, Any]:
+def _by_all_pixels(patch: Pixels) -> stub_model.Probabilities:
     """Call the class by the pixels, so that another patch is another word."""
-    rows = [_word(patch) for patch in patches]
-    return np.array(rows, np.float32).reshape(-1, len(BETHESDA.names))
-
-
-def _word(patch: Pixels) -> np.ndarray[Any, Any]:
     digest = hashlib.sha256(patch.tobytes()).digest()
     weights = np.frombuffer(digest, np.uint8)[: len(BETHESDA.names)] + 1.0
     return np.asarray(weights / weights.sum())

@@ -11,8 +11,9 @@ from PIL import Image
 
 from pycyto.images.crop import Pixels
 from pycyto.images.patches import content_hash
-from pycyto.manifest import Row, write_manifest, write_split
+from pycyto.manifest import Row, write_split
 from pycyto.records import CellKey
+from tests.manifests import write_manifest
 
 # What must appear in no bundle.
 SECRETS = ("Slide of Mrs Example", "PATIENT-77", "SLIDE-88", "St Elsewhere")

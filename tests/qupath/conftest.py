@@ -1,4 +1,4 @@
-"""A small QuPath project on disk, in the form that QuPath writes, and its objects."""
+"""A small QuPath project on disk, in the form that QuPath writes, its objects, and a run."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from pycyto.qupath.runs import ImageState, Run
 from pycyto.records import Bounds, ProjectObject
 
 Json = dict[str, Any]
 ProjectMaker = Callable[..., Path]
 OBJECT_ID = "0a0b0c0d-0000-4000-8000-000000000001"
+RUN_ID = "1f9c2a3b-0000-4000-8000-000000000000"
+LABELS = ("NILM", "ASC-US")
 
 
 def builder(
@@ -115,3 +118,27 @@ def an_object(**changes: Any) -> ProjectObject:
         "geometry": {"type": "Polygon", "coordinates": []},
     }
     return ProjectObject(**{**values, **changes})
+
+
+def a_run(folder: Path, **changes: Any) -> Run:
+    """A run that is to create one detection in image 1, and to classify another."""
+    values: Json = {
+        "run_id": RUN_ID,
+        "created_at": "2026-01-31T12:00:00+00:00",
+        "project_id": "p",
+        "state": "staged",
+        "objects": "annotations",
+        "model": {"bundle_id": "b", "network": "small", "labels": list(LABELS)},
+        "scheme": "bethesda",
+        "colours": {"NILM": (76, 175, 80), "ASC-US": (255, 193, 7)},
+        "counts": {"given": 3, "predicted": 3, "by_class": {"NILM": 2, "ASC-US": 1}},
+        "images": {"1": ImageState("staged", "00", 1, 1)},
+    }
+    return Run(folder, **{**values, **changes})
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace something in a file, as somebody might by hand."""
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")

@@ -20,7 +20,8 @@ from pycyto.qupath import runs
 from pycyto.qupath.geojson_backend import GeoJsonBackend
 from pycyto.qupath.headless import launcher_of
 from pycyto.qupath.project import open_project
-from pycyto.qupath.runs import ImageState, NewDetection, Run, Update
+from pycyto.qupath.run_tables import NewDetection, Update, read_new, write_tables
+from pycyto.qupath.runs import ImageState, Run
 from pycyto.records import CellKey, ImageObjects, ProjectObject, new_object_id, run_mark
 from pycyto.steps.context import Access
 from pycyto.steps.export import export
@@ -205,7 +206,7 @@ def staged(with_patches: HardProject) -> Run:
         counts={"given": len(new) + len(updates)},
         images=images,
     )
-    runs.write_tables(run.folder, BETHESDA.names, new=new, updates=updates)
+    write_tables(run.folder, BETHESDA.names, new=new, updates=updates)
     runs.save(run)
     return run
 
@@ -284,7 +285,7 @@ def test_loading_leaves_the_experts_objects_as_they_were(
             else:
                 assert now[item.object_id] == item
         by_id = {item.object_id: item for item in before[entry_id].objects}
-        for row in runs.read_new(run, entry_id):
+        for row in read_new(run, entry_id):
             if row.object_id not in now:
                 continue
             made, source = now[row.object_id], by_id[row.source_id]
@@ -352,7 +353,7 @@ def test_changed_data_is_refused_unless_asked(
             "images": {"4": ImageState("staged", "0" * 64, len(new), len(updates))},
         }
     )
-    runs.write_tables(folder, BETHESDA.names, new=new, updates=updates)
+    write_tables(folder, BETHESDA.names, new=new, updates=updates)
     runs.save(other)
     before = project.data_sha256("4")
     with pytest.raises(BadInputError, match=r"was saved after the run .* was predicted"):

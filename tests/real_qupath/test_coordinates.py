@@ -22,18 +22,17 @@ from pycyto import Access, export, predict, write_back
 from pycyto import files as pycyto_files
 from pycyto.errors import PartlyDoneError
 from pycyto.images.patches import read_patch
-from pycyto.images.resolution import Resolution
 from pycyto.labels import BETHESDA
-from pycyto.learning.bundle import Bundle
 from pycyto.manifest import Row, read_manifest
 from pycyto.qupath import _java, runs
 from pycyto.qupath.headless import run_script
 from pycyto.qupath.locate import Installation
 from pycyto.qupath.paquo_backend import PaquoBackend
 from pycyto.qupath.project import ImageEntry, Project, open_project
-from pycyto.qupath.runs import ImageState, NewDetection, Run
+from pycyto.qupath.run_tables import NewDetection, read_new, write_tables
+from pycyto.qupath.runs import ImageState, Run
 from pycyto.records import CellKey, ProjectObject, Silent, new_object_id
-from tests import landmarks
+from tests import landmarks, stub_model
 from tests.landmarks import BOUNDS, PLACES, deep, picture, shown
 
 SCRIPTS = Path(__file__).parents[2] / "qupath_scripts"
@@ -437,24 +436,13 @@ def test_in_micrometres_it_is_in_the_middle_too(
     check_landmarks(made, tmp_path, name, mpp / landmarks.MPP)
 
 
-def test_nothing_is_predicted_in_an_image_that_is_refused(
-    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bundle = Bundle(
-        path=tmp_path,
-        labels=BETHESDA.names,
-        scheme="bethesda",
-        network="small",
-        resolution=Resolution(),
-        trained_on=frozenset(),
-        card={},
-        bundle_id="0123456789ab",
-    )
-    monkeypatch.setattr("pycyto.steps.predict.load_bundle", lambda _: bundle)
-    monkeypatch.setattr("pycyto.steps.predict.classify", lambda _, patches, **__: list(patches))
+def test_nothing_is_predicted_in_an_image_that_is_refused(made: Made) -> None:
     names = [image.name for image in made.project.images if image.name in REFUSED]
     count = len(names) * len(PLACES)
-    with pytest.raises(PartlyDoneError, match=f"{count} of {count} objects") as raised:
+    with (
+        stub_model.in_place(),
+        pytest.raises(PartlyDoneError, match=f"{count} of {count} objects") as raised,
+    ):
         predict(made.project.folder, model="m", images=names, access=Access(backend="geojson"))
     assert all(CASES[name].word in str(raised.value) for name in names)
     assert not list(made.project.workspace.rglob("new/*.csv"))
@@ -479,7 +467,7 @@ def test_what_was_predicted_by_other_means_is_written_where_its_cell_is(
     )
     assert result.created == result.read_back == len(sources) > 0
     now = boxes(made, entry_id, ours=True)
-    for row in runs.read_new(result.run, entry_id):
+    for row in read_new(result.run, entry_id):
         source, detection = sources[row.source_id], now[row.object_id]
         assert detection.kind == "detection"
         assert (detection.centroid, detection.bounds) == (source.centroid, source.bounds)
@@ -522,6 +510,6 @@ def staged(made: Made, entry_id: str) -> tuple[Run, dict[str, ProjectObject]]:
         counts={"given": len(new)},
         images={entry_id: state},
     )
-    runs.write_tables(run.folder, BETHESDA.names, new=new, updates=[])
+    write_tables(run.folder, BETHESDA.names, new=new, updates=[])
     runs.save(run)
     return run, sources

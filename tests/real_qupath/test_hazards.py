@@ -30,7 +30,8 @@ from pycyto.qupath import _java, runs
 from pycyto.qupath.locate import Installation
 from pycyto.qupath.paquo_backend import PaquoBackend
 from pycyto.qupath.project import Project, ensure_project_id, local_path, open_project
-from pycyto.qupath.runs import ImageState, NewDetection, Run, Update
+from pycyto.qupath.run_tables import NewDetection, Update, write_tables
+from pycyto.qupath.runs import ImageState, Run
 from pycyto.qupath.versions import facts_of
 from pycyto.qupath.writing import Writer
 from pycyto.records import RUN_MARK, CellKey, ImageObjects, ProjectObject, new_object_id, run_mark
@@ -150,7 +151,7 @@ def stage(
         counts={},
         images=images,
     )
-    runs.write_tables(run.folder, BETHESDA.names, new=new, updates=updates)
+    write_tables(run.folder, BETHESDA.names, new=new, updates=updates)
     runs.save(run)
     return run
 

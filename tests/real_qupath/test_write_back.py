@@ -9,16 +9,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from pycyto import Access, export, predict, undo, write_back
 from pycyto import runs as list_runs
 from pycyto.errors import PartlyDoneError
-from pycyto.images.crop import Pixels
-from pycyto.images.resolution import Resolution
-from pycyto.labels import BETHESDA
-from pycyto.learning.bundle import Bundle
 from pycyto.manifest import read_manifest
 from pycyto.qupath import _java, runs
 from pycyto.qupath.backend import Backend
@@ -26,30 +21,16 @@ from pycyto.qupath.geojson_backend import GeoJsonBackend
 from pycyto.qupath.locate import Installation
 from pycyto.qupath.paquo_backend import PaquoBackend
 from pycyto.qupath.project import open_project
+from pycyto.qupath.run_tables import read_new
 from pycyto.qupath.runs import Run
 from pycyto.records import RUN_MARK, UPDATED_MARK, ProjectObject, Silent, run_mark
+from tests import stub_model
 
 
 @pytest.fixture(autouse=True)
-def a_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Put a model in place that calls the class by the brightness of the patch."""
-    bundle = Bundle(
-        path=tmp_path,
-        labels=BETHESDA.names,
-        scheme="bethesda",
-        network="small",
-        resolution=Resolution(),
-        trained_on=frozenset(),
-        card={},
-        bundle_id="0123456789ab",
-    )
-
-    def classify(_: Bundle, patches: Iterable[Pixels], **__: Any) -> np.ndarray[Any, Any]:
-        rows = [np.eye(4)[int(patch.sum()) % 4] * 0.7 + 0.075 for patch in patches]
-        return np.array(rows, np.float32)
-
-    monkeypatch.setattr("pycyto.steps.predict.load_bundle", lambda _: bundle)
-    monkeypatch.setattr("pycyto.steps.predict.classify", classify)
+def a_model() -> Iterator[None]:
+    with stub_model.in_place():
+        yield
 
 
 @pytest.fixture
@@ -392,26 +373,16 @@ def classes_of(project: Path, installation: Installation, mark: str) -> dict[str
     }
 
 
-def other_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the model say the next class."""
-
-    def classify(_: Bundle, patches: Iterable[Pixels], **__: Any) -> np.ndarray[Any, Any]:
-        rows = [np.eye(4)[(int(patch.sum()) + 1) % 4] * 0.6 + 0.1 for patch in patches]
-        return np.array(rows, np.float32)
-
-    monkeypatch.setattr("pycyto.steps.predict.classify", classify)
-
-
 def test_classes_stack_and_the_upper_run_gives_them_back(
-    project: Path, access: Access, installation: Installation, monkeypatch: pytest.MonkeyPatch
+    project: Path, access: Access, installation: Installation
 ) -> None:
     human = Inside(project, installation).human()
     predict(project, model="m", objects="detections", access=access)
     lower = write_back(project, access=access).run
     first = classes_of(project, installation, UPDATED_MARK)
     after_lower = Inside(project, installation).human()
-    other_model(monkeypatch)
-    predict(project, model="m", objects="detections", access=access)
+    with stub_model.in_place(stub_model.otherwise):
+        predict(project, model="m", objects="detections", access=access)
     upper = write_back(project, access=access)
     second = classes_of(project, installation, UPDATED_MARK)
     assert upper.updated == len(first) > 0
@@ -435,13 +406,13 @@ def touch(project: Path, installation: Installation, run: Run) -> None:
 
 
 def test_undoing_the_lower_run_leaves_what_the_upper_one_set(
-    project: Path, access: Access, installation: Installation, monkeypatch: pytest.MonkeyPatch
+    project: Path, access: Access, installation: Installation
 ) -> None:
     human = Inside(project, installation).human()
     predict(project, model="m", objects="detections", access=access)
     lower = write_back(project, access=access).run
-    other_model(monkeypatch)
-    predict(project, model="m", objects="detections", access=access)
+    with stub_model.in_place(stub_model.otherwise):
+        predict(project, model="m", objects="detections", access=access)
     upper = write_back(project, access=access).run
     second = classes_of(project, installation, UPDATED_MARK)
 
@@ -545,7 +516,7 @@ def test_cells_that_moved_since_are_left_out(
 ) -> None:
     predicted = predict(project, model="m", images=["shapes.png"], access=access)
     (entry_id,) = predicted.run.images
-    (row, *_) = runs.read_new(predicted.run, entry_id)
+    (row, *_) = read_new(predicted.run, entry_id)
 
     def move(hierarchy: Any) -> None:
         (cell,) = [c for c in hierarchy.getAnnotationObjects() if str(c.getID()) == row.source_id]

@@ -18,18 +18,13 @@ from pycyto.errors import BadInputError, RefusedError, StaleError
 from pycyto.images.patches import content_hash
 from pycyto.images.resolution import Resolution
 from pycyto.learning.bundle import Bundle, mark_of
-from pycyto.manifest import (
-    Row,
-    read_manifest,
-    read_split,
-    rows_by_part,
-    write_manifest,
-    write_split,
-)
+from pycyto.manifest import Row, read_manifest, read_split, rows_by_part, write_split
 from pycyto.pseudonyms import pseudonyms_of
 from pycyto.records import SILENT, CellKey
 from pycyto.steps.evaluate import METRICS_FILE, EvaluateResult, evaluate
+from tests.manifests import write_manifest
 from tests.steps.test_train import Listener
+from tests.stub_model import BUNDLE
 
 LABELS = ("NILM", "ASC-US", "LSIL", "HSIL")
 
@@ -91,7 +86,7 @@ def model(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Bundle
     )
     trained = frozenset(mark_of(row.key) for row in rows_by_part(data)["train"])
     card: dict[str, Any] = {"counts": {"train": {"NILM": 2}, "validation": {"NILM": 2}}}
-    made = Bundle(path, LABELS, "bethesda", "small", Resolution(), trained, card, "0123456789ab")
+    made = replace(BUNDLE, path=path, trained_on=trained, card=card)
     monkeypatch.setattr("pycyto.steps.evaluate.load_bundle", lambda _: made)
     rows = read_manifest(data)
     by_number = {int(row.object_id.split()[1]): row for row in rows}

@@ -26,9 +26,10 @@ from pycyto.errors import (
 from pycyto.images.crop import Pixels
 from pycyto.images.patches import read_patch, write_patch
 from pycyto.images.reading import FieldImage
-from pycyto.manifest import read_manifest, write_manifest
+from pycyto.manifest import read_manifest
 from pycyto.records import RUN_MARK, Silent
 from pycyto.steps.export import ExportResult
+from tests.manifests import write_manifest
 from tests.tiny_project import TinyCell, TinyImage, build, save_cells
 
 GEOJSON = Access(backend="geojson")

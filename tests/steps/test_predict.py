@@ -3,12 +3,10 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from pycyto import Access, doctor, export, predict, runs, undo, write_back
@@ -25,10 +23,10 @@ from pycyto.images.resolution import Resolution
 from pycyto.learning.bundle import Bundle, mark_of
 from pycyto.records import RUN_MARK, UPDATED_MARK, CellKey, Silent, run_mark
 from pycyto.steps.failures import Failures
+from tests.stub_model import BUNDLE, Probabilities, in_place, likeliest
 from tests.tiny_project import TinyCell, TinyImage, build, save_cells
 
 GEOJSON = Access(backend="geojson")
-LABELS = ("NILM", "ASC-US", "LSIL", "HSIL")
 SAID = {"pycyto: P(HSIL)": 0.75, "pycyto: P(LSIL)": 0.25}
 CELLS = (
     TinyCell(200, 150, "NILM"),
@@ -51,29 +49,14 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def bundle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bundle:
+def bundle() -> Iterator[Bundle]:
     """A model that calls the class by the brightness of the centre pixel."""
-    made = Bundle(
-        path=tmp_path,
-        labels=LABELS,
-        scheme="bethesda",
-        network="small",
-        resolution=Resolution(),
-        trained_on=frozenset(),
-        card={},
-        bundle_id="0123456789ab",
-    )
-    use(monkeypatch, made)
-    return made
+    with in_place(by_centre):
+        yield BUNDLE
 
 
-def use(monkeypatch: pytest.MonkeyPatch, bundle: Bundle) -> None:
-    def classify(_: Bundle, patches: Iterable[Pixels], **__: Any) -> np.ndarray[Any, Any]:
-        rows = [np.eye(4)[patch[112, 112, 0] // 64] * 0.7 + 0.075 for patch in patches]
-        return np.array(rows, np.float32).reshape(-1, 4)
-
-    monkeypatch.setattr("pycyto.steps.predict.load_bundle", lambda _: bundle)
-    monkeypatch.setattr("pycyto.steps.predict.classify", classify)
+def by_centre(patch: Pixels) -> Probabilities:
+    return likeliest(patch[112, 112, 0] // 64)
 
 
 def table(folder: Path) -> list[dict[str, str]]:
@@ -146,15 +129,13 @@ def test_the_class_is_the_likeliest(project: Path, bundle: Bundle) -> None:
         assert sum(chances.values()) == pytest.approx(1)
 
 
-def test_cells_that_the_model_knows_are_counted(
-    project: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cells_that_the_model_knows_are_counted(project: Path, bundle: Bundle) -> None:
     first = predict(project, model="m", access=GEOJSON)
     key = CellKey(first.run.project_id, "1", CELLS[0].object_id)
-    known = Bundle(**{**bundle.__dict__, "trained_on": frozenset({mark_of(key)})})
-    use(monkeypatch, known)
+    known = replace(bundle, trained_on=frozenset({mark_of(key)}))
 
-    assert predict(project, model="m", access=GEOJSON).run.counts["trained_on"] == 1
+    with in_place(by_centre, known):
+        assert predict(project, model="m", access=GEOJSON).run.counts["trained_on"] == 1
 
 
 @pytest.mark.usefixtures("bundle")
@@ -358,22 +339,22 @@ def pretend_written(run: Path, project: Path, entry_id: str, state: str = "partl
 
 
 def test_a_slide_of_another_pixel_size_is_refused_unless_told(
-    tmp_path: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, bundle: Bundle
 ) -> None:
     fine = TinyImage("1", "fine", [TinyCell(50, 50)], mpp=0.25)
     coarse = TinyImage("2", "coarse", [TinyCell(50, 50)], mpp=0.5)
     project = build(tmp_path / "p", [fine, coarse])
-    use(monkeypatch, replace(bundle, resolution=Resolution(trained_mpp=(0.22, 0.26))))
 
-    with pytest.raises(PartlyDoneError, match=r"(?s)coarse.*trained at 0\.22 to 0\.26.*0\.5"):
-        predict(project, model="m", access=GEOJSON)
-    assert set(runs(project)[-1].images) == {"1"}
-    told = predict(project, model="m", any_resolution=True, access=GEOJSON)
-    assert set(told.run.images) == {"1", "2"}
+    with in_place(by_centre, replace(bundle, resolution=Resolution(trained_mpp=(0.22, 0.26)))):
+        with pytest.raises(PartlyDoneError, match=r"(?s)coarse.*trained at 0\.22 to 0\.26.*0\.5"):
+            predict(project, model="m", access=GEOJSON)
+        assert set(runs(project)[-1].images) == {"1"}
+        told = predict(project, model="m", any_resolution=True, access=GEOJSON)
+        assert set(told.run.images) == {"1", "2"}
 
-    export(project, out=tmp_path / "patches", access=GEOJSON)
-    with pytest.raises(RefusedError, match=r"trained at 0\.22 to 0\.26"):
-        predict(tmp_path / "patches", model="m")
+        export(project, out=tmp_path / "patches", access=GEOJSON)
+        with pytest.raises(RefusedError, match=r"trained at 0\.22 to 0\.26"):
+            predict(tmp_path / "patches", model="m")
 
 
 @pytest.mark.usefixtures("bundle")

@@ -9,9 +9,10 @@ import pytest
 
 from pycyto.errors import BadInputError
 from pycyto.files import read_json
-from pycyto.manifest import Row, read_split, rows_by_part, write_manifest
+from pycyto.manifest import Row, read_split, rows_by_part
 from pycyto.records import Silent
 from pycyto.steps.split import split
+from tests.manifests import write_manifest
 
 
 class Listener(Silent):
