@@ -133,13 +133,14 @@ def write_private_once(path: Path, text: str) -> None:
     knows no hard links, as FAT, a second one within the same instant may win.)
     """
     made = path.with_name(f".{path.name}.new.{os.getpid()}{_PART}")
-    with writing(made, private=True) as stream:
-        stream.write(text)
     try:
+        with writing(made, private=True) as stream:
+            stream.write(text)
         with explained(path):
             _appear(made, path)
     finally:
-        remove(made)
+        with contextlib.suppress(OSError):
+            made.unlink()
 
 
 def _appear(made: Path, path: Path) -> bool:

@@ -110,6 +110,7 @@ def share_key(workspace: Path, data: Path) -> None:
     """
     target = data / FILE_NAME
     with contextlib.suppress(OSError, NotWritableError):
+        files.remove_parts(workspace, below=False)
         if not target.exists():
             files.write_private_once(target, _as_text(_ensured_key(workspace)))
 
