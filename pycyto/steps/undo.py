@@ -86,7 +86,8 @@ def undo(
     context = open_context(project, access)
     with locks.locked(context.project.workspace):
         found = runs.pick(context.project.workspace, run, _UNDOABLE)
-        was_undone = found.state == "undone"
+        is_pending = any(image.pending_sha256 for image in found.images.values())
+        was_undone = found.state == "undone" and not is_pending
         check_not_running(yes=yes, reporter=reporter)
         _clear(context.project, found)
         found = with_overwritten(context, found, reporter)

@@ -115,7 +115,7 @@ class PycytoDataSet {
     /** Moves patches of an image that no row names to removed/: an export that was killed left them. */
     void removeStrays(String imageId, Map<String, Object> counts) {
         Set<String> named = rows.values()*.file as Set<String>
-        new File(folder, 'images').listFiles().findAll { it.isDirectory() }.each { File ofClass ->
+        (new File(folder, 'images').listFiles() ?: new File[0]).findAll { it.isDirectory() }.each { File ofClass ->
             List<String> strays = ofClass.list().findAll { it.startsWith("${imageId}_") && it ==~ EXPORTED && !("images/${ofClass.name}/${it}".toString() in named) }
             strays.each { PycytoFiles.replace(new File(ofClass, it), new File(folder, "removed/${it}")) }
             counts.removed += strays.size()
