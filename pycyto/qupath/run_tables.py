@@ -171,8 +171,14 @@ def _read_table(
     path: Path, item_from: Callable[[Mapping[str, str]], _Item], staged: int
 ) -> list[_Item]:
     remedy = "The run is not whole: copy its folder again, or predict again."
+    if staged and not path.exists():
+        raise BadInputError(
+            f"The table of {staged} objects of this image is gone from the run.",
+            where=path,
+            remedy=remedy,
+        )
     try:
-        found = [item_from(row) for row in _rows(path)] if path.exists() or staged else []
+        found = [item_from(row) for row in _rows(path)] if path.exists() else []
     except (OSError, csv.Error, KeyError, TypeError, ValueError) as error:
         raise BadInputError(
             f"A table of this run cannot be read ({error!r}).", where=path, remedy=remedy

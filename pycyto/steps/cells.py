@@ -38,6 +38,8 @@ class Tally:
         What is worth knowing of cells that were used.
     failures
         Images that failed, by cause.
+    unread
+        Images of which not even the objects could be read.
     classes
         Labels of all objects that were read, also of those that are not wanted.
     """
@@ -48,6 +50,7 @@ class Tally:
     failed: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
     failures: Failures = field(default_factory=Failures)
+    unread: int = 0
     classes: set[str] = field(default_factory=set)
 
     def check(self) -> None:
@@ -108,7 +111,7 @@ class Tally:
         asked = wanted.classes or () if wanted else ()
         known = {*self.classes, *(wanted.scheme.names if wanted else ())}
         missing = [name for name in asked if name not in known]
-        if missing and not self.failures:
+        if missing and not self.unread:
             raise UsageError(
                 f"No object has the class {listed(missing)}.",
                 where=where,
@@ -172,6 +175,7 @@ def read_cells(
             raise  # every image may be as old: stop before an older state is taken for the present
         except BadInputError as error:
             tally.failures.add_error(_named(image), error)
+            tally.unread += 1
             continue
         labels = (label_of(item.class_name, wanted.scheme) for item in found.objects)
         tally.classes.update(filter(None, labels))

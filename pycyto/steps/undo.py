@@ -41,12 +41,16 @@ class UndoResult:
     taken_back, left
         In images that were saved since: objects taken back, and objects left
         because they are a person's or a later run's now.
+    not_kept
+        Images whose former data the run no longer keeps: they could be taken back
+        object by object only, whether or not they were saved since.
     """
 
     run: Run
     restored: int
     taken_back: int
     left: int
+    not_kept: int = 0
 
 
 def undo(
@@ -149,7 +153,7 @@ class _Taking:
         self._context = context
         self._run = run
         self._writer: Writer | None = None
-        self._restored = self._taken_back = self._left = 0
+        self._restored = self._taken_back = self._left = self._not_kept = 0
 
     def take_back(self, entry_id: str) -> None:
         """Take back what the run did to one image, and note it."""
@@ -162,11 +166,13 @@ class _Taking:
         elif image.state != "undone" and self._restore(entry_id, image):
             self._restored += 1
         elif image.state != "undone":
+            self._not_kept += not _is_whole(self._run.snapshot(entry_id), image)
             self._take_back_objects(entry_id)
 
     def result(self) -> UndoResult:
         """Return what was done."""
-        return UndoResult(self._run, self._restored, self._taken_back, self._left)
+        counts = (self._restored, self._taken_back, self._left, self._not_kept)
+        return UndoResult(self._run, *counts)
 
     def _note(self, entry_id: str, image: ImageState) -> None:
         self._run = self._run.with_image(entry_id, image)
@@ -232,6 +238,11 @@ def _say(result: UndoResult, reporter: Reporter) -> None:
         f"for byte as before, {counted(result.taken_back, 'object')} taken back in others. "
         f"To undo this: pycyto write-back PROJECT {result.run.name}"
     )
+    if result.not_kept:
+        reporter.warn(
+            f"The former data of {counted(result.not_kept, 'image')} is no longer in "
+            f"{result.run.kept[0]} (deleted, pruned or changed): taken back object by object."
+        )
     for entry_id, image in result.run.images.items():
         for object_id, reason in list(image.left.items())[:_SHOWN]:
             reporter.warn(f"Left in the image with entry ID {entry_id}: {object_id} ({reason})")

@@ -108,6 +108,12 @@ def test_rows_that_got_lost_on_the_way_are_missed(staged: Run) -> None:
         assert raised.value.where == str(staged.folder / name)
 
 
+def test_a_table_that_is_gone_is_named(staged: Run) -> None:
+    (staged.folder / "new" / "1.csv").unlink()
+    with pytest.raises(BadInputError, match=r"table of 1 objects .* is gone from the run"):
+        read_new(staged, "1")
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

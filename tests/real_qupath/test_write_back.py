@@ -496,6 +496,7 @@ def test_pruned_snapshots_leave_undo_object_by_object(
     result = undo(project, access=access)
 
     assert result.taken_back > 0
+    assert result.not_kept == len(run.images)
     assert Inside(project, installation).human() == human
 
 

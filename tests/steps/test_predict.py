@@ -272,6 +272,15 @@ def test_a_misspelt_class_is_named(project: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "manifest.csv").exists()
 
 
+@pytest.mark.usefixtures("bundle")
+def test_a_misspelt_class_is_named_also_while_an_image_is_missing(project: Path) -> None:
+    for picture in (project / "images").iterdir():
+        picture.unlink()
+    with pytest.raises(UsageError, match="No object has the class HSLI"):
+        predict(project, model="m", classes=["HSLI", "HSIL"], access=GEOJSON)
+    assert runs(project) == []
+
+
 def test_many_images_of_one_cause_are_one_message() -> None:
     failures = Failures()
     for number in range(33):
