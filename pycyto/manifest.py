@@ -1,9 +1,9 @@
-"""The patch table: one row per patch, and the split beside it. It is confidential.
+"""The patch table: one row per patch. It is confidential.
 
 A data set folder holds::
 
     manifest.csv          one row per patch: where it came from, what it shows, who said so
-    split.csv             which part each cell belongs to, by cell key
+    split.csv, folds.csv  which part each cell belongs to, see `pycyto.parts`
     images/<class>/*.png  the patches
     removed/              patches whose cell is gone from the project
     record.json           what each step did
@@ -15,20 +15,19 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path, PureWindowsPath
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 from pycyto import files
 from pycyto.errors import BadInputError
 from pycyto.records import CellKey
+from pycyto.tables import records, value
 
 SCHEMA = 1
 PATCH_SIZE = 224
-PARTS = ("train", "validation", "test")
 UNKNOWN = "unknown"
 CONFIDENTIAL = "confidential: holds image names and patient keys"
 
@@ -144,7 +143,6 @@ COLUMNS = (
     "content_hash", "file", "note",
 )  # fmt: skip
 
-_KEY_COLUMNS = ("project_id", "entry_id", "object_id", "point_index")
 _TYPES = {name: str(hint) for name, hint in get_type_hints(Row).items()}
 
 
@@ -164,8 +162,8 @@ def lines_of(rows: Iterable[Row]) -> str:
 def rows_in(lines: str) -> list[Row]:
     """Return the rows of what `lines_of` made."""
     reader = csv.reader(io.StringIO(lines, newline=""))
-    records = (dict(zip(COLUMNS, record, strict=True)) for record in reader)
-    return [_row(record, Path("manifest.csv"), 0) for record in records]
+    found = (dict(zip(COLUMNS, record, strict=True)) for record in reader)
+    return [_row(record, Path("manifest.csv"), 0) for record in found]
 
 
 def files_in(lines: str) -> Iterator[str]:
@@ -199,7 +197,7 @@ def iter_manifest(folder: Path) -> Iterator[Row]:
         As `read_manifest`.
     """
     path, places = folder / "manifest.csv", _Places(folder)
-    for line, record in _records(path, COLUMNS, "pycyto export"):
+    for line, record in records(path, COLUMNS, "pycyto export", _REMEDY):
         row = _row(record, path, line)
         if not places.hold(row.file):
             raise BadInputError(
@@ -221,59 +219,6 @@ def refuse_twins(folder: Path, rows: Iterable[Row]) -> None:
                 remedy=_REMEDY,
             )
         seen.add(row.key)
-
-
-def write_split(folder: Path, parts: Mapping[CellKey, str]) -> None:
-    """Write ``split.csv``: the part of each cell, by cell key."""
-    with files.writing(folder / "split.csv") as stream:
-        stream.write(files.csv_row((*_KEY_COLUMNS, "part")))
-        for key in sorted(parts, key=str):
-            stream.write(files.csv_row((*key, parts[key])))
-
-
-def read_split(folder: Path) -> dict[CellKey, str]:
-    """Read ``split.csv``.
-
-    Raises
-    ------
-    BadInputError
-        Missing file or columns, a value that cannot be read, an unknown part,
-        or a cell in two parts.
-    """
-    path = folder / "split.csv"
-    parts: dict[CellKey, str] = {}
-    for line, record in _records(path, (*_KEY_COLUMNS, "part"), "pycyto split"):
-        key = _key(record, path, line)
-        if record["part"] not in PARTS or key in parts:
-            raise BadInputError(
-                f"Line {line} names the part {record['part']!r} for {key}"
-                + (", which has one already." if key in parts else "."),
-                where=path,
-                remedy=f"Parts are {', '.join(PARTS)}. Mend it, or run pycyto split --reshuffle.",
-            )
-        parts[key] = record["part"]
-    return parts
-
-
-def rows_by_part(folder: Path) -> dict[str, list[Row]]:
-    """Return the labelled rows of each part.
-
-    Raises
-    ------
-    BadInputError
-        When a labelled cell has no part: the export is newer than the split.
-    """
-    # Cells that nobody has classified yet can neither train a model nor test it.
-    rows = [row for row in read_manifest(folder) if row.label]
-    parts = read_split(folder)
-    missing = [row for row in rows if row.key not in parts]
-    if missing:
-        raise BadInputError(
-            f"{len(missing)} of {len(rows)} cells have no part yet.",
-            where=folder / "split.csv",
-            remedy="Run pycyto split again: cells that have a part keep it.",
-        )
-    return {part: [row for row in rows if parts[row.key] == part] for part in PARTS}
 
 
 class _Places:
@@ -323,49 +268,6 @@ def _links_outward(folder: Path, root: Path) -> set[str] | None:
         return None
 
 
-def _records(
-    path: Path, columns: Sequence[str], maker: str
-) -> Iterator[tuple[int, dict[str, str]]]:
-    if not path.exists():
-        raise BadInputError(
-            f"There is no {path.name} here.", where=path.parent, remedy=f"Run {maker} first."
-        )
-    try:
-        # By newline="", else every line end within a name would become "\n".
-        with files.readable(path), path.open(encoding="utf-8-sig", newline="") as stream:
-            yield from _checked_records(csv.DictReader(stream), path, columns)
-    except UnicodeDecodeError as error:
-        raise BadInputError("This table is not UTF-8.", where=path, remedy=_REMEDY) from error
-
-
-def _checked_records(
-    reader: csv.DictReader[str], path: Path, columns: Sequence[str]
-) -> Iterator[tuple[int, dict[str, str]]]:
-    try:
-        missing = [name for name in columns if name not in (reader.fieldnames or ())]
-        if missing:
-            raise BadInputError(
-                f"Columns are missing: {', '.join(missing)}.", where=path, remedy=_REMEDY
-            )
-        for record in reader:
-            if None in record or None in record.values():
-                raise BadInputError(
-                    f"Line {reader.line_num} has another number of columns than the first line.",
-                    where=path,
-                    remedy=_REMEDY,
-                )
-            yield reader.line_num, record
-    except csv.Error as error:
-        raise BadInputError(
-            f"Line {reader.line_num + 1} cannot be read ({error}).", where=path, remedy=_REMEDY
-        ) from error
-
-
-def _key(record: Mapping[str, str], path: Path, line: int) -> CellKey:
-    values = {name: _read(record, name, path, line) for name in _KEY_COLUMNS}
-    return CellKey(**values)
-
-
 def _row(record: Mapping[str, str], path: Path, line: int) -> Row:
     if record["schema"] != str(SCHEMA):
         raise BadInputError(
@@ -373,29 +275,13 @@ def _row(record: Mapping[str, str], path: Path, line: int) -> Row:
             where=path,
             remedy="Export again with this version of pycyto.",
         )
-    return Row(**{column.name: _read(record, column.name, path, line) for column in fields(Row)})
-
-
-def _read(record: Mapping[str, str], name: str, path: Path, line: int) -> Any:
-    try:
-        return _value(record[name], _TYPES[name])
-    except ValueError as error:
-        raise BadInputError(
-            f"Line {line}, column {name}: {record[name]!r} is not a number.",
-            where=path,
-            remedy=_REMEDY,
-        ) from error
-
-
-def _value(text: str, kind: str) -> Any:
-    if not text and "None" in kind:
-        return None
-    if "float" in kind:
-        number = float(text)
-        if not math.isfinite(number):
-            raise ValueError(text)
-        return number
-    return int(text) if "int" in kind else text
+    place = path, line
+    return Row(
+        **{
+            column.name: value(record, column.name, _TYPES[column.name], place, _REMEDY)
+            for column in fields(Row)
+        }
+    )
 
 
 def _order(row: Row) -> tuple[str, ...]:

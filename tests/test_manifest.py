@@ -6,7 +6,6 @@ import csv
 import dataclasses
 import errno
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +18,13 @@ from pycyto.errors import BadInputError, NotWritableError
 from pycyto.manifest import (
     COLUMNS,
     CONFIDENTIAL,
-    PARTS,
     Row,
     lines_of,
     points_inside,
     read_manifest,
-    read_split,
-    rows_by_part,
     rows_in,
-    write_split,
 )
-from pycyto.records import CellKey
-from tests.manifests import write_manifest
+from tests.manifests import a_row, edit, write_manifest
 
 # Each example is a file on disk: making a failing one smaller would take minutes.
 NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
@@ -54,24 +48,6 @@ ROWS = st.lists(
     max_size=4,
     unique_by=lambda row: row.key,
 )
-
-
-def a_row(**changes: Any) -> Row:
-    values: dict[str, Any] = {
-        "project_id": "p", "entry_id": "1", "object_id": "o", "point_index": None,
-        "image_key": "k", "project_name": "study", "image_name": "a é.svs",
-        "centroid_x": 10.1, "centroid_y": 20.2, "left": -101, "top": -91, "width": 224,
-        "downsample": 1.0, "label": "HSIL", "original_label": "HSIL", "content_hash": "00",
-        "file": "images/HSIL/1_o.png",
-    }  # fmt: skip
-    return Row(**{**values, **changes})
-
-
-def edit(path: Path, change: Callable[[str], str]) -> None:
-    text = path.read_text(encoding="utf-8")
-    changed = change(text)
-    assert changed != text
-    path.write_text(changed, encoding="utf-8", newline="")
 
 
 @pytest.fixture
@@ -309,68 +285,3 @@ def test_a_group_is_the_patient_if_known(known: dict[str, str], group: str, leve
     row = a_row(source="study", **known)
     assert row.group_and_level == (group, level)
     assert row.group == group
-
-
-KEYS = st.builds(CellKey, *[st.text(max_size=5)] * 3, st.none() | st.integers(0))
-
-
-@settings(max_examples=40)
-@given(st.dictionaries(KEYS, st.sampled_from(PARTS), max_size=5))
-def test_a_split_comes_back(
-    tmp_path_factory: pytest.TempPathFactory, parts: dict[CellKey, str]
-) -> None:
-    folder = tmp_path_factory.getbasetemp() / "split"
-    write_split(folder, parts)
-    assert read_split(folder) == parts
-
-
-def test_equal_splits_give_equal_files(tmp_path: Path) -> None:
-    keys = [CellKey("p", str(n), "o", p) for n in range(12) for p in (None, 0)]
-    write_split(tmp_path / "a", dict.fromkeys(keys, "test"))
-    write_split(tmp_path / "b", dict.fromkeys(reversed(keys), "test"))
-    assert (tmp_path / "a/split.csv").read_bytes() == (tmp_path / "b/split.csv").read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("test", "tset", "Line 2 names the part 'tset' for p/1/o/0"),
-        ("test", "", "Line 2 names the part '' for p/1/o/0"),
-        ("p,1,o,0,test\n", "p,1,o,0,test\np,1,o,0,train\n", "Line 3 .* which has one already"),
-        ("o,0", "o,first", "Line 2, column point_index: 'first' is not a number"),
-        (",test", "", "Line 2 has another number of columns"),
-        ("part", "set", "Columns are missing: part"),
-    ],
-)
-def test_a_damaged_split_is_named(old: str, new: str, message: str, tmp_path: Path) -> None:
-    write_split(tmp_path, {CellKey("p", "1", "o", 0): "test"})
-    edit(tmp_path / "split.csv", lambda text: text.replace(old, new))
-    with pytest.raises(BadInputError, match=message) as raised:
-        read_split(tmp_path)
-    assert raised.value.where == str(tmp_path / "split.csv")
-
-
-def test_rows_are_dealt_out_by_cell(tmp_path: Path) -> None:
-    rows = [a_row(object_id=name) for name in "abc"]
-    unclassified = a_row(object_id="d", label="")
-    write_manifest(tmp_path, [*rows, unclassified])
-    write_split(
-        tmp_path, {row.key: part for row, part in zip(rows, ("test", "train", "test"), strict=True)}
-    )
-    assert rows_by_part(tmp_path) == {
-        "train": [rows[1]],
-        "validation": [],
-        "test": [rows[0], rows[2]],
-    }
-
-
-def test_a_cell_without_a_part_is_no_silent_loss(tmp_path: Path) -> None:
-    rows = [a_row(object_id=name) for name in "abc"]
-    write_manifest(tmp_path, rows)
-    write_split(tmp_path, {rows[0].key: "train"})
-    with pytest.raises(BadInputError, match="2 of 3 cells have no part") as raised:
-        rows_by_part(tmp_path)
-    assert "pycyto split" in str(raised.value)
-    (tmp_path / "split.csv").unlink()
-    with pytest.raises(BadInputError, match="Run pycyto split first"):
-        rows_by_part(tmp_path)

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from pycyto.datasets.groups import Group, groups_of
 from pycyto.errors import BadInputError, RefusedError, UsageError
-from pycyto.manifest import PARTS, Row
+from pycyto.manifest import Row
+from pycyto.parts import PARTS
 from pycyto.records import CellKey
 
 FRACTIONS = (0.8, 0.1, 0.1)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pycyto.datasets.groups import LEVELS, groups_of
-from pycyto.manifest import PARTS, Row
+from pycyto.manifest import Row
+from pycyto.parts import PARTS
 from pycyto.records import CellKey
 
 

@@ -25,7 +25,8 @@ from pycyto.images.patches import read_patch
 from pycyto.labels import scheme_named
 from pycyto.learning.bundle import Bundle, load_bundle
 from pycyto.learning.inference import classify
-from pycyto.manifest import PARTS, UNKNOWN, Row
+from pycyto.manifest import UNKNOWN, Row
+from pycyto.parts import PARTS
 from pycyto.pseudonyms import NAMES, pseudonyms_of
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.tested import Tested, tested

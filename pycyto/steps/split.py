@@ -11,7 +11,8 @@ from pycyto.datasets.split import FRACTIONS, assign
 from pycyto.datasets.summary import SplitSummary, summary
 from pycyto.errors import BadInputError
 from pycyto.labels import SCHEMES
-from pycyto.manifest import Row, read_manifest, read_split, write_split
+from pycyto.manifest import Row, read_manifest
+from pycyto.parts import read_split, write_split
 from pycyto.records import SILENT, CellKey, Reporter, path_from
 
 # With fewer patients than this in the test part, one of them decides the figures.

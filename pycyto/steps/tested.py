@@ -15,7 +15,8 @@ from pycyto.datasets.leaks import refuse_torn_groups
 from pycyto.errors import BadInputError, RefusedError
 from pycyto.labels import listed
 from pycyto.learning.bundle import Bundle, was_trained_on
-from pycyto.manifest import Row, read_manifest, rows_by_part
+from pycyto.manifest import Row, read_manifest
+from pycyto.parts import rows_by_part
 
 # Patches exported at one --mpp differ by up to half a pixel in 224.
 _SAME_SCALE = 0.005

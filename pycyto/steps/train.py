@@ -20,7 +20,8 @@ from pycyto.learning.plan import TrainingSettings, default_settings
 from pycyto.learning.saving import Description, check_place, save_bundle
 from pycyto.learning.training import Training, fit
 from pycyto.learning.weights import IMAGENET, NONE, default_weights, origin_of
-from pycyto.manifest import Row, read_manifest, rows_by_part
+from pycyto.manifest import Row, read_manifest
+from pycyto.parts import rows_by_part
 from pycyto.records import SILENT, Reporter, path_from
 
 # The parts that training looks at; of the test part only the rows are read.

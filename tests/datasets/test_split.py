@@ -13,7 +13,8 @@ from pycyto.datasets.groups import groups_of
 from pycyto.datasets.split import assign
 from pycyto.datasets.summary import summary
 from pycyto.errors import BadInputError, RefusedError, UsageError
-from pycyto.manifest import PARTS, UNKNOWN, Row
+from pycyto.manifest import UNKNOWN, Row
+from pycyto.parts import PARTS
 
 LABELS = ("NILM", "ASC-US", "LSIL", "HSIL")
 

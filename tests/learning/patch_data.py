@@ -11,7 +11,8 @@ from PIL import Image
 
 from pycyto.images.crop import Pixels
 from pycyto.images.patches import content_hash
-from pycyto.manifest import Row, write_split
+from pycyto.manifest import Row
+from pycyto.parts import write_split
 from pycyto.records import CellKey
 from tests.manifests import write_manifest
 

@@ -18,7 +18,8 @@ from pycyto.errors import BadInputError, RefusedError, StaleError
 from pycyto.images.patches import content_hash
 from pycyto.images.resolution import Resolution
 from pycyto.learning.bundle import Bundle, mark_of
-from pycyto.manifest import Row, read_manifest, read_split, rows_by_part, write_split
+from pycyto.manifest import Row, read_manifest
+from pycyto.parts import read_split, rows_by_part, write_split
 from pycyto.pseudonyms import pseudonyms_of
 from pycyto.records import SILENT, CellKey
 from pycyto.steps.evaluate import METRICS_FILE, EvaluateResult, evaluate

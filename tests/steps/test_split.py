@@ -9,7 +9,8 @@ import pytest
 
 from pycyto.errors import BadInputError
 from pycyto.files import read_json
-from pycyto.manifest import Row, read_split, rows_by_part
+from pycyto.manifest import Row
+from pycyto.parts import read_split, rows_by_part
 from pycyto.records import Silent
 from pycyto.steps.split import split
 from tests.manifests import write_manifest

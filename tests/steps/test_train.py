@@ -11,7 +11,8 @@ import pytest
 
 from pycyto.errors import BadInputError, PycytoError, RefusedError, UsageError
 from pycyto.learning.bundle import load_bundle, was_trained_on
-from pycyto.manifest import Row, read_split, write_split
+from pycyto.manifest import Row
+from pycyto.parts import read_split, write_split
 from pycyto.steps.train import train
 from tests.learning.patch_data import SECRETS, row_of, write_data
 from tests.manifests import write_manifest
