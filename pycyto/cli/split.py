@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from pycyto.cli import options
@@ -16,20 +18,27 @@ from pycyto.cli.console import Console
     show_default=True,
     help="Of train, validation and test, in patients.",
 )
+@click.option(
+    "--folds",
+    type=int,
+    metavar="K",
+    help="K folds for cross-validation instead, each tested once: see --fold of train and "
+    "evaluate.",
+)
+@click.option(
+    "--test-slides-per-diagnosis",
+    type=int,
+    metavar="N",
+    help="Test a cohort: N slides, or patients where they are known, of each diagnosis.",
+)
 @options.seed_option
 @click.option("--reshuffle", is_flag=True, help="Forget the split so far and start anew.")
 @click.pass_obj
-def command(console: Console, /, data: str, fractions: str, seed: int, reshuffle: bool) -> None:  # noqa: FBT001
+def command(console: Console, /, data: str, fractions: str, **others: Any) -> None:
     """Divide the cells of DATA into train, validation and test, patient by patient.
 
     Cells that have their part already keep it.
     """
     from pycyto.steps.split import split
 
-    split(
-        data,
-        fractions=options.shares(fractions),
-        seed=seed,
-        reshuffle=reshuffle,
-        reporter=console,
-    )
+    split(data, fractions=options.shares(fractions), reporter=console, **others)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pycyto.labels import BETHESDA, SCHEMES
 from pycyto.manifest import Row
 
 LEVELS = ("patient", "slide", "image")
@@ -49,6 +50,17 @@ def groups_of(rows: Iterable[Row]) -> list[Group]:
         members[_root(parents, row.group)].append(row)
     groups = (_group(found) for found in members.values())
     return sorted(groups, key=lambda group: group.name)
+
+
+def diagnosis_of(group: Group) -> str:
+    """Return the most severe class of a group; one outside its scheme only where there is no other.
+
+    A slide is reported by the worst that is on it.
+    """
+    labels = {row.label for row in group.rows}
+    scheme = SCHEMES.get(group.rows[0].scheme, BETHESDA)
+    known = [name for name in scheme.names if name in labels]
+    return known[-1] if known else min(labels)
 
 
 def _group(rows: list[Row]) -> Group:

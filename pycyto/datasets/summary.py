@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,12 +46,12 @@ class SplitSummary:
     def table(self) -> str:
         """Return the split as lines of text: cells (groups) of each class and part."""
         labels = list(next(iter(self.by_class.values())))
-        lines = [["", *PARTS]]
+        lines = [["", *self.parts]]
         lines += [
-            [label, *(_cell(self.by_class[part][label]) for part in PARTS)] for label in labels
+            [label, *(_cell(found[label]) for found in self.by_class.values())] for label in labels
         ]
-        lines += [["all", *(_cell(self.parts[part]) for part in PARTS)]]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(PARTS) + 1)]
+        lines += [["all", *map(_cell, self.parts.values())]]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(
                 [line[0].ljust(widths[0])]
@@ -74,7 +74,10 @@ class SplitSummary:
 
 
 def summary(
-    rows: Iterable[Row], parts: Mapping[CellKey, str], labels: Iterable[str] = ()
+    rows: Iterable[Row],
+    parts: Mapping[CellKey, str],
+    labels: Iterable[str] = (),
+    names: Sequence[str] = PARTS,
 ) -> SplitSummary:
     """Return what is where.
 
@@ -86,6 +89,8 @@ def summary(
         Part of each cell.
     labels
         Classes in the order wanted; others of the data follow by name.
+    names
+        All parts, in the order wanted.
     """
     groups = groups_of(rows)
     cells: Counter[tuple[str, str]] = Counter()
@@ -95,17 +100,21 @@ def summary(
         cells.update((part, row.label) for row in group.rows)
         holders.update((part, label) for label in {row.label for row in group.rows})
     found = {label for _, label in cells}
-    names = [label for label in labels if label in found]
-    names += sorted(found.difference(names))
+    classes = [label for label in labels if label in found]
+    classes += sorted(found.difference(classes))
     sizes = Counter(parts[group.rows[0].key] for group in groups)
     return SplitSummary(
         by_class={
-            part: {name: Held(cells[part, name], holders[part, name]) for name in names}
-            for part in PARTS
+            part: {label: Held(cells[part, label], holders[part, label]) for label in classes}
+            for part in names
         },
-        parts={part: Held(sum(cells[part, n] for n in names), sizes[part]) for part in PARTS},
+        parts={
+            part: Held(sum(cells[part, label] for label in classes), sizes[part]) for part in names
+        },
         levels={level: sum(group.level == level for group in groups) for level in LEVELS},
-        missing={part: tuple(n for n in names if not cells[part, n]) for part in PARTS},
+        missing={
+            part: tuple(label for label in classes if not cells[part, label]) for part in names
+        },
     )
 
 

@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pycyto import files, provenance
-from pycyto.datasets.split import FRACTIONS, assign
+from pycyto.datasets.split import FRACTIONS, assign, assign_folds
 from pycyto.datasets.summary import SplitSummary, summary
-from pycyto.errors import BadInputError
-from pycyto.labels import SCHEMES
+from pycyto.errors import BadInputError, UsageError
+from pycyto.labels import SCHEMES, counted
 from pycyto.manifest import Row, read_manifest
-from pycyto.parts import read_split, write_split
+from pycyto.parts import (
+    FOLDS_FILE,
+    PARTS,
+    SPLIT_FILE,
+    read_folds,
+    read_split,
+    write_folds,
+    write_split,
+)
 from pycyto.records import SILENT, CellKey, Reporter, path_from
 
 # With fewer patients than this in the test part, one of them decides the figures.
-_FEW_GROUPS = 8
+FEW_GROUPS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +35,7 @@ class SplitResult:
     Attributes
     ----------
     parts
-        Part of each labelled cell of the manifest.
+        Part of each labelled cell of the manifest; with folds their numbers as text.
     summary
         Cells and groups by part and class.
     unlabelled
@@ -47,6 +56,8 @@ def split(
     fractions: Sequence[float] = FRACTIONS,
     seed: int = 0,
     reshuffle: bool = False,
+    folds: int | None = None,
+    test_slides_per_diagnosis: int | None = None,
     reporter: Reporter = SILENT,
 ) -> SplitResult:
     """Give every labelled cell of a data set its part, and write ``split.csv``.
@@ -65,13 +76,22 @@ def split(
     reshuffle
         Forget the split so far. Models that were trained on it can then no
         longer be evaluated on these data.
+    folds
+        Divide into so many folds for cross-validation instead, and write
+        ``folds.csv``; ``split.csv`` stays as it is.
+    test_slides_per_diagnosis
+        Make the test part a cohort of so many slides (or patients, where they
+        are known) of each diagnosis, the most severe class of a slide.
 
     Raises
     ------
     BadInputError
         No manifest, no labelled cell, or fewer groups than parts.
     RefusedError
-        Cells that belong together are in two parts of the split so far.
+        Cells that belong together are in two parts of the split so far, or the
+        folds so far are of another number.
+    UsageError
+        Options that do not fit together.
     """
     data = path_from(data)
     rows = read_manifest(data)
@@ -82,31 +102,78 @@ def split(
             where=data / "manifest.csv",
             remedy="Classify cells in QuPath, then export again.",
         )
-    continues = (data / "split.csv").exists() and not reshuffle
+    if folds is None:
+        places = _split(data, labelled, fractions, seed, test_slides_per_diagnosis, reshuffle)
+    elif test_slides_per_diagnosis is not None:
+        raise UsageError("Folds test every slide in turn; a cohort for the test has no place then.")
+    else:
+        places = _fold(data, labelled, folds, seed, reshuffle=reshuffle)
+    found = summary(labelled, places.parts, _names(labelled), places.names)
+    result = SplitResult(places.parts, found, len(rows) - len(labelled), places.kept)
+    arguments = {"reshuffle": reshuffle, **places.arguments}
+    _record(data, places.step, arguments, seed, result)
+    _say(result, reporter)
+    return result
+
+
+class _Placed(NamedTuple):
+    """Where each cell is, in the words of a split or of folds."""
+
+    step: str
+    names: Sequence[str]
+    parts: Mapping[CellKey, str]
+    kept: int
+    arguments: Mapping[str, object]
+
+
+def _split(
+    data: Path,
+    labelled: Sequence[Row],
+    fractions: Sequence[float],
+    seed: int,
+    cohort: int | None,
+    reshuffle: bool,  # noqa: FBT001
+) -> _Placed:
+    continues = (data / SPLIT_FILE).exists() and not reshuffle
     previous = read_split(data) if continues else {}
-    parts = assign(labelled, fractions=fractions, seed=seed, previous=previous)
-    result = SplitResult(
-        parts,
-        summary(labelled, parts, _names(labelled)),
-        unlabelled=len(rows) - len(labelled),
-        kept=sum(key in previous for key in parts),
+    parts = assign(
+        labelled, fractions=fractions, seed=seed, previous=previous, test_per_diagnosis=cohort
     )
     # A cell that is gone keeps its line, so that it comes back to the same part.
     write_split(data, {**previous, **parts})
-    arguments = {"fractions": fractions, "seed": seed, "reshuffle": reshuffle}
+    arguments = {"fractions": fractions, "test_slides_per_diagnosis": cohort}
+    return _Placed("split", PARTS, parts, _kept(parts, previous), arguments)
+
+
+def _fold(
+    data: Path, labelled: Sequence[Row], folds: int, seed: int, *, reshuffle: bool
+) -> _Placed:
+    continues = (data / FOLDS_FILE).exists() and not reshuffle
+    previous = read_folds(data) if continues else {}
+    found = assign_folds(labelled, folds, seed=seed, previous=previous)
+    write_folds(data, {**previous, **found})
+    names = [f"fold {number}" for number in range(1, folds + 1)]
+    parts = {key: names[number - 1] for key, number in found.items()}
+    return _Placed("folds", names, parts, _kept(found, previous), {"folds": folds})
+
+
+def _kept(parts: Mapping[CellKey, object], previous: Mapping[CellKey, object]) -> int:
+    return sum(key in previous for key in parts)
+
+
+def _record(
+    data: Path, step: str, arguments: Mapping[str, object], seed: int, result: SplitResult
+) -> None:
     counts = {
-        "given": len(rows),
-        "split": len(labelled),
+        "given": len(result.parts) + result.unlabelled,
+        "split": len(result.parts),
         "skipped": {"no class": result.unlabelled},
         "kept": result.kept,
         **result.summary.to_json(),
     }
     inputs = {"manifest.csv": files.sha256_of(data / "manifest.csv")}
-    provenance.keep_record(
-        data, provenance.record("split", arguments, counts=counts, inputs=inputs, seed=seed)
-    )
-    _say(result, reporter)
-    return result
+    record = provenance.record(step, arguments, counts=counts, inputs=inputs, seed=seed)
+    provenance.keep_record(data, record)
 
 
 def _names(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -116,24 +183,27 @@ def _names(rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def _say(result: SplitResult, reporter: Reporter) -> None:
+    found = result.summary
     reporter.say("Cells (and groups: patients, else slides, else images) of each part:")
-    reporter.say(result.summary.table())
+    reporter.say(found.table())
     reporter.say(f"{len(result.parts)} cells, {result.kept} of which kept the part they had.")
     if result.unlabelled:
         reporter.say(f"{result.unlabelled} cells have no class and are in no part.")
-    if images := result.summary.levels["image"]:
+    told = [counted(number, level) for level, number in found.levels.items() if number]
+    reporter.say(f"What is kept together: {' and '.join(told)}.")
+    if images := found.levels["image"]:
         reporter.warn(
             f"{images} groups rest on the image alone: patient and slide are unknown. If two "
             "images show one patient, the test is easier than it should be."
         )
     if result.kept == len(result.parts):
         reporter.say("Seed and fractions place new cells only; --reshuffle starts anew.")
-    tested = result.summary.parts["test"].groups
-    if 0 < tested < _FEW_GROUPS:
+    tested = found.parts["test"].groups if "test" in found.parts else 0
+    if 0 < tested < FEW_GROUPS:
         reporter.warn(
-            f"The test part has {tested} groups: its figures will say little. "
-            "--fractions 50,20,30 gives it more."
+            f"The test part has {tested} groups: under {FEW_GROUPS} no interval can be given. "
+            "--fractions 50,20,30 gives it more, and --folds 5 tests every group once."
         )
-    for part, names in result.summary.missing.items():
-        if names and result.summary.parts[part].cells:
+    for part, names in found.missing.items():
+        if names and found.parts[part].cells:
             reporter.warn(f"There is no {', no '.join(names)} in {part}: too few groups have any.")

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pycyto.datasets.groups import groups_of
-from pycyto.datasets.split import assign
+from pycyto.datasets.groups import diagnosis_of, groups_of
+from pycyto.datasets.split import assign, assign_folds
 from pycyto.datasets.summary import summary
 from pycyto.errors import BadInputError, RefusedError, UsageError
 from pycyto.manifest import UNKNOWN, Row
 from pycyto.parts import PARTS
+from pycyto.records import CellKey
 
 LABELS = ("NILM", "ASC-US", "LSIL", "HSIL")
 
@@ -224,3 +225,99 @@ def test_the_table_says_cells_and_groups() -> None:
         "LSIL    14 (14)       6 (6)   8 (8)",
         "all     56 (14)      24 (6)  32 (8)",
     ]
+
+
+@settings(deadline=None, max_examples=30)
+@given(data_sets(), st.integers(3, 6), st.integers(0, 5))
+def test_a_group_is_in_one_fold_and_no_fold_is_empty(
+    rows: list[Row], folds: int, seed: int
+) -> None:
+    if len(groups_of(rows)) < folds:
+        return
+    found = assign_folds(rows, folds, seed=seed)
+    assert set(found) == {r.key for r in rows}
+    assert set(found.values()) == set(range(1, folds + 1))
+    assert all(len({found[r.key] for r in group.rows}) == 1 for group in groups_of(rows))
+
+
+def test_folds_are_about_equal_and_hold_every_class() -> None:
+    found = assign_folds(patients(23), 5)
+    sizes = Counter(found.values())
+    assert {size // 4 for size in sizes.values()} == {4, 5}
+    rare = patients(20, classes=("NILM",))
+    rare += [row(900 + n, "HSIL", image=f"h{n}", patient=f"h{n}") for n in range(5)]
+    folds = assign_folds(rare, 5)
+    assert {folds[r.key] for r in rare if r.label == "HSIL"} == {1, 2, 3, 4, 5}
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(5, 40), st.integers(1, 40), st.integers(0, 5))
+def test_folds_stay_when_data_grow(before: int, more: int, seed: int) -> None:
+    grown = patients(before + more)
+    first = assign_folds(grown[: before * 4], 5, seed=seed)
+    second = assign_folds(grown, 5, seed=seed + 1, previous=first)
+    assert {key: second[key] for key in first} == first
+
+
+def test_the_number_of_folds_stays_unless_told() -> None:
+    first = assign_folds(patients(12), 5)
+    with pytest.raises(RefusedError, match=r"5 folds so far(.|\n)*--reshuffle"):
+        assign_folds(patients(12), 4, previous=first)
+    with pytest.raises(UsageError, match="2 folds are too few"):
+        assign_folds(patients(12), 2)
+    with pytest.raises(BadInputError, match=r"4 groups .* for 5 folds"):
+        assign_folds(patients(4), 5)
+
+
+def slides(**counts: int) -> list[Row]:
+    """Slides of each diagnosis: three NILM cells each, and one of the diagnosis."""
+    names = [name.replace("_", "-") for name, count in counts.items() for _ in range(count)]
+    return [
+        row(10 * n + c, name if c == 3 else "NILM", image=f"i{n}", slide=f"s{n}")
+        for n, name in enumerate(names)
+        for c in range(4)
+    ]
+
+
+def cohort(rows: Sequence[Row], parts: dict[CellKey, str], part: str = "test") -> Counter[str]:
+    found = (g for g in groups_of(rows) if parts[g.rows[0].key] == part)
+    return Counter(map(diagnosis_of, found))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(6, 15), min_size=4, max_size=4), st.integers(1, 5), st.integers(0, 4))
+def test_a_cohort_has_so_many_slides_of_each_diagnosis(
+    counts: list[int], wanted: int, seed: int
+) -> None:
+    rows = slides(NILM=counts[0], ASC_US=counts[1], LSIL=counts[2], HSIL=counts[3])
+    parts = assign(rows, seed=seed, test_per_diagnosis=wanted)
+    assert cohort(rows, parts) == dict.fromkeys(LABELS, wanted)
+    # The rest stands as 8 to 1.
+    trained, validated = (cohort(rows, parts, name).total() for name in PARTS[:2])
+    assert validated == pytest.approx((trained + validated) / 9, abs=1.5) or validated == 4
+
+
+def test_a_cohort_stays_when_data_grow() -> None:
+    first = slides(NILM=5, ASC_US=5, LSIL=5, HSIL=5)
+    parts = assign(first, test_per_diagnosis=2)
+    grown = [*first, *(replace(r, entry_id=f"n{r.entry_id}", slide=f"n{r.slide}",
+                               image_key=f"n{r.image_key}") for r in first)]  # fmt: skip
+    again = assign(grown, test_per_diagnosis=3, previous=parts, seed=4)
+    assert again.items() >= parts.items()
+    assert cohort(grown, again) == dict.fromkeys(LABELS, 3)
+
+
+def test_a_cohort_that_would_take_all_is_refused() -> None:
+    with pytest.raises(BadInputError, match=r"4 groups .* HSIL at worst: too few to test 4"):
+        assign(slides(NILM=9, HSIL=4), test_per_diagnosis=4)
+    with pytest.raises(UsageError, match="at least one group"):
+        assign(slides(NILM=9, HSIL=4), test_per_diagnosis=0)
+    with pytest.raises(UsageError, match="needs fractions too"):
+        assign(slides(NILM=9, HSIL=4), fractions=(0, 0, 1), test_per_diagnosis=1)
+
+
+def test_a_diagnosis_is_the_worst_of_a_scheme() -> None:
+    (group,) = groups_of([row(n, label, image="i") for n, label in enumerate(("LSIL", "Zoo"))])
+    assert diagnosis_of(group) == "LSIL"
+    (other,) = groups_of([row(1, "Zoo", image="i")])
+    assert diagnosis_of(other) == "Zoo"

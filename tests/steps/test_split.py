@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pycyto.errors import BadInputError
+from pycyto.errors import BadInputError, RefusedError, UsageError
 from pycyto.files import read_json
 from pycyto.manifest import Row
-from pycyto.parts import read_split, rows_by_part
+from pycyto.parts import read_folds, read_split, rows_by_part
 from pycyto.records import Silent
 from pycyto.steps.split import split
 from tests.manifests import write_manifest
@@ -114,3 +115,38 @@ def test_without_any_class_there_is_nothing_to_split(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=r"None of these cells has a class(.|\n)*QuPath"):
         split(tmp_path)
     assert not (tmp_path / "split.csv").exists()
+
+
+def test_folds_are_written_beside_the_split(tmp_path: Path) -> None:
+    write_manifest(tmp_path, cells(20))
+    first = split(tmp_path).parts
+    listener = Listener()
+    result = split(tmp_path, folds=5, reporter=listener)
+    assert read_split(tmp_path) == dict(first)
+    folds = read_folds(tmp_path)
+    assert {key: f"fold {fold}" for key, fold in folds.items()} == dict(result.parts)
+    assert Counter(folds.values()) == dict.fromkeys(range(1, 6), 4)
+    assert "fold 5" in listener.said[1]
+    assert listener.warned == []
+    record = read_json(tmp_path / "record.json")
+    assert set(record) == {"split", "folds"}
+    assert record["folds"]["arguments"]["folds"] == 5
+
+
+def test_folds_continue_and_start_anew(tmp_path: Path) -> None:
+    write_manifest(tmp_path, cells(20))
+    first = split(tmp_path, folds=5)
+    write_manifest(tmp_path, cells(30))
+    second = split(tmp_path, folds=5)
+    assert second.parts.items() >= first.parts.items()
+    assert second.kept == 20
+    with pytest.raises(RefusedError, match="5 folds so far"):
+        split(tmp_path, folds=3)
+    assert split(tmp_path, folds=3, reshuffle=True).kept == 0
+
+
+def test_folds_and_a_cohort_do_not_go_together(tmp_path: Path) -> None:
+    write_manifest(tmp_path, cells(20))
+    with pytest.raises(UsageError, match="every slide in turn"):
+        split(tmp_path, folds=5, test_slides_per_diagnosis=2)
+    assert not (tmp_path / "folds.csv").exists()
