@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pycyto.steps.audit import audit as audit
     from pycyto.steps.context import Access as Access
     from pycyto.steps.doctor import doctor as doctor
     from pycyto.steps.evaluate import evaluate as evaluate
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Access",
+    "audit",
     "doctor",
     "evaluate",
     "export",

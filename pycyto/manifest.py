@@ -29,6 +29,8 @@ from pycyto.tables import records, value
 SCHEMA = 1
 PATCH_SIZE = 224
 UNKNOWN = "unknown"
+# What `selected_by` holds where no model chose the cell.
+_NOT_BY_MODEL = ("", UNKNOWN, "manual")
 CONFIDENTIAL = "confidential: holds image names and patient keys"
 
 _REMEDY = "Export again, or restore the file: it is not meant to be edited by hand."
@@ -118,6 +120,11 @@ class Row:
     def with_hash(self, content_hash: str) -> Row:
         """Return the row with the hash of its patch."""
         return replace(self, content_hash=content_hash)
+
+    @property
+    def helped_by_model(self) -> bool:
+        """Whether a model had a hand in its label, or in its being chosen for labelling."""
+        return self.label_origin == "model_assisted" or self.selected_by not in _NOT_BY_MODEL
 
     @property
     def group(self) -> str:

@@ -15,6 +15,7 @@ from pycyto.cli.console import Console
 @click.option("--model", required=True, type=click.Path(), help="Folder of the model bundle.")
 @click.option("--out", required=True, type=click.Path(), help="Folder of the report.")
 @click.option("--run", type=click.Path(), help="Folder of a run whose counts the report shows too.")
+@options.fold_option
 @options.seed_option
 @click.option(
     "--identifiers",

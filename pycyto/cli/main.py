@@ -29,6 +29,7 @@ COMMANDS = {
     "doctor": "Check this machine and a project, and say what to mend.",
     "export": "Cut a patch for every annotated cell of a project.",
     "split": "Divide a data set by patient: train, validation and test.",
+    "audit": "Look for leaks, twins and gaps in a data set and its split.",
     "train": "Train a classifier and save it as a bundle.",
     "evaluate": "Measure a model on a data set it has not seen.",
     "predict": "Classify the cells of a project, and stage the result as a run.",

@@ -40,6 +40,9 @@ centroid_option = click.option(
     help="Centre of the patch for QuPath cell objects.",
 )
 seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
+fold_option = click.option(
+    "--fold", type=int, metavar="N", help="Use fold N of pycyto split --folds, not the split."
+)
 yes_option = click.option(
     "--yes", is_flag=True, help="Go on although QuPath is running, with another project open."
 )

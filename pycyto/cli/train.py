@@ -29,6 +29,7 @@ _NETWORKS = ("small", "mobilenetv2", "resnet50", "efficientnetb0", "vgg16")
 )
 @click.option("--epochs", type=click.IntRange(1), help="Of each phase, at most.")
 @click.option("--batch-size", type=click.IntRange(1), help="Patches per step.")
+@options.fold_option
 @options.seed_option
 @click.option("--overwrite", is_flag=True, help="Replace a bundle that is there.")
 @click.pass_obj

@@ -49,6 +49,8 @@ class Description:
         In the order of the network's outputs.
     counts
         Cells by part and class.
+    audit
+        Of the data set it was trained on, without culprits: see `Audit.to_json`.
     record
         From `pycyto.provenance.record`; it must name no path.
     """
@@ -60,6 +62,7 @@ class Description:
     resolution: Resolution
     counts: Mapping[str, Mapping[str, int]]
     settings: TrainingSettings
+    audit: Mapping[str, Any]
     record: Mapping[str, Any]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycyto import files, provenance
+from pycyto.datasets.findings import Audit
 from pycyto.datasets.summary import summary
 from pycyto.errors import BadInputError
 from pycyto.evaluation import controls
@@ -29,6 +30,7 @@ from pycyto.manifest import UNKNOWN, Row
 from pycyto.parts import PARTS
 from pycyto.pseudonyms import NAMES, pseudonyms_of
 from pycyto.records import SILENT, Reporter, path_from
+from pycyto.steps.audit import honest
 from pycyto.steps.tested import Tested, tested
 
 REPORT_FILE = "index.html"
@@ -71,6 +73,7 @@ def evaluate(
     out: Path | str,
     run: Path | str | None = None,
     seed: int = 0,
+    fold: int | None = None,
     identifiers: bool = False,
     reporter: Reporter = SILENT,
 ) -> EvaluateResult:
@@ -88,6 +91,8 @@ def evaluate(
         Folder of a run, to show its counts as well.
     seed
         Of the controls.
+    fold
+        Test on this fold of ``folds.csv`` instead of the split's test part.
     identifiers
         Name images, sources and sites in the report instead of pseudonyms; it
         is then confidential and says so.
@@ -98,15 +103,16 @@ def evaluate(
         No cell to test on, or patches at another resolution than the model's.
     RefusedError
         The model was trained on a tested cell, or on one of the same patient,
-        slide or image; or one of these is in two parts of the split.
+        slide or image; or the audit of the data set failed.
     """
     data, out = path_from(data), path_from(out)
     bundle = load_bundle(path_from(model))
-    test = tested(data, bundle)
+    audit = honest(data, fold, reporter)
+    test = tested(data, bundle, fold)
     shown = _shown(test, reporter, identifiers=identifiers)
     ran = _stage_of_run(path_from(run), shown.withheld) if run is not None else []
     probabilities = _classified(bundle, test, reporter)
-    report = _report(bundle, test, shown, probabilities, seed, ran, reporter)
+    report = _report(bundle, test, audit, shown, probabilities, seed, ran, reporter)
     content = as_json(report)
     files.write_text(out / REPORT_FILE, as_html(report))
     files.write_json(out / METRICS_FILE, content)
@@ -180,6 +186,7 @@ def _classified(bundle: Bundle, test: Tested, reporter: Reporter) -> npt.NDArray
 def _report(
     bundle: Bundle,
     test: Tested,
+    audit: Audit,
     shown: _Shown,
     probabilities: npt.NDArray[np.float32],
     seed: int,
@@ -206,7 +213,7 @@ def _report(
         undercalls=_undercalls(test, shown, truth, ours),
         stages=[*_stages(bundle, test, shown.withheld), *ran],
         split=summary(labelled, split_of, scheme_named(bundle.scheme).names).to_json(),
-        provenance=_record(bundle, test, seed),
+        provenance=_record(bundle, test, audit, seed),
         others=_others(test, theirs),
         history=_history(bundle.path / "history.csv"),
         confidential=shown.confidential,
@@ -304,13 +311,11 @@ def _history(path: Path) -> list[dict[str, str]]:
         return [dict(row) for row in csv.DictReader(stream)]
 
 
-def _record(bundle: Bundle, test: Tested, seed: int) -> dict[str, Any]:
-    names = ("manifest.csv", "split.csv")
-    inputs = {name: files.sha256_of(test.folder / name) for name in names}
+def _record(bundle: Bundle, test: Tested, audit: Audit, seed: int) -> dict[str, Any]:
     return provenance.record(
         "evaluate",
         {"model": bundle.bundle_id, "decision": "highest probability"},
         counts=_counts(test),
-        inputs=inputs,
+        inputs=audit.inputs,
         seed=seed,
     )

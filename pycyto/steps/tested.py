@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pycyto.datasets.groups import LEVELS, Group, groups_of
-from pycyto.datasets.leaks import refuse_torn_groups
 from pycyto.errors import BadInputError, RefusedError
 from pycyto.labels import listed
 from pycyto.learning.bundle import Bundle, was_trained_on
@@ -63,7 +62,7 @@ class Tested:
         return self.groups[str(row.key)]
 
 
-def tested(data: Path, bundle: Bundle) -> Tested:
+def tested(data: Path, bundle: Bundle, fold: int | None) -> Tested:
     """Choose the cells to test a model on, and refuse what would make its figures flatter.
 
     Raises
@@ -72,9 +71,9 @@ def tested(data: Path, bundle: Bundle) -> Tested:
         No cell to test on, another label scheme, or patches at another resolution.
     RefusedError
         The model was trained on a tested cell, or on one of the same patient,
-        slide or image; or one of these is in two parts of the split.
+        slide or image.
     """
-    rows, parts = read_manifest(data), rows_by_part(data)
+    rows, parts = read_manifest(data), rows_by_part(data, fold)
     groups = {str(row.key): group for group in groups_of(rows) for row in group.rows}
     known = [row for row in parts["test"] if row.label in bundle.labels]
     others = [row for row in parts["test"] if row.label not in bundle.labels]
@@ -85,7 +84,6 @@ def tested(data: Path, bundle: Bundle) -> Tested:
             where=data / "split.csv",
             remedy="Label more cells, on more slides, then run pycyto export and pycyto split.",
         )
-    refuse_torn_groups(parts, data)
     _refuse_trained_on(test, bundle)
     _refuse_other_scheme(test, bundle)
     _refuse_other_scale(test, bundle)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pycyto import files, provenance
-from pycyto.datasets.leaks import refuse_torn_groups
+from pycyto import provenance
+from pycyto.datasets.findings import Audit
 from pycyto.errors import BadInputError
 from pycyto.images.resolution import resolution_of
 from pycyto.labels import LabelScheme, listed, scheme_named
@@ -23,6 +23,7 @@ from pycyto.learning.weights import IMAGENET, NONE, default_weights, origin_of
 from pycyto.manifest import Row, read_manifest
 from pycyto.parts import rows_by_part
 from pycyto.records import SILENT, Reporter, path_from
+from pycyto.steps.audit import honest
 
 # The parts that training looks at; of the test part only the rows are read.
 _USED = ("train", "validation")
@@ -86,6 +87,7 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     epochs: int | None = None,
     batch_size: int | None = None,
     seed: int = 0,
+    fold: int | None = None,
     overwrite: bool = False,
     reporter: Reporter = SILENT,
 ) -> TrainResult:
@@ -112,6 +114,8 @@ def train(  # noqa: PLR0913  (each is an option of the command)
         Patches per step; by default 32, and 8 from published weights.
     seed
         Of start values, order and augmentation.
+    fold
+        Learn from the parts of this fold of ``folds.csv`` instead of the split.
     overwrite
         Replace a bundle that is there.
 
@@ -121,7 +125,7 @@ def train(  # noqa: PLR0913  (each is an option of the command)
         A part is empty, a class of the validation part was never trained, the
         patches are at different resolutions, or one is not what it should be.
     RefusedError
-        A patient, slide or image is in two parts, or `out` is taken.
+        The audit of the data set failed, or `out` is taken.
     UsageError
         Unknown network, or arguments that do not fit together.
     MissingDependencyError
@@ -135,9 +139,11 @@ def train(  # noqa: PLR0913  (each is an option of the command)
         row, pretrained=start != NONE, epochs=epochs, batch_size=batch_size, seed=seed
     )
     check_place(out, overwrite=overwrite)
-    cells = _cells_of(data)
+    audit = honest(data, fold, reporter)
+    cells = _cells_of(data, fold)
     _say_cells(cells, reporter)
-    training = _learn(data, out, cells, _Options(row, start, settings, overwrite), reporter)
+    options = _Options(row, start, settings, overwrite)
+    training = _learn(data, out, cells, audit, options, reporter)
     seconds = time.monotonic() - started
     best = training.best
     reporter.say(
@@ -161,7 +167,14 @@ def _start(weights: str) -> str:
     return weights if weights in (NONE, IMAGENET) else str(path_from(weights))
 
 
-def _learn(data: Path, out: Path, cells: _Cells, options: _Options, reporter: Reporter) -> Training:
+def _learn(
+    data: Path,
+    out: Path,
+    cells: _Cells,
+    audit: Audit,
+    options: _Options,
+    reporter: Reporter,
+) -> Training:
     """Train and write the bundle."""
     used = [row for part in _USED for row in cells.parts[part]]
     resolution = resolution_of(used, data / "manifest.csv")
@@ -177,14 +190,15 @@ def _learn(data: Path, out: Path, cells: _Cells, options: _Options, reporter: Re
         resolution=resolution,
         counts=cells.counts,
         settings=settings,
-        record=_record(data, cells, options),
+        audit=audit.to_json(),
+        record=_record(cells, audit, options),
     )
     keys = [row.key for row in used]
     save_bundle(out, model, description, training, keys, overwrite=options.overwrite)
     return training
 
 
-def _record(data: Path, cells: _Cells, options: _Options) -> dict[str, Any]:
+def _record(cells: _Cells, audit: Audit, options: _Options) -> dict[str, Any]:
     """Return the record; folders stay out of it, since their names can be a patient's."""
     arguments = {
         "network": options.network.name,
@@ -197,15 +211,14 @@ def _record(data: Path, cells: _Cells, options: _Options) -> dict[str, Any]:
         "train",
         arguments,
         counts={**cells.counts, "skipped": dict(cells.skipped)},
-        inputs={name: files.sha256_of(data / name) for name in ("manifest.csv", "split.csv")},
+        inputs=audit.inputs,
         seed=options.settings.seed,
     )
 
 
-def _cells_of(data: Path) -> _Cells:
-    """Choose the cells to learn from, and refuse what would make a bad or dishonest model."""
-    rows = rows_by_part(data)
-    refuse_torn_groups(rows, data)
+def _cells_of(data: Path, fold: int | None) -> _Cells:
+    """Choose the cells to learn from, and refuse what would make a bad model."""
+    rows = rows_by_part(data, fold)
     scheme = _scheme_of([row for part in _USED for row in rows[part]], data)
     parts = {part: [row for row in rows[part] if row.label in scheme.names] for part in _USED}
     skipped = {

@@ -55,6 +55,7 @@ def saved(patches: PatchSet, tmp_path_factory: pytest.TempPathFactory) -> Saved:
         resolution=Resolution(),
         counts=counts,
         settings=settings,
+        audit={"passed": True},
         record=provenance.record("train", {}, counts=counts, seed=1),
     )
     path = tmp_path_factory.mktemp("bundles") / "bundle"

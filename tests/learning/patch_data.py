@@ -11,6 +11,7 @@ from PIL import Image
 
 from pycyto.images.crop import Pixels
 from pycyto.images.patches import content_hash
+from pycyto.labels import BETHESDA
 from pycyto.manifest import Row
 from pycyto.parts import write_split
 from pycyto.records import CellKey
@@ -34,7 +35,7 @@ def texture(label: str, number: int) -> Pixels:
 def row_of(folder: Path, label: str, number: int) -> Row:
     """Write one patch and return its row."""
     pixels = texture(label, number)
-    file = f"images/{label or '_unclassified'}/{number}.png"
+    file = f"images/{BETHESDA.folder_of(label)}/{number}.png"
     path = folder / file
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path, compress_level=1)

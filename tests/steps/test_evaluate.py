@@ -14,9 +14,10 @@ import pytest
 from PIL import Image
 
 from pycyto import files, provenance
-from pycyto.errors import BadInputError, RefusedError, StaleError
+from pycyto.errors import BadInputError, RefusedError
 from pycyto.images.patches import content_hash
 from pycyto.images.resolution import Resolution
+from pycyto.labels import BETHESDA
 from pycyto.learning.bundle import Bundle, mark_of
 from pycyto.manifest import Row, read_manifest
 from pycyto.parts import read_split, rows_by_part, write_split
@@ -38,8 +39,8 @@ Classify = Callable[..., np.ndarray]
 def row_of(folder: Path, number: int, label: str) -> Row:
     """Write a patch whose red channel is the number, so that a fake can know the cell."""
     pixels = np.full((224, 224, 3), (number, 90, 120), np.uint8)
-    file = f"images/{SECRETS[0]}-{number}.png"
-    (folder / "images").mkdir(parents=True, exist_ok=True)
+    file = f"images/{BETHESDA.folder_of(label)}/{SECRETS[0]}-{number}.png"
+    (folder / file).parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(folder / file)
     return Row(
         project_id="project", entry_id=f"{SECRETS[5]}-{number}", object_id=f"object {number}",
@@ -325,7 +326,7 @@ def test_a_patch_that_was_changed_is_refused(
 ) -> None:
     row = rows_by_part(data)["test"][0]
     Image.new("RGB", (224, 224)).save(data / row.file)
-    refused(data, model, monkeypatch, StaleError, "not the one that the manifest describes")
+    refused(data, model, monkeypatch, BadInputError, "not the one that the manifest describes")
 
 
 def test_an_external_set_without_training_part_has_no_controls(

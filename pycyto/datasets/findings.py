@@ -1,0 +1,121 @@
+"""What an audit found: one finding per check that had something to say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pycyto.labels import listed
+from pycyto.manifest import Row
+
+# A failure would make figures false, so that nothing goes on; a warning may make them flatter; a
+# note is worth knowing.
+Weight = Literal["failure", "warning", "note"]
+WEIGHTS: tuple[Weight, ...] = ("failure", "warning", "note")
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that an audit has to say.
+
+    Attributes
+    ----------
+    check
+        What was looked at, in words that stay the same.
+    what
+        A sentence that names nobody.
+    cells
+        How many cells it concerns.
+    culprits
+        Where they are: entry ID and object ID. For the owner of the data only.
+    """
+
+    check: str
+    weight: Weight
+    what: str
+    cells: int = 0
+    remedy: str = ""
+    culprits: tuple[str, ...] = ()
+
+    def to_json(self, *, culprits: bool) -> dict[str, Any]:
+        """Return the finding as plain values."""
+        named = {"culprits": list(self.culprits)} if culprits else {}
+        return {
+            "check": self.check,
+            "weight": self.weight,
+            "what": self.what,
+            "cells": self.cells,
+            "remedy": self.remedy,
+            **named,
+        }
+
+    def told(self) -> str:
+        """Return the finding for somebody who has the data."""
+        lines = [self.what]
+        if self.culprits:
+            more = len(self.culprits) - _SHOWN
+            shown = listed(self.culprits[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+            lines.append(f"  which: {shown}")
+        if self.remedy:
+            lines.append(f"  to do: {self.remedy}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """All findings on a data set and one split of it.
+
+    Attributes
+    ----------
+    findings
+        The gravest first.
+    split
+        What `SplitSummary.to_json` gives.
+    inputs
+        SHA-256 of the manifest and of the split.
+    """
+
+    findings: tuple[Finding, ...]
+    split: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, weight: Weight) -> tuple[Finding, ...]:
+        """Return the findings of one weight."""
+        return tuple(found for found in self.findings if found.weight == weight)
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing makes figures false."""
+        return not self.of("failure")
+
+    def to_json(self, *, culprits: bool = False) -> dict[str, Any]:
+        """Return the audit as plain values; without culprits it may travel with a model."""
+        return {
+            "passed": self.passed,
+            "findings": [found.to_json(culprits=culprits) for found in self.findings],
+            "split": dict(self.split),
+            "inputs": dict(self.inputs),
+        }
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings by weight, otherwise in their own order."""
+    return tuple(sorted(findings, key=lambda found: WEIGHTS.index(found.weight)))
+
+
+def places(rows: Iterable[Row]) -> tuple[str, ...]:
+    """Return where cells are, without repeating: entry ID and object ID, and which point."""
+    return tuple(dict.fromkeys(map(_place, rows)))
+
+
+def _place(row: Row) -> str:
+    point = "" if row.point_index is None else f" point {row.point_index}"
+    return f"{row.entry_id}/{row.object_id}{point}"
+
+
+def entries(rows: Iterable[Row]) -> tuple[str, ...]:
+    """Return the entry IDs of the images that some cells are on."""
+    return tuple(f"entry ID {name}" for name in dict.fromkeys(row.entry_id for row in rows))

@@ -1,0 +1,104 @@
+"""Whether two patches show the same thing, however they were turned, mirrored or stored.
+
+A perceptual hash proposes pairs, since it can be compared by the million; the
+correlation of the two pictures, over the eight orientations of a square,
+decides. Both look at a thumbnail of the brightness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from scipy.fft import dctn
+
+from pycyto.images.crop import Pixels
+
+SIDE = 32  # pixels of a thumbnail: seven of a patch each way
+
+Thumbnail = npt.NDArray[np.uint8]
+Hashes = npt.NDArray[np.uint64]
+
+# Of a DCT of 32 x 32 the 8 x 8 slowest waves, without the mean: 63 bits.
+_WAVES = 8
+_BLOCK = 2048
+
+
+def thumbnail(pixels: Pixels) -> Thumbnail:
+    """Return the brightness of a patch, (32, 32) uint8."""
+    grey = np.asarray(Image.fromarray(pixels).convert("L"))
+    return np.asarray(Image.fromarray(grey).resize((SIDE, SIDE), Image.Resampling.BOX))
+
+
+def orientations(thumbnails: Thumbnail) -> Iterator[Thumbnail]:
+    """Yield pictures, (..., side, side), turned by each quarter, as they are and mirrored."""
+    for mirrored in (thumbnails, np.flip(thumbnails, axis=-1)):
+        for quarters in range(4):
+            yield np.rot90(mirrored, quarters, axes=(-2, -1))
+
+
+def perceptual_hashes(thumbnails: Thumbnail) -> Hashes:
+    """Return the hash of each thumbnail, (n,) uint64 from (n, 32, 32).
+
+    Each bit says whether a slow wave of the picture is above the median of all.
+
+    References
+    ----------
+    Zauner, Implementation and benchmarking of perceptual image hash functions (2010).
+    """
+    waves = dctn(thumbnails.astype(np.float32), axes=(-2, -1), norm="ortho")
+    slow = waves[:, :_WAVES, :_WAVES].reshape(len(thumbnails), -1)[:, 1:]
+    bits = slow > np.median(slow, axis=1, keepdims=True)
+    places = np.uint64(1) << np.arange(bits.shape[1], dtype=np.uint64)
+    return np.asarray(np.where(bits, places, np.uint64(0)).sum(axis=1), np.uint64)
+
+
+def near_hashes(one: Hashes, other: Hashes, distance: int) -> Iterator[tuple[int, int]]:
+    """Yield positions in `one` and `other` whose hashes differ in at most `distance` bits."""
+    for start in range(0, len(one), _BLOCK):
+        block = one[start : start + _BLOCK, None] ^ other[None, :]
+        for row, column in np.argwhere(np.bitwise_count(block) <= distance):
+            yield start + int(row), int(column)
+
+
+def correlations(one: Thumbnail, other: Thumbnail) -> npt.NDArray[np.float64]:
+    """Return Pearson's correlation of pairs, in the orientation where it is largest.
+
+    What is black in both is left out as padding: frames of one size would make
+    any two small cells alike. An evenly coloured picture is like nothing.
+
+    Parameters
+    ----------
+    one, other
+        (n, 32, 32) uint8: the n pairs.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n,) float64, from -1 to 1.
+    """
+    found = np.full(len(one), -1.0)
+    for start in range(0, len(one), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        for turned in orientations(one[block]):
+            found[block] = np.maximum(found[block], _pearson(turned, other[block]))
+    return found
+
+
+def _pearson(one: Thumbnail, other: Thumbnail) -> npt.NDArray[np.float64]:
+    seen = ((one > 0) | (other > 0)).reshape(len(one), -1)
+    a, b = _centred(one, seen), _centred(other, seen)
+    scale = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+    found: npt.NDArray[np.float64] = np.divide(
+        (a * b).sum(axis=1), scale, out=np.zeros(len(one)), where=scale > 0
+    )
+    return found
+
+
+def _centred(pictures: Thumbnail, seen: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Return pictures less their mean where something is seen, and 0 elsewhere."""
+    values = pictures.reshape(len(pictures), -1).astype(np.float64)
+    mean = values.sum(axis=1, where=seen) / np.maximum(seen.sum(axis=1), 1)
+    return np.where(seen, values - mean[:, None], 0.0)

@@ -1,0 +1,103 @@
+"""Copies of a picture are found however they were turned or stored; other pictures are not."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance, ImageFilter
+
+from pycyto.datasets.near import HASH_BITS, LEAST_CORRELATION
+from pycyto.images.crop import Pixels
+from pycyto.images.likeness import (
+    correlations,
+    near_hashes,
+    orientations,
+    perceptual_hashes,
+    thumbnail,
+)
+
+
+def cell(seed: int, *, side: int = 224) -> Pixels:
+    """Something like a cell: smooth blobs on a tinted ground, padded with black below 224."""
+    rng = np.random.default_rng(seed)
+    blobs = rng.uniform(60, 220, (9, 9, 3)).astype(np.uint8)
+    inner = Image.fromarray(blobs).resize((side, side), Image.Resampling.BICUBIC)
+    patch = Image.new("RGB", (224, 224))
+    patch.paste(inner, ((224 - side) // 2, (224 - side) // 2))
+    return np.asarray(patch)
+
+
+def jpeg(image: Image.Image) -> Image.Image:
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=50)
+    return Image.open(stream)
+
+
+COPIES: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "turned": lambda image: image.transpose(Image.Transpose.ROTATE_270),
+    "mirrored": lambda image: image.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+    "diagonal": lambda image: image.transpose(Image.Transpose.TRANSVERSE),
+    "stored as JPEG": jpeg,
+    "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.15),
+    "flatter": lambda image: ImageEnhance.Contrast(image).enhance(0.8),
+    "out of focus": lambda image: image.filter(ImageFilter.GaussianBlur(1.5)),
+    "made smaller": lambda image: image.resize((112, 112)).resize((224, 224)),
+}
+
+
+def compare(one: Pixels, other: Pixels) -> tuple[bool, float]:
+    """Return whether the hash proposes the pair, and how the pictures correlate."""
+    a, b = thumbnail(one)[None], thumbnail(other)[None]
+    hashes = perceptual_hashes(b)
+    proposed = any(
+        list(near_hashes(perceptual_hashes(turned), hashes, HASH_BITS))
+        for turned in orientations(a)
+    )
+    return proposed, float(correlations(a, b)[0])
+
+
+@pytest.mark.parametrize("side", [224, 96])
+@pytest.mark.parametrize("name", COPIES)
+def test_a_copy_is_found(name: str, side: int) -> None:
+    for seed in range(5):
+        original = cell(seed, side=side)
+        copy = np.asarray(COPIES[name](Image.fromarray(original)).convert("RGB"))
+        proposed, correlation = compare(original, copy)
+        assert proposed
+        assert correlation >= LEAST_CORRELATION
+
+
+@pytest.mark.parametrize("side", [224, 96])
+def test_other_cells_are_not_alike_though_their_frames_are(side: int) -> None:
+    for seed in range(20):
+        _, correlation = compare(cell(seed, side=side), cell(seed + 100, side=side))
+        assert correlation < LEAST_CORRELATION
+
+
+def test_the_correlation_is_pearsons_in_the_best_orientation() -> None:
+    rng = np.random.default_rng(0)
+    one, other = rng.integers(1, 255, (2, 1, 32, 32), dtype=np.uint8)
+    expected = max(np.corrcoef(turned.ravel(), other.ravel())[0, 1] for turned in orientations(one))
+    assert correlations(one, other)[0] == pytest.approx(expected)
+    assert correlations(np.rot90(one, 1, (1, 2)), one)[0] == pytest.approx(1)
+
+
+def test_eight_orientations_differ() -> None:
+    picture = np.arange(32 * 32, dtype=np.uint8).reshape(1, 32, 32)
+    assert len({turned.tobytes() for turned in orientations(picture)}) == 8
+
+
+def test_an_even_picture_is_like_nothing() -> None:
+    black, grey = np.zeros((1, 32, 32), np.uint8), np.full((1, 32, 32), 90, np.uint8)
+    assert correlations(black, black)[0] == 0
+    assert correlations(grey, grey)[0] == 0
+
+
+def test_near_hashes_are_those_of_few_different_bits() -> None:
+    one = np.array([0b1011, 0b0000], np.uint64)
+    other = np.array([0b1000, 0b1111], np.uint64)
+    assert list(near_hashes(one, other, 1)) == [(0, 1), (1, 0)]
+    assert len(list(near_hashes(one, other, 2))) == 3
