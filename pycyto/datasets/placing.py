@@ -78,7 +78,7 @@ class Placement:
             open_parts = [part for part in range(len(self.names)) if room[part] > 0]
             if self._last_chance():
                 open_parts = self._empty()
-            part = min(open_parts, key=lambda part: self._excess(index, part))
+            part = min(open_parts, key=lambda part: self._strain(index, part))
             self.place(index, part)
             room[part] -= 1
 
@@ -123,9 +123,14 @@ class Placement:
         off = self.have[part] + self.shares[index] - self.fractions[part]
         return int((known & self.holds[index]).sum()), float(off @ off)
 
-    def _excess(self, index: int, part: int) -> float:
-        """Return how much a part has too much of what a group holds."""
-        return float(self.shares[index] @ (self.have[part] - self.fractions[part]))
+    def _strain(self, index: int, part: int) -> float:
+        """Return by how much a group would move a part's strata off their share.
+
+        As chi-square does it, relative to the share: else the largest groups
+        would all go to the largest part, and a test would be of small ones.
+        """
+        share, fraction = self.shares[index], max(self.fractions[part], 1e-9)
+        return float(share @ (2 * (self.have[part] - fraction) + share)) / fraction
 
     def _sizes(self) -> npt.NDArray[np.int64]:
         return np.array([(self.part_of == part).sum() for part in range(len(self.names))])

@@ -122,6 +122,7 @@ def _sources(rows: Sequence[Row]) -> Iterator[Finding]:
 
 def _odd_labels(rows: Sequence[Row]) -> Iterator[Finding]:
     """Find classes that were typed into the manifest: a patch is filed under its class."""
+    yield from _outside(rows)
     moved = [row for row in rows if (scheme := SCHEMES.get(row.scheme)) and
              row.file.split("/")[-2:-1] != [scheme.folder_of(row.label)]]  # fmt: skip
     unknown = [row for row in moved if row.label not in SCHEMES[row.scheme].names]
@@ -147,6 +148,20 @@ def _odd_labels(rows: Sequence[Row]) -> Iterator[Finding]:
             len(others),
             remedy,
             places(others),
+        )
+
+
+def _outside(rows: Sequence[Row]) -> Iterator[Finding]:
+    schemes = {name: set(scheme.names) for name, scheme in SCHEMES.items()}
+    outside = [row for row in rows if row.label not in schemes.get(row.scheme, {row.label})]
+    if outside:
+        names = listed(sorted({row.label for row in outside}))
+        yield Finding(
+            "class outside the scheme",
+            "note",
+            f"{counted(len(outside), 'cell')} are of classes that their scheme does not know, and "
+            f"no model learns or is measured on them: {names}.",
+            len(outside),
         )
 
 

@@ -150,6 +150,19 @@ def test_cells_follow_the_fractions_though_patients_differ_in_size() -> None:
     assert found.parts["test"].cells / len(rows) == pytest.approx(0.2, abs=0.05)
 
 
+def test_large_groups_go_to_small_parts_too() -> None:
+    """Groups of one to nine cells: each part has its share of the cells of each class."""
+    rows = [
+        row(10 * g + c, LABELS[g % 4], image=f"i{g}") for g in range(400) for c in range(1 + g % 9)
+    ]
+    found = summary(rows, assign(rows))
+    for label in LABELS:
+        total = sum(found.by_class[part][label].cells for part in PARTS)
+        for part in ("validation", "test"):
+            share = found.by_class[part][label].cells / total
+            assert share == pytest.approx(0.1, abs=0.015)
+
+
 def test_each_source_is_spread_over_the_parts() -> None:
     rows = [row(n, "NILM", image=f"i{n}", source="ab"[n % 2]) for n in range(60)]
     parts = assign(rows, fractions=(0.5, 0.25, 0.25))
