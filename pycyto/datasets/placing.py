@@ -130,7 +130,8 @@ class Placement:
         would all go to the largest part, and a test would be of small ones.
         """
         share, fraction = self.shares[index], max(self.fractions[part], 1e-9)
-        return float(share @ (2 * (self.have[part] - fraction) + share)) / fraction
+        strain = share @ (2 * (self.have[part] - fraction) + share)
+        return float(strain) / float(fraction)
 
     def _sizes(self) -> npt.NDArray[np.int64]:
         return np.array([(self.part_of == part).sum() for part in range(len(self.names))])
