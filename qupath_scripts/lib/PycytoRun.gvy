@@ -160,5 +160,5 @@ class PycytoRun {
         }
     }
 
-    private static final List<String> WRITTEN_COLUMNS = ['object_id', 'done', 'class', 'former_class', 'former_run', 'former_colour', 'x', 'y', 'area']
+    private static final List<String> WRITTEN_COLUMNS = ['object_id', 'done', 'class', 'former_class', 'former_run', 'former_colour', 'former_name', 'former_locked', 'x', 'y', 'area']
 }

@@ -83,8 +83,8 @@ class PycytoUndo {
             return later ? "classified by run ${former.withMark(later)?.name ?: later} since".toString() : 'relabelled'
         }
         return PycytoObjects.classOf(object) != row.get('class') ? 'relabelled'
-            : object.isLocked() ? 'locked'
-            : object.getName() ? 'named'
+            : object.isLocked() && !row.former_locked ? 'locked'
+            : (object.getName() ?: '') != (row.former_name ?: '') ? 'named'
             : isMoved(object.getROI(), row) ? 'moved'
             : null
     }

@@ -191,6 +191,7 @@ class PycytoWriting {
             object_id: object.getID().toString(), done: done, 'class': label,
             former_class: former == null ? '' : PycytoObjects.classOf(former), former_run: former == null ? '' : PycytoObjects.updatedBy(former),
             former_colour: colour == null ? '' : colour.toString(),
+            former_name: former?.getName() ?: '', former_locked: former?.isLocked() ? '1' : '',
             x: Double.toString(place[0]), y: Double.toString(place[1]), area: Double.toString(place[2]),
         ])
     }

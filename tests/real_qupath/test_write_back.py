@@ -194,6 +194,32 @@ def test_undo_after_work_of_the_expert_takes_back_our_objects_only(
     assert set(after) == set(human)
 
 
+def test_a_detection_that_was_named_or_locked_before_gets_its_former_class_back(
+    project: Path, access: Access, installation: Installation
+) -> None:
+    predicted = predict(project, model="m", objects="detections", access=access)
+    entry_id = next(key for key, image in predicted.run.images.items() if image.updates > 1)
+
+    def name_and_lock(hierarchy: Any) -> None:
+        bare = [item for item in hierarchy.getDetectionObjects() if item.getPathClass() is None]
+        bare[0].setName('région 8 "x"')
+        bare[1].setLocked(True)
+
+    inside = Inside(project, installation)
+    inside.save(entry_id, name_and_lock)
+    before = inside.human()
+    predict(project, model="m", objects="detections", access=access)
+    write_back(project, access=access)
+    # A save by somebody else, so that undo goes object by object.
+    inside.save(entry_id, lambda hierarchy: hierarchy.getRootObject().setName("seen"))
+
+    result = undo(project, access=access)
+
+    assert result.left == 0
+    assert result.taken_back > 0
+    assert inside.human() == before
+
+
 def test_a_missing_image_is_refused_and_unchanged(project: Path, access: Access) -> None:
     predict(project, model="m", access=access)
     before = data_files(project)
