@@ -12,6 +12,7 @@ import pytest
 import pycyto
 from pycyto import errors
 from pycyto.cli.main import COMMANDS
+from pycyto.learning.networks import NETWORKS
 from pycyto.manifest import COLUMNS
 from pycyto.qupath.run_tables import NEW_COLUMNS, UPDATE_COLUMNS
 
@@ -75,3 +76,11 @@ def test_every_hazard_has_a_row_and_its_test() -> None:
     assert "".join(re.findall(r"^\| ([a-z]) \|", page, re.MULTILINE)) == "abcdefghijklmnopq"
     tests = (ROOT / "tests" / "real_qupath" / "test_hazards.py").read_text("utf-8")
     assert set(re.findall(r"`(test_\w+)`", page)) <= set(re.findall(r"def (test_\w+)", tests))
+
+
+def test_the_page_on_training_has_the_published_weights() -> None:
+    text = (ROOT / "docs" / "training.md").read_text("utf-8")
+    for network in NETWORKS.values():
+        if network.published:
+            assert f"`{network.published.file}` | " in text
+            assert network.published.md5 in text

@@ -23,7 +23,7 @@ from pycyto import files, locks, predict, undo, write_back
 from pycyto.cli.main import main
 from pycyto.errors import BadInputError, MissingDependencyError, PartlyDoneError
 from pycyto.learning.bundle import WEIGHTS_FILE, load_bundle
-from pycyto.learning.weights import load_weights
+from pycyto.learning.weights import Published, load_weights
 from pycyto.manifest import Row, read_manifest
 from pycyto.qupath.geojson import cells_file
 from pycyto.qupath.project import open_project
@@ -104,7 +104,7 @@ def test_weights_hold_numbers_of_their_own(
     said = refusal(["predict", project, "--model", bundle], capsys)
     assert WEIGHTS[attack] in said
     with pytest.raises(BadInputError, match=WEIGHTS[attack]):  # the same file by --weights
-        load_weights(None, "mobilenetv2", "MobileNetV2", "", str(bundle / WEIGHTS_FILE))
+        load_weights(None, "mobilenetv2", Published("MobileNetV2", ""), str(bundle / WEIGHTS_FILE))
 
 
 def test_a_pickle_is_not_opened(
@@ -120,7 +120,7 @@ def test_a_pickle_is_not_opened(
     for name in ("w.npz", "w.h5", "w.pkl"):
         files.copy_file(weights, bundle / name)
         with pytest.raises(BadInputError):
-            load_weights(None, "mobilenetv2", "MobileNetV2", "", str(bundle / name))
+            load_weights(None, "mobilenetv2", Published("MobileNetV2", ""), str(bundle / name))
     assert not marker.exists()
 
 
@@ -143,7 +143,7 @@ def test_a_lambda_layer_is_not_built(bundle: Path, marker: Path, project: Path) 
             if name != path.name:
                 files.copy_file(path, bundle / name)
             with pytest.raises(BadInputError):
-                load_weights(other, "vgg16", "VGG16", "", str(bundle / name))
+                load_weights(other, "vgg16", Published("VGG16", ""), str(bundle / name))
         hostile.sign(bundle)
         with pytest.raises(BadInputError, match="holds no weights"):
             predict(project, model=bundle, access=GEOJSON)

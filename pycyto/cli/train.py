@@ -8,6 +8,7 @@ import click
 
 from pycyto.cli import options
 from pycyto.cli.console import Console
+from pycyto.errors import UsageError
 
 _NETWORKS = ("small", "mobilenetv2", "resnet50", "efficientnetb0", "vgg16")
 
@@ -31,13 +32,58 @@ _NETWORKS = ("small", "mobilenetv2", "resnet50", "efficientnetb0", "vgg16")
 @click.option("--batch-size", type=click.IntRange(1), help="Patches per step.")
 @options.fold_option
 @options.seed_option
+@click.option(
+    "--unfreeze",
+    metavar="N|none|paper",
+    help="What learns in the second phase: the last N layers with weights; nothing; or the last "
+    "two that Keras lists, weights or not.  [default: the last block]",
+)
+@click.option(
+    "--views",
+    type=click.IntRange(1),
+    help="Random views of each patch that take turns while the backbone is frozen.  [default: 4]",
+)
+@click.option(
+    "--balance",
+    type=click.Choice(["weights", "oversample", "both", "none"]),
+    default="weights",
+    show_default=True,
+    help="What makes rare classes count: weights in the loss, or drawing their patches more often.",
+)
+@click.option(
+    "--augmentation",
+    type=click.Choice(["standard", "free", "none"]),
+    default="standard",
+    show_default=True,
+    help="Of training patches: standard rotates by up to 15 degrees, free by any angle.",
+)
+@click.option(
+    "--contact-sheet", type=click.Path(), help="Write a PNG of patches and their views here."
+)
+@click.option(
+    "--cache", type=click.Path(), help="Folder for what a frozen backbone sees, used again."
+)
+@click.option("--restart", is_flag=True, help="Begin anew where a training was broken off.")
 @click.option("--overwrite", is_flag=True, help="Replace a bundle that is there.")
 @click.pass_obj
-def command(console: Console, /, data: str, **rest: Any) -> None:
+def command(console: Console, /, data: str, unfreeze: str | None, **rest: Any) -> None:
     """Train a classifier on the training part of DATA.
 
-    The validation part chooses the epoch; the test part is not looked at.
+    The validation part chooses the epoch; the test part is not looked at. After Ctrl-C the same
+    command goes on after the last finished epoch.
     """
     from pycyto.steps.train import train
 
-    train(data, reporter=console, **rest)
+    train(data, unfreeze=_layers(unfreeze), reporter=console, **rest)
+
+
+def _layers(text: str | None) -> Any:
+    """Return a number of layers, or the word for some."""
+    if text in (None, "none", "paper"):
+        return text
+    if not text.isdecimal():
+        raise UsageError(
+            f"--unfreeze {text} is neither a number of layers nor none or paper.",
+            remedy="--unfreeze 3",
+        )
+    return int(text) or "none"

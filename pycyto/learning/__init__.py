@@ -13,11 +13,27 @@ Each part, and why it stands alone:
 ``weights``
     Where a network starts from: nothing, ImageNet, or a file.
 ``plan``
-    What a training does, phase by phase, and which layers learn in each.
+    What a training does, phase by phase.
+``thawing``
+    Which layers of the backbone learn in a phase.
+``sampling``
+    Which patches an epoch draws, and how much each class counts.
 ``augmentation``
-    Random views of a training patch, as a function of the patch and a generator.
+    Random views of a training patch, as a function of the patch, a seed and a number.
+``contact_sheet``
+    A picture of what the network is shown.
 ``batches``
     Brings patches to the network, a few batches ahead, never all in memory.
+``features``
+    A network in two parts: what sees, and what decides.
+``feature_cache``
+    What a frozen backbone sees in patches, kept on disk.
+``lessons``
+    What learns in a phase, and what it is shown: pixels, or features that are kept.
+``history``
+    What a training has come to, epoch by epoch.
+``checkpoint``
+    What a training under way keeps, so that it can be gone on with.
 ``training``
     The loop: it learns, measures, stops early and keeps the best weights.
 ``bundle``

@@ -13,25 +13,28 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from pycyto.images.crop import Pixels
 from pycyto.images.patches import read_patch
-from pycyto.learning.augmentation import augmented
+from pycyto.learning.augmentation import Views
+from pycyto.learning.sampling import Draws, Targets
 from pycyto.manifest import Row
 
-Targets = npt.NDArray[np.int32]
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 class Batch(NamedTuple):
-    """Pixels, (n, 224, 224, 3) uint8 RGB, and class indices, (n,) int32."""
+    """What a network is given, (n, …), and class indices, (n,) int32.
 
-    pixels: Pixels
+    Pixels are (n, 224, 224, 3) uint8 RGB, features (n, d) float32.
+    """
+
+    inputs: npt.NDArray[Any]
     targets: Targets
 
 
@@ -61,17 +64,6 @@ class PatchSet:
         """Class index of each row, (n,) int32."""
         return np.array([self.labels.index(row.label) for row in self.rows], np.int32)
 
-    @cached_property
-    def class_weights(self) -> npt.NDArray[np.float32]:
-        """Weight of each class, (k,) float32: rare classes count as much as frequent ones.
-
-        ``n / (k * n_class)``, as scikit-learn's ``balanced``: 1 on average over
-        the patches. A class without patches has the weight 0.
-        """
-        counts = np.bincount(self.targets, minlength=len(self.labels))
-        weights = len(self) / (len(self.labels) * np.maximum(counts, 1))
-        return np.where(counts, weights, 0).astype(np.float32)
-
 
 def in_order(patches: PatchSet, batch_size: int) -> Iterator[Batch]:
     """Yield all patches as they are.
@@ -81,44 +73,38 @@ def in_order(patches: PatchSet, batch_size: int) -> Iterator[Batch]:
     BadInputError
         When a patch is missing, broken, or not the one of the manifest.
     """
-    return _batches(patches, range(len(patches)), batch_size, augment=None)
+
+    def read(place: int) -> Pixels:
+        return read_patch(patches.folder, patches.rows[place])
+
+    return _batches(patches.targets, batch_size, read)
 
 
-def shuffled(patches: PatchSet, batch_size: int, *, seed: int, epoch: int) -> Iterator[Batch]:
-    """Yield all patches in another order in each epoch, as random views.
+def drawn(patches: PatchSet, draws: Draws, views: Views, batch_size: int) -> Iterator[Batch]:
+    """Yield random views of the patches that were drawn, in that order.
 
-    Order and views depend on seed, epoch and the set alone, whatever the number
-    of threads.
+    They are the same whatever the number of threads.
 
     Raises
     ------
     BadInputError
         When a patch is missing, broken, or not the one of the manifest.
     """
-    order = np.random.default_rng((seed, epoch)).permutation(len(patches))
 
-    def augment(pixels: Pixels, index: int) -> Pixels:
-        return augmented(pixels, np.random.default_rng((seed, epoch, index)))
+    def read(place: int) -> Pixels:
+        row = patches.rows[int(draws.indices[place])]
+        pixels = read_patch(patches.folder, row)
+        return views.of(pixels, row.content_hash, int(draws.views[place]))
 
-    return _batches(patches, [int(index) for index in order], batch_size, augment=augment)
+    return _batches(patches.targets[draws.indices], batch_size, read)
 
 
-def _batches(
-    patches: PatchSet,
-    order: Sequence[int],
-    batch_size: int,
-    *,
-    augment: Callable[[Pixels, int], Pixels] | None,
-) -> Iterator[Batch]:
-    def read(index: int) -> Pixels:
-        pixels = read_patch(patches.folder, patches.rows[index])
-        return augment(pixels, index) if augment else pixels
+def _batches(targets: Targets, batch_size: int, read: Callable[[int], Pixels]) -> Iterator[Batch]:
+    def batch(start: int) -> Batch:
+        of_these = targets[start : start + batch_size]
+        return Batch(np.stack([read(start + i) for i in range(len(of_these))]), of_these)
 
-    def batch(indices: Sequence[int]) -> Batch:
-        return Batch(np.stack([read(index) for index in indices]), patches.targets[list(indices)])
-
-    starts = range(0, len(order), batch_size)
-    return _ahead(batch, [order[start : start + batch_size] for start in starts])
+    return _ahead(batch, range(0, len(targets), batch_size))
 
 
 def _ahead(make: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:

@@ -28,6 +28,7 @@ def page(card: Mapping[str, Any], resolution: str) -> str:
         f"Classes      {', '.join(card['labels'])} ({card['scheme']})",
         f"Patches      {card['patch_size']} x {card['patch_size']} pixels RGB, {resolution}",
         f"Trained      {card['record']['finished_at']}, seed {card['seed']}",
+        *_learning(card["settings"], result["backbone_weights_trained"]),
         f"Best epoch   {result['best_epoch']} of {result['epochs']}",
         f"Macro-F1     {result['validation_macro_f1']:.3f} on the validation cells, by which this",
         "             epoch was chosen: for an honest figure run pycyto evaluate.",
@@ -41,6 +42,39 @@ def page(card: Mapping[str, Any], resolution: str) -> str:
         "told apart.",
     ]
     return "\n".join(lines) + "\n"
+
+
+_BALANCES = {
+    "weights": "rare classes count more in the loss",
+    "oversample": "patches of rare classes were drawn more often",
+    "both": "rare classes were drawn more often, and counted more in the loss",
+    "none": "every patch counted alike",
+}
+
+
+def _learning(settings: Mapping[str, Any], backbone: Mapping[str, int]) -> list[str]:
+    """Return how the network learnt, one line per phase."""
+    phases = settings["phases"]
+    lines = [
+        f"up to {phase['epochs']} epochs at {phase['learning_rate']:g}, "
+        f"{backbone[phase['name']]:,} weights of the backbone: {phase['name']}"
+        for phase in phases
+    ]
+    if any(phase["unfrozen"] == "none" for phase in phases):
+        lines.append(f"while the backbone was frozen, {settings['views']} views of each patch")
+    lines.append(f"batches of {settings['batch_size']}; {_BALANCES[settings['balance']]}")
+    how = settings["augmentation"]
+    lines.append(
+        f"views rotated by up to {how['rotation']:g} degrees, zoomed by up to {how['zoom']:.0%}; "
+        f"blur {how['blur']:g} px,"
+    )
+    lines.append(
+        f"noise {how['noise']:g} and brightness {how['brightness']:g} grey levels, "
+        f"contrast {how['contrast']:.0%},"
+    )
+    lines.append(f"saturation {how['saturation']:.0%}, hue {how['hue']:g} degrees")
+    heads = ["Learning", *[""] * (len(lines) - 1)]
+    return [f"{head:13}{line}" for head, line in zip(heads, lines, strict=True)]
 
 
 def _table(counts: Mapping[str, Mapping[str, int]], labels: list[str]) -> list[str]:

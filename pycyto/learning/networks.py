@@ -9,13 +9,17 @@ from typing import Any
 from pycyto.errors import UsageError
 from pycyto.learning.backend import keras, make_repeatable
 from pycyto.learning.preprocessing import prepare
-from pycyto.learning.weights import load_weights
+from pycyto.learning.weights import Published, load_weights
 from pycyto.manifest import PATCH_SIZE
 
 INPUT_SHAPE = (PATCH_SIZE, PATCH_SIZE, 3)
 
 # Width of the one dense layer between features and classes.
 HEAD_UNITS = 256
+
+# Names of layers: what ends the part that sees, and the part that decides.
+POOL = "pool"
+HEAD_LAYERS = ("hidden", "dropout", "classes")
 
 # Filters of the small network, block by block.
 _SMALL_FILTERS = (16, 32, 64, 128)
@@ -31,12 +35,10 @@ class Network:
 
     Attributes
     ----------
-    application
-        Its name in ``keras.applications``; empty for the project's own.
     preprocessing
         Key of `pycyto.learning.preprocessing.PREPROCESSINGS`.
-    weights_file
-        File name of the ImageNet weights without top, as Keras calls it.
+    published
+        Its ImageNet weights; none for the project's own network.
     last_block
         How the names of the layers begin that learn in the second phase. Every
         block named here has weights: the "top two layers" of the literature are,
@@ -45,8 +47,7 @@ class Network:
 
     name: str
     preprocessing: str
-    application: str = ""
-    weights_file: str = ""
+    published: Published | None = None
     last_block: tuple[str, ...] = ()
 
 
@@ -57,29 +58,38 @@ NETWORKS = {
         Network(
             "mobilenetv2",
             "centred",
-            "MobileNetV2",
-            "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+            Published(
+                "MobileNetV2",
+                "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+            ),
             ("block_16_", "Conv_1"),
         ),
         Network(
             "resnet50",
             "caffe",
-            "ResNet50",
-            "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            Published(
+                "ResNet50",
+                "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
+                "4d473c1dd8becc155b73f8504c6f6626",
+            ),
             ("conv5_block3_",),
         ),
         Network(
             "efficientnetb0",
             "raw",
-            "EfficientNetB0",
-            "efficientnetb0_notop.h5",
+            Published(
+                "EfficientNetB0", "efficientnetb0_notop.h5", "50bc09e76180e00e4465e1a485ddc09d"
+            ),
             ("block7a_", "top_conv"),
         ),
         Network(
             "vgg16",
             "caffe",
-            "VGG16",
-            "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            Published(
+                "VGG16",
+                "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+                "6d6bbae143d832006294945121d1f1fc",
+            ),
             ("block5_",),
         ),
     )
@@ -130,17 +140,17 @@ def build(name: str, n_classes: int, *, weights: str = "none", seed: int = 0) ->
     """
     network = network_named(name)
     make_repeatable(seed)
-    backbone = _application(network) if network.application else _small()
-    load_weights(backbone, network.name, network.application, network.weights_file, weights)
+    backbone = _application(network.published) if network.published else _small()
+    load_weights(backbone, network.name, network.published, weights)
     layers = keras().layers
     pixels = keras().Input(INPUT_SHAPE, dtype="float32", name="pixels")
     features = backbone(prepare(pixels, network.preprocessing))
-    x = layers.GlobalAveragePooling2D(name="pool")(features)
-    x = layers.Dense(HEAD_UNITS, activation="relu", name="hidden")(x)
-    x = layers.Dropout(0.5, name="dropout")(x)
-    return keras().Model(
-        pixels, layers.Dense(n_classes, activation="softmax", name="classes")(x), name=name
-    )
+    x = layers.GlobalAveragePooling2D(name=POOL)(features)
+    hidden, dropout, classes = HEAD_LAYERS
+    x = layers.Dense(HEAD_UNITS, activation="relu", name=hidden)(x)
+    x = layers.Dropout(0.5, name=dropout)(x)
+    x = layers.Dense(n_classes, activation="softmax", name=classes)(x)
+    return keras().Model(pixels, x, name=name)
 
 
 def backbone_of(model: Any) -> Any:
@@ -148,10 +158,10 @@ def backbone_of(model: Any) -> Any:
     return model.get_layer("backbone")
 
 
-def _application(network: Network) -> Any:
+def _application(published: Published) -> Any:
     # Always without weights: with weights="imagenet" Keras builds another graph for
     # EfficientNet, and a bundle could not be rebuilt from the network's name.
-    make = getattr(keras().applications, network.application)
+    make = getattr(keras().applications, published.application)
     return make(include_top=False, weights=None, input_shape=INPUT_SHAPE, name="backbone")
 
 

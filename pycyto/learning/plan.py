@@ -1,16 +1,17 @@
-"""What a training does, phase by phase, and which layers learn in each."""
+"""What a training does, phase by phase."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
 
 from pycyto.errors import UsageError
-from pycyto.learning.backend import keras
-from pycyto.learning.networks import Network, backbone_of
+from pycyto.learning.augmentation import AUGMENTATIONS, NOTHING, STANDARD, Augmentation, Named
+from pycyto.learning.sampling import Balance
+from pycyto.learning.thawing import Unfrozen
 
-Learns = Literal["head", "head and last block", "all"]
+# How many views of each patch the head learns from; see benchmarks/README.md.
+DEFAULT_VIEWS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +20,8 @@ class Phase:
 
     Attributes
     ----------
-    learns
-        Which layers change; the others are frozen.
+    unfrozen
+        Which layers of the backbone change beside the head; the others are frozen.
     epochs
         At most so many.
     learning_rate
@@ -30,7 +31,7 @@ class Phase:
     """
 
     name: str
-    learns: Learns
+    unfrozen: Unfrozen
     epochs: int
     learning_rate: float
     decays: bool = False
@@ -50,21 +51,43 @@ class TrainingSettings:
     ----------
     patience
         A phase ends after so many epochs without a better validation figure.
+    views
+        So many random views of each patch take turns, epoch by epoch, while the
+        backbone is frozen. In other phases every epoch has views of its own.
+    balance
+        What makes rare classes count.
+    augmentation
+        How far the views of the training patches differ from them.
     """
 
     phases: tuple[Phase, ...]
     batch_size: int
     seed: int = 0
     patience: int = 10
+    views: int = DEFAULT_VIEWS
+    balance: Balance = "weights"
+    augmentation: Augmentation = STANDARD
+
+    @property
+    def oversamples(self) -> bool:
+        """Whether patches of rare classes are drawn more often."""
+        return self.balance in ("oversample", "both")
+
+    def views_in(self, phase: Phase) -> int | None:
+        """Return how many views of a patch there are in a phase; None where each is new."""
+        return self.views if phase.unfrozen == "none" else None
 
 
 def default_settings(
-    network: Network,
     *,
     pretrained: bool,
     epochs: int | None = None,
     batch_size: int | None = None,
     seed: int = 0,
+    views: int | None = None,
+    unfreeze: Unfrozen | None = None,
+    balance: Balance = "weights",
+    augmentation: Named = "standard",
 ) -> TrainingSettings:
     """Return how a network is trained unless told otherwise.
 
@@ -77,39 +100,51 @@ def default_settings(
     ----------
     epochs
         Of each phase, at most.
+    unfreeze
+        What of the backbone learns in the second phase, by default the last
+        block; ``none`` leaves that phase out.
 
     Raises
     ------
     UsageError
-        When epochs or batch size are below 1.
+        When a number is below 1, or `views` or `unfreeze` are given for a
+        network that starts from nothing.
     """
-    for option, value in (("--epochs", epochs), ("--batch-size", batch_size)):
-        if value is not None and value < 1:
-            raise UsageError(f"{option} is {value}; it must be at least 1.")
-    if not (pretrained and network.last_block):
+    layers = unfreeze if isinstance(unfreeze, int) else None
+    _demand_positive(epochs=epochs, batch_size=batch_size, views=views, unfreeze=layers)
+    how = AUGMENTATIONS[augmentation]
+    if not pretrained:
+        _refuse_without_start(views=views, unfreeze=unfreeze)
         phase = Phase("all layers", "all", epochs or 30, 1e-3, decays=True)
-        return TrainingSettings((phase,), batch_size or 32, seed)
-    phases = (
-        Phase("head", "head", epochs or 20, 1e-4),
-        Phase("last block", "head and last block", epochs or 20, 1e-5),
+        return TrainingSettings((phase,), batch_size or 32, seed, balance=balance, augmentation=how)
+    chosen: Unfrozen = unfreeze or "last block"
+    phases = [Phase("head", "none", epochs or 20, 1e-4)]
+    if chosen != "none":
+        phases.append(Phase(_name_of(chosen), chosen, epochs or 20, 1e-5))
+    # Without augmentation all views are the patch itself.
+    number = 1 if how == NOTHING else views or DEFAULT_VIEWS
+    return TrainingSettings(
+        tuple(phases), batch_size or 8, seed, views=number, balance=balance, augmentation=how
     )
-    return TrainingSettings(phases, batch_size or 8, seed)
 
 
-def thaw(model: Any, network: Network, learns: Learns) -> None:
-    """Make the layers of a phase trainable, and freeze the others.
+def _name_of(unfrozen: Unfrozen) -> str:
+    if isinstance(unfrozen, int):
+        return f"last {unfrozen} layers" if unfrozen > 1 else "last layer"
+    return "last two layers" if unfrozen == "paper" else unfrozen
 
-    A frozen batch normalisation runs in inference mode, with the mean and
-    variance that it was trained with: a few small batches of another kind of
-    image would only spoil them. It stays frozen when the last block is thawed.
-    """
-    backbone = backbone_of(model)
-    backbone.trainable = learns != "head"
-    fixed = keras().layers.BatchNormalization
-    # Layer by layer: thawing a whole network leaves what was frozen singly as it was.
-    for layer in backbone.layers:
-        layer.trainable = learns == "all" or (
-            learns == "head and last block"
-            and layer.name.startswith(network.last_block)
-            and not isinstance(layer, fixed)
-        )
+
+def _demand_positive(**numbers: int | None) -> None:
+    for name, value in numbers.items():
+        if value is not None and value < 1:
+            raise UsageError(f"--{name.replace('_', '-')} is {value}; it must be at least 1.")
+
+
+def _refuse_without_start(**options: object) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise UsageError(
+                f"--{name} is about a network that starts from published weights; "
+                "this one learns all its layers at once.",
+                remedy=f"Leave --{name} out, or name --weights.",
+            )

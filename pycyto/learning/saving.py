@@ -30,9 +30,9 @@ from pycyto.learning.bundle import (
     mark_of,
 )
 from pycyto.learning.card import page
+from pycyto.learning.history import Epoch, Training
 from pycyto.learning.networks import network_named
 from pycyto.learning.plan import TrainingSettings
-from pycyto.learning.training import Epoch, Training
 from pycyto.manifest import PATCH_SIZE
 from pycyto.records import CellKey
 
@@ -144,6 +144,7 @@ def _card(folder: Path, description: Description, training: Training) -> dict[st
             "epochs": len(training.history),
             "best_epoch": training.best.epoch,
             "validation_macro_f1": training.best.val_macro_f1,
+            "backbone_weights_trained": dict(training.backbone_weights),
         },
         "files": sums,
     }

@@ -10,16 +10,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pycyto.errors import PycytoError
+from pycyto.learning.augmentation import Views
 from pycyto.learning.backend import keras, make_repeatable
-from pycyto.learning.batches import Batch, PatchSet, Targets, in_order, shuffled
+from pycyto.learning.batches import Batch, PatchSet
+from pycyto.learning.checkpoint import Arrays, Checkpoint, State
+from pycyto.learning.history import Epoch, Training
+from pycyto.learning.lessons import Lesson, OnPixels, on_features
 from pycyto.learning.networks import Network
-from pycyto.learning.plan import Phase, TrainingSettings, thaw
+from pycyto.learning.plan import Phase, TrainingSettings
+from pycyto.learning.sampling import Draws, Targets, class_weights, draws_of
+from pycyto.learning.thawing import backbone_size, thaw
 from pycyto.records import SILENT, Reporter
 
 # Every so many epochs a line is said: enough to follow, few enough to read.
@@ -29,43 +36,6 @@ SAY_EVERY = 5
 _SMALLEST = 1e-7
 
 
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """One line of the history.
-
-    Attributes
-    ----------
-    epoch
-        From 1, counted through all phases.
-    loss, accuracy
-        Of the training patches as the network saw them: augmented, with
-        dropout, and the loss weighted by class.
-    val_loss, val_accuracy, val_macro_f1
-        Of the validation patches, unchanged and unweighted.
-    """
-
-    epoch: int
-    phase: str
-    loss: float
-    accuracy: float
-    val_loss: float
-    val_accuracy: float
-    val_macro_f1: float
-
-    @property
-    def rank(self) -> tuple[float, float]:
-        """Larger is better: macro-F1, and between equals the smaller loss."""
-        return self.val_macro_f1, -self.val_loss
-
-
-@dataclass(frozen=True, slots=True)
-class Training:
-    """What a training came to: its history, and the epoch whose weights the model now has."""
-
-    history: tuple[Epoch, ...]
-    best: Epoch
-
-
 def fit(
     model: Any,
     network: Network,
@@ -73,6 +43,8 @@ def fit(
     validation: PatchSet,
     settings: TrainingSettings,
     *,
+    features: Path | None = None,
+    checkpoint: Checkpoint | None = None,
     reporter: Reporter = SILENT,
 ) -> Training:
     """Train a model in place; it ends with the weights of its best epoch.
@@ -85,21 +57,39 @@ def fit(
         From `pycyto.learning.networks.build`.
     train, validation
         With the same labels; neither is empty.
+    features
+        Folder that keeps what a frozen backbone sees, so that it sees each view
+        once. None: it sees them anew in every epoch, to the same result within
+        rounding errors.
+    checkpoint
+        Where to keep what is needed to go on after an interruption, and to
+        look for what an interrupted training has kept. It stays there.
 
     Raises
     ------
     BadInputError
         When a patch is missing, broken, or not the one of the manifest.
+    RefusedError
+        When `checkpoint` is that of another training.
+    NotWritableError
+        When `features` or `checkpoint` cannot be written.
     PycytoError
         When the loss is no longer a number.
     """
     make_repeatable(settings.seed)
-    loop = _Loop(model, train, validation, settings, reporter)
-    for phase in settings.phases:
-        thaw(model, network, phase.learns)
-        loop.run(phase)
-        model.set_weights(loop.best_weights)
-    return Training(tuple(loop.history), loop.best)
+    kept = checkpoint.load(reporter) if checkpoint else None
+    learning = _learning_weights(model, network, settings, reporter)
+    run = _Run(model, network, train, validation, settings, features, checkpoint, reporter)
+    try:
+        run.all_phases(kept)
+    except KeyboardInterrupt:
+        if checkpoint and run.history:
+            reporter.warn(
+                f"The {len(run.history)} finished epochs are kept: the same command goes on "
+                "after them, and with --restart it begins anew."
+            )
+        raise
+    return Training(tuple(run.history), run.best, learning)
 
 
 def macro_f1(targets: Targets, predicted: Targets) -> float:
@@ -111,86 +101,159 @@ def macro_f1(targets: Targets, predicted: Targets) -> float:
     return float(np.mean(scores))
 
 
+def _learning_weights(
+    model: Any, network: Network, settings: TrainingSettings, reporter: Reporter
+) -> dict[str, int]:
+    """Count and tell how many weights of the backbone learn in each phase."""
+    counts = {phase.name: thaw(model, network, phase.unfrozen) for phase in settings.phases}
+    told = ", ".join(f"{count:,} in the phase “{name}”" for name, count in counts.items())
+    reporter.say(f"Of {backbone_size(model):,} weights of the backbone learn: {told}.")
+    if not any(counts.values()):
+        reporter.warn("No weight of the backbone learns in any phase: only the head does.")
+    return counts
+
+
 @dataclass
-class _Loop:
+class _Run:
     """One training under way, with the best weights so far."""
 
     model: Any
+    network: Network
     train: PatchSet
     validation: PatchSet
     settings: TrainingSettings
+    features: Path | None
+    checkpoint: Checkpoint | None
     reporter: Reporter
     history: list[Epoch] = field(default_factory=list)
-    best_weights: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    best_weights: Arrays = ()
+    since_better: int = 0
 
     @property
     def best(self) -> Epoch:
         """The best epoch of all phases so far; between equals the first."""
         return max(self.history, key=lambda epoch: epoch.rank)
 
-    def run(self, phase: Phase) -> None:
-        """Train one phase to its end."""
-        self._compile(phase)
-        since_better = 0
-        total = phase.epochs * len(self.train)
-        with self.reporter.progress(f"Training ({phase.name})", total) as advance:
-            for number in range(phase.epochs):
-                self.model.optimizer.learning_rate = phase.rate_in(number)
-                epoch = self._epoch(phase.name, advance)
-                since_better = 0 if self._is_best(epoch) else since_better + 1
-                ends = since_better >= self.settings.patience or number + 1 == phase.epochs
-                if ends or number % SAY_EVERY == 0:
-                    self._say(epoch)
-                if ends:
-                    return
+    def all_phases(self, kept: State | None) -> None:
+        """Train all phases, or what is left of them."""
+        for index, phase in enumerate(self.settings.phases):
+            if kept and index < kept.phase:
+                continue
+            thaw(self.model, self.network, phase.unfrozen)
+            lesson = self._lesson(phase)
+            self._compile(lesson.model, phase)
+            if kept and index == kept.phase:
+                self._go_on(lesson.model, kept)
+            else:
+                self.best_weights, self.since_better = lesson.model.get_weights(), 0
+            self._phase(index, lesson)
+            lesson.model.set_weights(self.best_weights)
 
-    def _compile(self, phase: Phase) -> None:
-        self.model.compile(
+    def _lesson(self, phase: Phase) -> Lesson:
+        settings = self.settings
+        views = Views(settings.augmentation, settings.seed)
+        if phase.unfrozen != "none" or self.features is None:
+            return OnPixels(self.model, self.train, self.validation, views)
+        return on_features(
+            self.model,
+            self.network,
+            self.train,
+            self.validation,
+            views,
+            n_views=settings.views,
+            folder=self.features,
+            reporter=self.reporter,
+        )
+
+    def _compile(self, model: Any, phase: Phase) -> None:
+        model.compile(
             optimizer=keras().optimizers.Adam(phase.learning_rate),
             loss="sparse_categorical_crossentropy",
             metrics=["accuracy"],
             # Compiling costs more than it saves on a processor, and is not repeatable.
             jit_compile=False,
         )
+        model.optimizer.build(model.trainable_variables)
 
-    def _is_best(self, epoch: Epoch) -> bool:
+    def _go_on(self, model: Any, kept: State) -> None:
+        """Put everything where it was when the kept epoch ended."""
+        for variables, values in (
+            (model.variables, kept.model),
+            (model.optimizer.variables, kept.optimizer),
+        ):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+        self.history = list(kept.history)
+        self.best_weights, self.since_better = kept.best, kept.since_better
+        self.reporter.say(f"Going on after epoch {len(self.history)}.")
+
+    def _phase(self, index: int, lesson: Lesson) -> None:
+        """Train one phase to its end."""
+        phase = self.settings.phases[index]
+        done = sum(epoch.phase == phase.name for epoch in self.history)
+        total = (phase.epochs - done) * len(self._draws(phase, 1).indices)
+        with self.reporter.progress(f"Training ({phase.name})", total) as advance:
+            for number in range(done, phase.epochs):
+                if self.since_better >= self.settings.patience:
+                    return
+                lesson.model.optimizer.learning_rate = phase.rate_in(number)
+                epoch = self._epoch(phase, lesson, advance)
+                self._take(epoch, lesson.model)
+                self._keep(index, lesson.model)
+                ends = self.since_better >= self.settings.patience or number + 1 == phase.epochs
+                if ends or number % SAY_EVERY == 0:
+                    self._say(epoch)
+
+    def _take(self, epoch: Epoch, model: Any) -> None:
+        """Put an epoch into the history, and keep its weights if it is the best."""
         self.history.append(epoch)
+        self.since_better += 1
         if self.best is epoch:
-            self.best_weights = self.model.get_weights()
-        return self.best is epoch
+            self.best_weights, self.since_better = model.get_weights(), 0
 
-    def _epoch(self, phase: str, advance: Callable[[int], None]) -> Epoch:
+    def _keep(self, index: int, model: Any) -> None:
+        if self.checkpoint:
+            state = State(
+                history=tuple(self.history),
+                phase=index,
+                since_better=self.since_better,
+                model=[variable.numpy() for variable in model.variables],
+                optimizer=[variable.numpy() for variable in model.optimizer.variables],
+                best=self.best_weights,
+            )
+            self.checkpoint.save(state)
+
+    def _draws(self, phase: Phase, epoch: int) -> Draws:
+        return draws_of(
+            self.train.targets,
+            epoch=epoch,
+            seed=self.settings.seed,
+            views=self.settings.views_in(phase),
+            oversample=self.settings.oversamples,
+        )
+
+    def _epoch(self, phase: Phase, lesson: Lesson, advance: Callable[[int], None]) -> Epoch:
         number = len(self.history) + 1
         loss = accuracy = 0.0
-        size, seed = self.settings.batch_size, self.settings.seed
-        for batch in shuffled(self.train, size, seed=seed, epoch=number):
-            batch_loss, batch_accuracy = self._step(batch, number)
-            share = len(batch.targets) / len(self.train)
-            loss += share * batch_loss
-            accuracy += share * batch_accuracy
+        draws = self._draws(phase, number)
+        weights = class_weights(self.train.targets, len(self.train.labels), self.settings.balance)
+        for batch in lesson.training(draws, self.settings.batch_size):
+            logs = _step(lesson.model, batch, weights[batch.targets])
+            self._demand_number(logs["loss"], number)
+            share = len(batch.targets) / len(draws.indices)
+            loss += share * logs["loss"]
+            accuracy += share * logs["accuracy"]
             advance(len(batch.targets))
-        return Epoch(number, phase, loss, accuracy, *self._measure(number))
+        return Epoch(number, phase.name, loss, accuracy, *self._measure(lesson, number))
 
-    def _step(self, batch: Batch, epoch: int) -> tuple[float, float]:
-        """Learn from one batch; return its loss and accuracy."""
-        # Whether train_on_batch does this by itself depends on the version of Keras.
-        self.model.reset_metrics()
-        weights = self.train.class_weights[batch.targets]
-        logs = self.model.train_on_batch(
-            batch.pixels, batch.targets, sample_weight=weights, return_dict=True
-        )
-        loss = float(logs["loss"])
-        _demand_number(loss, epoch)
-        return loss, float(logs["accuracy"])
-
-    def _measure(self, epoch: int) -> tuple[float, float, float]:
+    def _measure(self, lesson: Lesson, epoch: int) -> tuple[float, float, float]:
         """Return loss, accuracy and macro-F1 of the validation patches."""
-        batches = in_order(self.validation, self.settings.batch_size)
-        found = np.concatenate([self.model.predict_on_batch(batch.pixels) for batch in batches])
+        batches = lesson.validation(self.settings.batch_size)
+        found = np.concatenate([lesson.model.predict_on_batch(batch.inputs) for batch in batches])
         targets = self.validation.targets
         own = found[np.arange(len(targets)), targets]
         loss = float(-np.log(np.maximum(own, _SMALLEST)).mean())
-        _demand_number(loss, epoch)
+        self._demand_number(loss, epoch)
         predicted = found.argmax(axis=1).astype(np.int32)
         return loss, float((predicted == targets).mean()), macro_f1(targets, predicted)
 
@@ -200,11 +263,23 @@ class _Loop:
             f"validation loss {epoch.val_loss:.3f}, macro-F1 {epoch.val_macro_f1:.3f}"
         )
 
-
-def _demand_number(loss: float, epoch: int) -> None:
-    if not math.isfinite(loss):
+    def _demand_number(self, loss: float, epoch: int) -> None:
+        if math.isfinite(loss):
+            return
+        if self.checkpoint:  # going on would only come here again
+            self.checkpoint.remove()
         raise PycytoError(
             f"The loss is no longer a number (epoch {epoch}): the training has diverged.",
             remedy="Try another --seed or a larger --batch-size; if it comes back, look for "
             "broken weights or patches. No model was written.",
         )
+
+
+def _step(model: Any, batch: Batch, weights: npt.NDArray[np.float32]) -> dict[str, float]:
+    """Learn from one batch; return its loss and accuracy."""
+    # Whether train_on_batch does this by itself depends on the version of Keras.
+    model.reset_metrics()
+    logs = model.train_on_batch(
+        batch.inputs, batch.targets, sample_weight=weights, return_dict=True
+    )
+    return {name: float(value) for name, value in logs.items()}

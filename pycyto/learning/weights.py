@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,28 +24,83 @@ def default_weights(network: str) -> str:
     return NONE if network == "small" else IMAGENET
 
 
-def origin_of(weights: str) -> dict[str, str]:
-    """Return what a bundle tells about its start: no path, since paths hold names."""
+@dataclass(frozen=True, slots=True)
+class Published:
+    """ImageNet weights without top, as Keras publishes them.
+
+    Attributes
+    ----------
+    application
+        Name of the network in ``keras.applications``.
+    file
+        Name of the file.
+    md5
+        That Keras checks it by; empty where Keras has none.
+    """
+
+    application: str
+    file: str
+    md5: str = ""
+
+    @property
+    def place(self) -> Path:
+        """Where Keras keeps the file once it has downloaded it."""
+        home = os.environ.get("KERAS_HOME")
+        return (Path(home) if home else Path.home() / ".keras") / "models" / self.file
+
+    def __str__(self) -> str:
+        checksum = f"MD5 {self.md5}" if self.md5 else "Keras publishes no checksum of it"
+        return f"{self.file} ({checksum})"
+
+    def check(self) -> None:
+        """Refuse a file in that place that is another.
+
+        Raises
+        ------
+        BadInputError
+            When its checksum is not the published one.
+        """
+        if not (self.md5 and self.place.is_file()):
+            return
+        with files.readable(self.place), self.place.open("rb") as stream:
+            found = hashlib.file_digest(stream, _md5).hexdigest()
+        if found != self.md5:
+            raise BadInputError(
+                f"This is not the file of ImageNet weights that Keras publishes: its MD5 is "
+                f"{found}, that one's is {self.md5}.",
+                where=self.place,
+                remedy="Delete it, or put the right one in its place; a download that broke off "
+                "looks like this.",
+            )
+
+
+def _md5() -> Any:
+    return hashlib.md5(usedforsecurity=False)
+
+
+def origin_of(weights: str, published: Published | None = None) -> dict[str, str]:
+    """Return what a bundle tells about its start: no path, since paths hold names.
+
+    Parameters
+    ----------
+    published
+        The network's own, for ``imagenet``.
+    """
+    if weights == IMAGENET and published:
+        digest = {"sha256": files.sha256_of(published.place)} if published.place.is_file() else {}
+        return {"kind": IMAGENET, "file": published.file, **digest}
     if weights in (NONE, IMAGENET):
         return {"kind": weights}
     return {"kind": "file", "sha256": files.sha256_of(Path(weights))}
 
 
-def kept_at(weights_file: str) -> Path:
-    """Return where Keras keeps a weights file that it has downloaded."""
-    home = os.environ.get("KERAS_HOME")
-    return (Path(home) if home else Path.home() / ".keras") / "models" / weights_file
-
-
-def load_weights(
-    backbone: Any, network: str, application: str, weights_file: str, weights: str
-) -> None:
+def load_weights(backbone: Any, network: str, published: Published | None, weights: str) -> None:
     """Put published weights into a backbone.
 
     Parameters
     ----------
-    application, weights_file
-        Names of the network and of its ImageNet file in ``keras.applications``.
+    published
+        Those of the network, if there are any.
     weights
         ``none`` (nothing is done), ``imagenet``, or a path.
 
@@ -54,31 +111,33 @@ def load_weights(
     """
     if weights == NONE:
         return
-    if not application:
+    if published is None:
         raise UsageError(
             f"The network {network!r} learns from nothing; there are no weights for it.",
             remedy="Leave --weights out, or choose another --network.",
         )
     if weights == IMAGENET:
-        backbone.set_weights(_published(application, weights_file))
+        published.check()
+        backbone.set_weights(_from_keras(published))
     else:
         _load_file(backbone, network, Path(weights))
-    if application.startswith("EfficientNet"):
+    if published.application.startswith("EfficientNet"):
         _correct_efficientnet(backbone)
 
 
-def _published(application: str, weights_file: str) -> list[Any]:
+def _from_keras(published: Published) -> list[Any]:
     """Return Keras' ImageNet weights; Keras downloads them when it has not kept them."""
     try:
-        model = getattr(keras().applications, application)(
+        model = getattr(keras().applications, published.application)(
             include_top=False, weights="imagenet", input_shape=(224, 224, 3)
         )
     # Keras raises a bare Exception for a failed download, others for a broken file.
     except Exception as error:
         raise MissingDependencyError(
-            f"The ImageNet weights of {application} are not here and could not be downloaded.",
-            where=kept_at(weights_file),
-            remedy=f"On a machine with internet access, let Keras download {weights_file}; "
+            f"The ImageNet weights of {published.application} are not here and could not be "
+            "downloaded.",
+            where=published.place,
+            remedy=f"On a machine with internet access, let Keras download {published}; "
             "copy it to that place here, or name the copy with --weights FILE. "
             "The network small needs no weights.",
         ) from error

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pycyto import provenance
+from pycyto import files, provenance
 from pycyto.datasets.findings import Audit
 from pycyto.errors import BadInputError
 from pycyto.images.resolution import resolution_of
 from pycyto.labels import LabelScheme, listed, scheme_named
+from pycyto.learning import feature_cache
+from pycyto.learning.augmentation import Named, Views
 from pycyto.learning.batches import PatchSet
+from pycyto.learning.checkpoint import Checkpoint, place_of
+from pycyto.learning.contact_sheet import write_contact_sheet
+from pycyto.learning.history import Training
 from pycyto.learning.networks import Network, build, network_named
 from pycyto.learning.plan import TrainingSettings, default_settings
+from pycyto.learning.sampling import Balance
 from pycyto.learning.saving import Description, check_place, save_bundle
-from pycyto.learning.training import Training, fit
+from pycyto.learning.thawing import Unfrozen
+from pycyto.learning.training import fit
 from pycyto.learning.weights import IMAGENET, NONE, default_weights, origin_of
 from pycyto.manifest import Row, read_manifest
 from pycyto.parts import rows_by_part
@@ -88,13 +97,22 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     batch_size: int | None = None,
     seed: int = 0,
     fold: int | None = None,
+    unfreeze: Unfrozen | None = None,
+    views: int | None = None,
+    balance: Balance = "weights",
+    augmentation: Named = "standard",
+    contact_sheet: Path | str | None = None,
+    cache: Path | str | None = None,
+    restart: bool = False,
     overwrite: bool = False,
     reporter: Reporter = SILENT,
 ) -> TrainResult:
     """Train a classifier on the training part of a data set and write it as a bundle.
 
     The validation part chooses the epoch that is kept. The test part is not
-    looked at.
+    looked at. A training that was broken off goes on after its last finished
+    epoch when it is started again, and ends with the very weights that it would
+    have had.
 
     Parameters
     ----------
@@ -116,6 +134,26 @@ def train(  # noqa: PLR0913  (each is an option of the command)
         Of start values, order and augmentation.
     fold
         Learn from the parts of this fold of ``folds.csv`` instead of the split.
+    unfreeze
+        What of the backbone learns in the second phase: ``last block`` (the
+        default), so many of its last layers, ``none``, or ``paper``: the last two
+        layers that Keras lists, whether or not they have weights.
+    views
+        While the backbone is frozen, so many random views of each patch take
+        turns, epoch by epoch; what the backbone sees in them is computed once.
+    balance
+        What makes rare classes count: ``weights`` in the loss, ``oversample``,
+        ``both`` or ``none``.
+    augmentation
+        ``standard`` (rotated by up to 15 degrees besides quarter turns), ``free``
+        (by any angle) or ``none``. Validation patches are never changed.
+    contact_sheet
+        Write a PNG here of some patches and their views. It shows cells.
+    cache
+        Folder for what a frozen backbone sees; by default one in the user's own
+        folder of caches.
+    restart
+        Begin anew where a training was broken off.
     overwrite
         Replace a bundle that is there.
 
@@ -125,7 +163,8 @@ def train(  # noqa: PLR0913  (each is an option of the command)
         A part is empty, a class of the validation part was never trained, the
         patches are at different resolutions, or one is not what it should be.
     RefusedError
-        The audit of the data set failed, or `out` is taken.
+        The audit of the data set failed, `out` is taken, or another training for
+        it was broken off.
     UsageError
         Unknown network, or arguments that do not fit together.
     MissingDependencyError
@@ -136,14 +175,27 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     row = network_named(network)
     start = _start(weights or default_weights(row.name))
     settings = default_settings(
-        row, pretrained=start != NONE, epochs=epochs, batch_size=batch_size, seed=seed
+        pretrained=start != NONE,
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        views=views,
+        unfreeze=unfreeze,
+        balance=balance,
+        augmentation=augmentation,
     )
     check_place(out, overwrite=overwrite)
+    if restart:
+        files.remove(place_of(out))
     audit = honest(data, fold, reporter)
     cells = _cells_of(data, fold)
     _say_cells(cells, reporter)
-    options = _Options(row, start, settings, overwrite)
-    training = _learn(data, out, cells, audit, options, reporter)
+    sets = [PatchSet(data, cells.parts[part], cells.labels) for part in _USED]
+    if contact_sheet:
+        write_contact_sheet(path_from(contact_sheet), sets[0], Views(settings.augmentation, seed))
+    folder = path_from(cache) if cache else feature_cache.default_folder()
+    options = _Options(row, start, settings, folder, fold, overwrite)
+    training = _learn(sets, out, cells, audit, options, reporter)
     seconds = time.monotonic() - started
     best = training.best
     reporter.say(
@@ -160,6 +212,8 @@ class _Options:
     network: Network
     weights: str
     settings: TrainingSettings
+    features: Path
+    fold: int | None
     overwrite: bool
 
 
@@ -168,7 +222,7 @@ def _start(weights: str) -> str:
 
 
 def _learn(
-    data: Path,
+    sets: Sequence[PatchSet],
     out: Path,
     cells: _Cells,
     audit: Audit,
@@ -177,14 +231,27 @@ def _learn(
 ) -> Training:
     """Train and write the bundle."""
     used = [row for part in _USED for row in cells.parts[part]]
+    data = sets[0].folder
     resolution = resolution_of(used, data / "manifest.csv")
     network, settings = options.network, options.settings
+    if options.weights == IMAGENET and network.published:
+        reporter.say(f"Starts from {network.published} in {network.published.place.parent}.")
     model = build(network.name, len(cells.labels), weights=options.weights, seed=settings.seed)
-    seen, unseen = (PatchSet(data, cells.parts[part], cells.labels) for part in _USED)
-    training = fit(model, network, seen, unseen, settings, reporter=reporter)
+    origin = origin_of(options.weights, network.published)
+    checkpoint = Checkpoint(place_of(out), _identity(sets, origin, options))
+    training = fit(
+        model,
+        network,
+        sets[0],
+        sets[1],
+        settings,
+        features=options.features,
+        checkpoint=checkpoint,
+        reporter=reporter,
+    )
     description = Description(
         network=network.name,
-        weights_origin=origin_of(options.weights),
+        weights_origin=origin,
         labels=cells.labels,
         scheme=cells.scheme.name,
         resolution=resolution,
@@ -195,16 +262,46 @@ def _learn(
     )
     keys = [row.key for row in used]
     save_bundle(out, model, description, training, keys, overwrite=options.overwrite)
+    checkpoint.remove()
     return training
+
+
+def _identity(
+    sets: Sequence[PatchSet], origin: Mapping[str, str], options: _Options
+) -> dict[str, str]:
+    """Return what a training must have in common with one that it goes on with."""
+    parts = {
+        f"the {part} cells": hashlib.sha256(
+            "\n".join(f"{row.content_hash} {row.label}" for row in cells.rows).encode()
+        ).hexdigest()
+        for part, cells in zip(_USED, sets, strict=True)
+    }
+    settings = {
+        name.replace("_", " "): json.dumps(value)
+        for name, value in asdict(options.settings).items()
+    }
+    return {
+        **parts,
+        "network": options.network.name,
+        "weights": json.dumps(origin),
+        **settings,
+        "versions of the software": json.dumps(provenance.versions()),
+    }
 
 
 def _record(cells: _Cells, audit: Audit, options: _Options) -> dict[str, Any]:
     """Return the record; folders stay out of it, since their names can be a patient's."""
+    settings = options.settings
     arguments = {
+        "fold": options.fold,
         "network": options.network.name,
         "weights": options.weights if options.weights in (NONE, IMAGENET) else "a file",
-        "epochs": [phase.epochs for phase in options.settings.phases],
-        "batch_size": options.settings.batch_size,
+        "epochs": [phase.epochs for phase in settings.phases],
+        "unfreeze": [phase.unfrozen for phase in settings.phases],
+        "batch_size": settings.batch_size,
+        "views": settings.views,
+        "balance": settings.balance,
+        "augmentation": str(settings.augmentation),
         "overwrite": options.overwrite,
     }
     return provenance.record(
@@ -212,7 +309,7 @@ def _record(cells: _Cells, audit: Audit, options: _Options) -> dict[str, Any]:
         arguments,
         counts={**cells.counts, "skipped": dict(cells.skipped)},
         inputs=audit.inputs,
-        seed=options.settings.seed,
+        seed=settings.seed,
     )
 
 

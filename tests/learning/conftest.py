@@ -44,7 +44,7 @@ def saved(patches: PatchSet, tmp_path_factory: pytest.TempPathFactory) -> Saved:
 
     network = network_named("small")
     model = build("small", 2, seed=1)
-    settings = default_settings(network, pretrained=False, epochs=1, batch_size=4, seed=1)
+    settings = default_settings(pretrained=False, epochs=1, batch_size=4, seed=1)
     training = fit(model, network, patches, patches, settings)
     counts = {"train": {"NILM": 7, "HSIL": 3}}
     description = Description(

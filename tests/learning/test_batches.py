@@ -1,4 +1,4 @@
-"""Every patch comes once, checked, in an order that the seed decides, and few at a time."""
+"""Patches come checked, in the order and as the views that were drawn, and few at a time."""
 
 from __future__ import annotations
 
@@ -15,45 +15,38 @@ from PIL import Image
 from pycyto.errors import BadInputError
 from pycyto.images import patches as reading
 from pycyto.learning import batches
-from pycyto.learning.batches import PatchSet, in_order, shuffled
+from pycyto.learning.augmentation import STANDARD, Views
+from pycyto.learning.batches import PatchSet, drawn, in_order
+from pycyto.learning.sampling import Draws
+
+VIEWS = Views(STANDARD, 7)
+DRAWS = Draws(np.array([3, 9, 3, 0, 5, 1, 2]), np.array([0, 0, 1, 2, 0, 1, 0]))
 
 
 def test_in_order_gives_the_files_as_they_are(patches: PatchSet) -> None:
     found = list(in_order(patches, 4))
     assert [len(batch.targets) for batch in found] == [4, 4, 2]
-    pixels = np.concatenate([batch.pixels for batch in found])
+    pixels = np.concatenate([batch.inputs for batch in found])
     expected = [np.asarray(Image.open(patches.folder / row.file)) for row in patches.rows]
     np.testing.assert_array_equal(pixels, expected)
     targets = np.concatenate([batch.targets for batch in found])
     assert [patches.labels[target] for target in targets] == [row.label for row in patches.rows]
 
 
-def test_each_epoch_has_all_patches_in_another_order(
-    patches: PatchSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(batches, "augmented", lambda pixels, generator: pixels)
-    epochs = [
-        np.concatenate(
-            [b.pixels.mean(axis=(1, 2, 3)) for b in shuffled(patches, 3, seed=0, epoch=n)]
-        )
-        for n in (1, 2)
-    ]
-    assert not np.array_equal(epochs[0], epochs[1])
-    np.testing.assert_array_equal(np.sort(epochs[0]), np.sort(epochs[1]))
-    assert len(np.unique(epochs[0])) == len(patches)
-
-
 @pytest.mark.parametrize("processors", [1, 8])
-def test_the_seed_decides_whatever_the_number_of_threads(
+def test_drawn_gives_the_views_that_were_drawn_whatever_the_number_of_threads(
     patches: PatchSet, processors: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = list(shuffled(patches, 3, seed=7, epoch=1))
     monkeypatch.setattr(os, "cpu_count", lambda: processors)
-    for one, other in zip(shuffled(patches, 3, seed=7, epoch=1), expected, strict=True):
-        np.testing.assert_array_equal(one.pixels, other.pixels)
-        np.testing.assert_array_equal(one.targets, other.targets)
-    again = next(shuffled(patches, 3, seed=8, epoch=1))
-    assert not np.array_equal(again.pixels, expected[0].pixels)
+    found = list(drawn(patches, DRAWS, VIEWS, 3))
+    assert [len(batch.targets) for batch in found] == [3, 3, 1]
+    targets = np.concatenate([batch.targets for batch in found])
+    np.testing.assert_array_equal(targets, patches.targets[DRAWS.indices])
+    pixels = np.concatenate([batch.inputs for batch in found])
+    for index, number, view in zip(*DRAWS, pixels, strict=True):
+        row = patches.rows[index]
+        expected = VIEWS.of(reading.read_patch(patches.folder, row), row.content_hash, number)
+        np.testing.assert_array_equal(view, expected)
 
 
 def test_few_patches_are_read_ahead(patches: PatchSet, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,15 +62,6 @@ def test_few_patches_are_read_ahead(patches: PatchSet, monkeypatch: pytest.Monke
     next(stream)
     stream.close()  # type: ignore[attr-defined]
     assert len(read) <= 4
-
-
-def test_class_weights_are_those_of_scikit_learn(patches: PatchSet) -> None:
-    from sklearn.utils.class_weight import compute_class_weight
-
-    expected = compute_class_weight("balanced", classes=np.array([0, 1]), y=patches.targets)
-    np.testing.assert_allclose(patches.class_weights, expected, rtol=1e-6)
-    with_absent = replace(patches, labels=("NILM", "LSIL", "HSIL"))
-    assert with_absent.class_weights[1] == 0
 
 
 def truncate(path: Path) -> None:
@@ -107,7 +91,7 @@ def test_a_spoilt_patch_is_named(
     spoil(spoilt)
     for stream in (
         in_order(replace(patches, folder=folder), 4),
-        shuffled(replace(patches, folder=folder), 4, seed=0, epoch=1),
+        drawn(replace(patches, folder=folder), DRAWS, VIEWS, 4),
     ):
         with pytest.raises(BadInputError, match="patch") as raised:
             list(stream)

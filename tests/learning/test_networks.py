@@ -1,8 +1,10 @@
-"""Every network sees what it was trained on, has the one head, and thaws something."""
+"""Every network sees what it was trained on, has the one head, and starts from what it should."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pycyto import files
 from pycyto.errors import BadInputError, MissingDependencyError, UsageError
 from pycyto.learning.backend import keras
 from pycyto.learning.networks import NETWORKS, backbone_of, build, network_named
-from pycyto.learning.plan import thaw
 from pycyto.learning.preprocessing import prepare
-from pycyto.learning.weights import default_weights, load_weights, origin_of
+from pycyto.learning.weights import Published, default_weights, load_weights, origin_of
 
 PRETRAINED = [name for name in NETWORKS if name != "small"]
 MODULES = {
@@ -63,38 +65,6 @@ def test_all_have_one_head(name: str) -> None:
     assert (model.layers[-3].units, model.layers[-2].rate) == (256, 0.5)
 
 
-@pytest.mark.parametrize("name", PRETRAINED)
-def test_the_last_block_has_weights_and_no_batch_normalisation(name: str) -> None:
-    model = built(name)
-    thaw(model, network_named(name), "head")
-    assert len(model.trainable_weights) == 4
-    thaw(model, network_named(name), "head and last block")
-    thawed = [layer for layer in backbone_of(model).layers if layer.trainable_weights]
-    assert thawed
-    assert not any(isinstance(layer, keras().layers.BatchNormalization) for layer in thawed)
-    # The very last convolution is among them: nothing after it stays fixed.
-    convolutions = [layer for layer in backbone_of(model).layers if "Conv" in type(layer).__name__]
-    assert convolutions[-1] in thawed
-    assert convolutions[0] not in thawed
-    in_two_phases = len(model.trainable_weights)
-    thaw(model, network_named(name), "all")
-    assert len(model.trainable_weights) > in_two_phases
-
-
-def test_a_phase_changes_what_it_says_and_nothing_else(pixels: Any) -> None:
-    model = build("mobilenetv2", 2)
-    network = network_named("mobilenetv2")
-    for learns in ("head", "head and last block"):
-        thaw(model, network, learns)
-        model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", jit_compile=False)
-        before = {weight.path: weight.numpy() for weight in model.weights}
-        model.train_on_batch(pixels, np.array([0, 1]))
-        changed = {w.path for w in model.weights if not np.array_equal(before[w.path], w.numpy())}
-        allowed = ("hidden", "classes", *(network.last_block if learns != "head" else ()))
-        assert changed
-        assert all(path.split("/")[-2].startswith(allowed) for path in changed)
-
-
 def test_rows_are_probabilities_and_uint8_equals_float(pixels: Any) -> None:
     found = built("small").predict_on_batch(pixels)
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
@@ -131,17 +101,22 @@ def downloads(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Path]]
 def test_imagenet_weights_that_cannot_be_had_are_named(
     name: str, downloads: Callable[[Callable[..., Path]], None]
 ) -> None:
-    asked = []
+    asked, sums = [], []
 
-    def fail(fname: str, *args: object, **kwargs: object) -> Path:
+    def fail(fname: str, *args: object, file_hash: str = "", **kwargs: object) -> Path:
         asked.append(fname)
+        sums.append(file_hash)
         # Keras raises no other class for a failed download.
         raise Exception("URL fetch failure")  # noqa: TRY002
 
     downloads(fail)
     with pytest.raises(MissingDependencyError) as raised:
         build(name, 4, weights="imagenet")
-    assert asked == [network_named(name).weights_file]
+    published = network_named(name).published
+    assert published
+    # The sums by which Keras checks what it has downloaded.
+    assert (asked, sums) == ([published.file], [published.md5])
+    assert (published.md5 or "no checksum") in str(raised.value)
     assert str(raised.value.where).endswith(f"models/{asked[0]}")
     assert "--weights FILE" in str(raised.value)
 
@@ -167,6 +142,27 @@ def test_efficientnet_sees_what_keras_gives_its_imagenet_weights(
         found = after_first_convolution(backbone, pixels)
         np.testing.assert_allclose(found, expected, atol=1e-5)
     assert not np.allclose(after_first_convolution(published, pixels), expected, atol=1e-2)
+
+
+def test_a_file_of_imagenet_weights_that_is_another_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    published = network_named("vgg16").published
+    assert published
+    published.place.parent.mkdir()
+    published.place.write_bytes(b"a download that broke off")
+    with pytest.raises(BadInputError, match=f"that one's is {published.md5}") as raised:
+        build("vgg16", 4, weights="imagenet")
+    assert raised.value.where == str(published.place)
+    own = hashlib.md5(published.place.read_bytes()).hexdigest()
+    replace(published, md5=own).check()
+    origin = origin_of("imagenet", published)
+    assert origin == {
+        "kind": "imagenet",
+        "file": published.file,
+        "sha256": files.sha256_of(published.place),
+    }
 
 
 def after_first_convolution(network: Any, pixels: Any) -> Any:
@@ -196,5 +192,5 @@ def test_a_wrong_file_of_weights_is_named(tmp_path: Path) -> None:
         (tmp_path / "absent.h5", "no such weights file"),
     ):
         with pytest.raises(BadInputError, match=words) as raised:
-            load_weights(backbone, "mobilenetv2", "MobileNetV2", "", str(path))
+            load_weights(backbone, "mobilenetv2", Published("MobileNetV2", ""), str(path))
         assert raised.value.where == str(path)

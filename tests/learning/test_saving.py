@@ -12,9 +12,9 @@ from pycyto.errors import RefusedError
 from pycyto.images.resolution import Resolution
 from pycyto.learning import saving
 from pycyto.learning.bundle import Bundle, load_bundle
+from pycyto.learning.history import Epoch, Training
 from pycyto.learning.plan import Phase, TrainingSettings
 from pycyto.learning.saving import Description, check_place, save_bundle
-from pycyto.learning.training import Epoch, Training
 from tests.learning.conftest import LABELS, Saved
 
 DESCRIPTION = Description(
@@ -32,7 +32,7 @@ EPOCH = Epoch(1, "all layers", 0.5, 0.5, 0.5, 0.5, 0.5)
 
 
 def save(path: Path, saved: Saved, **options: bool) -> Bundle:
-    training = Training((EPOCH,), EPOCH)
+    training = Training((EPOCH,), EPOCH, {"all layers": 1})
     return save_bundle(path, saved.model, DESCRIPTION, training, [], **options)
 
 

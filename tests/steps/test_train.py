@@ -6,11 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import h5py
 import pytest
+from PIL import Image
 
 from pycyto.errors import BadInputError, PycytoError, RefusedError, UsageError
-from pycyto.learning.bundle import load_bundle, was_trained_on
+from pycyto.learning.bundle import WEIGHTS_FILE, load_bundle, was_trained_on
+from pycyto.learning.checkpoint import place_of
 from pycyto.manifest import Row
 from pycyto.parts import read_split, write_split
 from pycyto.steps.train import train
@@ -25,14 +29,14 @@ COUNTS = {
 
 
 class Listener:
-    """Keeps what is said, and can press Ctrl-C."""
+    """Keeps what is said, and can press Ctrl-C after so many patches."""
 
-    def __init__(self, *, interrupts: bool = False) -> None:
+    def __init__(self, *, stops_after: int | None = None) -> None:
         self.said: list[str] = []
         self.warned: list[str] = []
         self.totals: list[int | None] = []
         self.advanced = 0
-        self._interrupts = interrupts
+        self._stops_after = stops_after
 
     def say(self, text: str) -> None:
         self.said.append(text)
@@ -46,7 +50,7 @@ class Listener:
         yield self._advance
 
     def _advance(self, count: int) -> None:
-        if self._interrupts:
+        if self._stops_after is not None and self.advanced >= self._stops_after:
             raise KeyboardInterrupt
         self.advanced += count
 
@@ -99,8 +103,88 @@ def test_a_split_becomes_a_bundle_that_has_not_seen_the_test_part(
 def test_ctrl_c_leaves_no_bundle(data: Path, tmp_path: Path) -> None:
     before = sorted(tmp_path.iterdir())
     with pytest.raises(KeyboardInterrupt):
-        train(data, out=tmp_path / "out", epochs=1, reporter=Listener(interrupts=True))
+        train(data, out=tmp_path / "out", epochs=1, reporter=Listener(stops_after=0))
     assert sorted(tmp_path.iterdir()) == before
+
+
+def weights_of(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of every weight in a bundle."""
+    found: dict[str, bytes] = {}
+
+    def keep(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            found[name] = item[()].tobytes()
+
+    with h5py.File(folder / WEIGHTS_FILE) as file:
+        file.visititems(keep)
+    return found
+
+
+def test_the_same_command_goes_on_after_ctrl_c_and_ends_with_the_same_weights(
+    data: Path, tmp_path: Path
+) -> None:
+    options: dict[str, Any] = {"epochs": 2, "batch_size": 4, "seed": 3}
+    whole = train(data, out=tmp_path / "whole", **options)
+    out = tmp_path / "out"
+    before = sorted(tmp_path.iterdir())
+    stopped = Listener(stops_after=7)  # an epoch has seven patches
+    with pytest.raises(KeyboardInterrupt):
+        train(data, out=out, reporter=stopped, **options)
+    assert sorted(tmp_path.iterdir()) == sorted([*before, place_of(out)])
+    assert any("--restart" in line for line in stopped.warned)
+    left = place_of(out).read_bytes()
+    assert not any(secret.encode() in left for secret in (*SECRETS, str(tmp_path), "entry-"))
+
+    with pytest.raises(RefusedError, match="after epoch 1, and it differs in this: batch size"):
+        train(data, out=out, **{**options, "batch_size": 2})
+    rewrite(data, lambda row: replace(row, label="NILM") if row.entry_id == "entry-6" else row)
+    with pytest.raises(RefusedError, match="the train cells"):
+        train(data, out=out, **options)
+    rewrite(data, lambda row: replace(row, label="HSIL") if row.entry_id == "entry-6" else row)
+
+    again = Listener()
+    result = train(data, out=out, reporter=again, **options)
+    assert "Going on after epoch 1." in again.said
+    assert again.totals == [7]
+    assert weights_of(out) == weights_of(whole.bundle)
+    assert result.macro_f1 == whole.macro_f1
+    assert sorted(tmp_path.iterdir()) == sorted([*before, out])
+
+
+def test_restart_begins_anew(data: Path, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"epochs": 2, "batch_size": 4}
+    with pytest.raises(KeyboardInterrupt):
+        train(data, out=tmp_path / "out", reporter=Listener(stops_after=7), **options)
+    listener = Listener()
+    train(data, out=tmp_path / "out", reporter=listener, seed=1, restart=True, **options)
+    assert listener.totals == [14]
+    assert not place_of(tmp_path / "out").exists()
+
+
+def test_the_bundle_records_how_it_learnt_and_the_contact_sheet_lies_beside_it(
+    data: Path, tmp_path: Path
+) -> None:
+    sheet = tmp_path / "sheet.png"
+    result = train(
+        data,
+        out=tmp_path / "out",
+        epochs=1,
+        batch_size=4,
+        balance="oversample",
+        augmentation="free",
+        contact_sheet=sheet,
+    )
+    card = load_bundle(result.bundle).card
+    assert card["settings"]["balance"] == "oversample"
+    assert card["settings"]["augmentation"]["rotation"] == 180
+    assert card["result"]["backbone_weights_trained"]["all layers"] > 90_000
+    page = (result.bundle / "README.txt").read_text("utf-8")
+    assert "patches of rare classes were drawn more often" in page
+    assert "rotated by up to 180 degrees" in page
+    with Image.open(sheet) as image:
+        assert image.format == "PNG"
+        assert image.height > image.width / 2  # a line for each of three NILM and three HSIL
+    assert {path.suffix for path in result.bundle.iterdir()} == {".json", ".txt", ".h5", ".csv"}
 
 
 def test_cells_outside_the_scheme_or_without_class_are_left_out_and_counted(
@@ -165,13 +249,15 @@ def test_what_cannot_be_learnt_from_is_refused(
         ({"weights": "absent.h5", "network": "mobilenetv2"}, BadInputError),
         ({"seed": -1}, UsageError),
         ({"epochs": 0}, UsageError),
+        ({"views": 2}, UsageError),
+        ({"unfreeze": "paper"}, UsageError),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(
-    arguments: dict[str, str], kind: type[PycytoError], data: Path, tmp_path: Path
+    arguments: dict[str, Any], kind: type[PycytoError], data: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(kind):
-        train(data, out=tmp_path / "out", **arguments)  # type: ignore[arg-type]
+        train(data, out=tmp_path / "out", **arguments)
 
 
 def test_a_place_that_is_taken_is_refused_before_anything_else(tmp_path: Path) -> None:

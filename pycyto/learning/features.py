@@ -1,0 +1,37 @@
+"""A network in two parts: what sees, up to the pooled features, and what decides."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from pycyto.learning.backend import keras
+from pycyto.learning.networks import HEAD_LAYERS, POOL, Network, backbone_of
+from pycyto.provenance import version_of
+
+
+def extractor_of(model: Any) -> Any:
+    """Return the part of a built model from pixels to features, (n, d) float32."""
+    return keras().Model(model.input, model.get_layer(POOL).output)
+
+
+def head_of(model: Any) -> Any:
+    """Return the part of a built model from features to probabilities.
+
+    Its layers are those of the model: what it learns the model has learnt.
+    """
+    start = keras().Input(model.get_layer(POOL).output.shape[1:])
+    x = start
+    for name in HEAD_LAYERS:
+        x = model.get_layer(name)(x)
+    return keras().Model(start, x)
+
+
+def identity_of(model: Any, network: Network) -> str:
+    """Return what the features of a patch depend on besides its pixels."""
+    digest = hashlib.sha256()
+    for weights in backbone_of(model).get_weights():
+        digest.update(weights.tobytes())
+    libraries = [version_of(name) for name in ("keras", "tensorflow", "numpy", "pillow")]
+    return json.dumps([network.name, network.preprocessing, digest.hexdigest(), libraries])
