@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,7 @@ from pycyto.images.crop import Pixels
 from pycyto.images.resolution import Resolution
 from pycyto.labels import BETHESDA
 from pycyto.learning.bundle import Bundle
+from pycyto.learning.inference import Engine
 
 BUNDLE: Final = Bundle(
     path=Path(),
@@ -51,12 +52,11 @@ def in_place(
 ) -> Iterator[None]:
     """Let `predict` use this model, whichever it is told to."""
 
-    def classify(_: Bundle, patches: Iterable[Pixels], **__: Any) -> Probabilities:
-        rows = [of_patch(patch) for patch in patches]
-        return np.array(rows, np.float32).reshape(-1, len(bundle.labels))
+    def run(batch: Pixels) -> Probabilities:
+        return np.array([of_patch(patch) for patch in batch], np.float32)
 
     with (
+        mock.patch("pycyto.steps.predict.choose_engine", return_value=Engine("a stub", run)),
         mock.patch("pycyto.steps.predict.load_bundle", return_value=bundle),
-        mock.patch("pycyto.steps.predict.classify", classify),
     ):
         yield

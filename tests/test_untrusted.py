@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import platformdirs
 import pytest
 
 from pycyto import files, locks, predict, undo, write_back
 from pycyto.cli.main import main
 from pycyto.errors import BadInputError, MissingDependencyError, PartlyDoneError
 from pycyto.learning.bundle import WEIGHTS_FILE, load_bundle
+from pycyto.learning.exported import Exported, keep, kept
 from pycyto.learning.weights import Published, load_weights
 from pycyto.manifest import Row, read_manifest
 from pycyto.qupath.geojson import cells_file
@@ -148,6 +150,20 @@ def test_a_lambda_layer_is_not_built(bundle: Path, marker: Path, project: Path) 
         with pytest.raises(BadInputError, match="holds no weights"):
             predict(project, model=bundle, access=GEOJSON)
     assert not marker.exists()
+
+
+def test_a_model_for_openvino_is_read_only_with_the_users_own_seal(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sender can make every file and every digest, but the key is in the user's folder."""
+    homes = [tmp_path / "sender", tmp_path / "user"]
+    found = []
+    for home in homes:
+        monkeypatch.setattr(platformdirs, "user_data_dir", lambda *_, home=home, **__: str(home))
+        found.append(kept(load_bundle(bundle), {}))
+        keep(load_bundle(bundle), Exported(b"<net/>", b"x"), {})
+        found.append(kept(load_bundle(bundle), {}))
+    assert found == [None, Exported(b"<net/>", b"x")] * 2
 
 
 CARDS: dict[str, Callable[[Card], object]] = {

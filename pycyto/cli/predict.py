@@ -22,6 +22,13 @@ from pycyto.cli.console import Console
     is_flag=True,
     help="Go on although cells are larger or smaller in pixels than in training.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "keras", "openvino"]),
+    default="auto",
+    show_default=True,
+    help="What computes: OpenVINO is quicker on CPUs, and optional.",
+)
 @options.access_options
 @click.pass_obj
 def command(

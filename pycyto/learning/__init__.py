@@ -44,6 +44,12 @@ Each part, and why it stands alone:
     The bundle's page for people.
 ``inference``
     A bundle at work: patches in, probabilities out.
+``openvino_engine``
+    The same on CPUs by OpenVINO, which is optional.
+``exported``
+    OpenVINO's model, kept in the bundle, and the seal by which one's own is known.
+``engines``
+    Which of the two computes.
 
 Nothing heavy is imported before a function needs it.
 """

@@ -34,7 +34,7 @@ def keras() -> Any:
         os.environ["KERAS_BACKEND"] = "tensorflow"
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
-        with _stderr_held_back(), warnings.catch_warnings():
+        with quietly(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import keras as module
     except ImportError as error:
@@ -74,17 +74,26 @@ def make_repeatable(seed: int) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
+def has_gpu() -> bool:
+    """Whether TensorFlow has a GPU to compute on.
+
+    To ask it takes seconds, which are spent only where NVIDIA's driver is at
+    hand: its device on Linux, that of the host in WSL 2.
+    """
+    return any(map(os.path.exists, ("/dev/nvidiactl", "/dev/dxg"))) and _has_gpu()
+
+
 @cache
 def _has_gpu() -> bool:
     import tensorflow as tf
 
     # Without a driver the first look prints an error of CUDA's.
-    with _stderr_held_back():
+    with quietly():
         return bool(tf.config.list_physical_devices("GPU"))
 
 
 @contextlib.contextmanager
-def _stderr_held_back() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Keep what C++ code prints during a block, and show it only if the block fails.
 
     Some lines come before TensorFlow looks at its log level, so the file

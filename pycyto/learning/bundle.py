@@ -7,6 +7,7 @@
     history.csv         one line per epoch
     trained_on.txt      SHA-256 of the cell key of each training and validation cell
     README.txt          the same for people
+    network.openvino.*  a cache of predict's; see `pycyto.learning.exported`
 
 The network is rebuilt by pycyto's own code from its name, and only numbers are
 read from the weights, so a bundle from elsewhere executes nothing. It names no
@@ -44,6 +45,8 @@ TRAINED_ON_FILE = "trained_on.txt"
 README_FILE = "README.txt"
 CHECKED_FILES = (WEIGHTS_FILE, HISTORY_FILE, TRAINED_ON_FILE)
 ALL_FILES = (CARD_FILE, README_FILE, *CHECKED_FILES)
+# Made from the weights when first used, and again when they are gone: no part of the model.
+EXPORT_FILES = ("network.openvino.xml", "network.openvino.bin", "network.openvino.seal")
 
 INTENDED_USE = "Research use only. Not a medical device; not for diagnosis."
 

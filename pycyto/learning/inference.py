@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -15,14 +17,45 @@ from pycyto.errors import BadInputError
 from pycyto.images.crop import Pixels
 from pycyto.learning.bundle import WEIGHTS_FILE, Bundle
 from pycyto.learning.networks import INPUT_SHAPE, build
+from pycyto.provenance import version_of
 
 Probabilities = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What computes a bundle's probabilities.
+
+    Attributes
+    ----------
+    name
+        The library and its version, as a run records it.
+    run
+        Takes (n, 224, 224, 3) uint8 RGB and returns (n, k) float32. It is called
+        from one thread at a time, which need not be the caller's of `classify`.
+    """
+
+    name: str
+    run: Callable[[Pixels], Probabilities]
+
+
+def keras_engine(bundle: Bundle) -> Engine:
+    """Return the engine that every installation has; it loads the model at its first batch.
+
+    A model whose weights are not the network's is a `BadInputError` then.
+    """
+
+    def run(batch: Pixels) -> Probabilities:
+        return np.asarray(keras_model(bundle).predict_on_batch(batch), np.float32)
+
+    return Engine(f"Keras {version_of('keras')}", run)
 
 
 def classify(
     bundle: Bundle,
     patches: Iterable[Pixels],
     *,
+    engine: Engine | None = None,
     batch_size: int = 32,
     advance: Callable[[int], None] | None = None,
 ) -> Probabilities:
@@ -32,7 +65,9 @@ def classify(
     ----------
     patches
         Each (224, 224, 3) uint8 RGB, cut as ``bundle.resolution`` says. They are
-        taken batch by batch and not kept.
+        taken a batch or two ahead of the computing, and not kept.
+    engine
+        Of this bundle; Keras by default.
     advance
         Called after each batch with the number of its patches.
 
@@ -47,17 +82,47 @@ def classify(
         A patch of another shape or type, or weights that are not the network's.
     """
     found: list[Probabilities] = [np.empty((0, len(bundle.labels)), np.float32)]
-    for batch in _batches(patches, batch_size):
-        model = _model(bundle.path, bundle.network, len(bundle.labels), bundle.bundle_id)
-        found.append(np.asarray(model.predict_on_batch(batch), np.float32))
+    run = (engine or keras_engine(bundle)).run
+    for probabilities in _computed(run, _batches(patches, batch_size)):
+        found.append(probabilities)
         if advance is not None:
-            advance(len(batch))
+            advance(len(probabilities))
     return np.concatenate(found)
 
 
+def _computed(
+    run: Callable[[Pixels], Probabilities], batches: Iterable[Pixels]
+) -> Iterator[Probabilities]:
+    """Yield what comes of each batch, in order, reading one batch while another is computed.
+
+    It is the computing that has a thread of its own: what reads may count, show
+    progress, or talk to Java, and stays in the caller's.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        before: Future[Probabilities] | None = None
+        for batch in batches:
+            latest = pool.submit(run, batch)
+            if before is not None:
+                yield before.result()
+            before = latest
+        if before is not None:
+            yield before.result()
+
+
+def keras_model(bundle: Bundle) -> Any:
+    """Return the Keras model of a bundle; the latest one is kept.
+
+    Raises
+    ------
+    BadInputError
+        Weights that are not the network's.
+    """
+    return _loaded(bundle.path, bundle.network, len(bundle.labels), bundle.bundle_id)
+
+
 @lru_cache(maxsize=1)
-def _model(path: Path, network: str, n_classes: int, bundle_id: str) -> Any:  # noqa: ARG001
-    """Build the network and load its weights; kept, since steps classify image by image.
+def _loaded(path: Path, network: str, n_classes: int, bundle_id: str) -> Any:  # noqa: ARG001
+    """Build the network and load its weights.
 
     The bundle's ID is a parameter so that a bundle that was replaced is loaded anew.
     """

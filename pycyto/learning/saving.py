@@ -18,6 +18,7 @@ from pycyto.learning.bundle import (
     ALL_FILES,
     CARD_FILE,
     CHECKED_FILES,
+    EXPORT_FILES,
     FORMAT,
     HISTORY_FILE,
     INTENDED_USE,
@@ -82,7 +83,7 @@ def check_place(path: Path, *, overwrite: bool) -> None:
             where=path,
             remedy="Name a folder that does not exist yet with --out.",
         )
-    foreign = sorted({entry.name for entry in path.iterdir()} - set(ALL_FILES))
+    foreign = sorted({entry.name for entry in path.iterdir()} - {*ALL_FILES, *EXPORT_FILES})
     if foreign:
         raise RefusedError(
             f"This bundle holds other files too ({', '.join(foreign[:5])}).",

@@ -13,7 +13,8 @@ from pycyto.images.patches import read_patch
 from pycyto.images.resolution import resolution_of
 from pycyto.labels import scheme_named
 from pycyto.learning.bundle import Bundle, load_bundle, was_trained_on
-from pycyto.learning.inference import classify
+from pycyto.learning.engines import EngineName, choose_engine
+from pycyto.learning.inference import Engine, classify
 from pycyto.manifest import Row, read_manifest
 from pycyto.qupath.overwritten import warn_of_overwritten
 from pycyto.qupath.project import FILE_NAME, ensure_project_id
@@ -58,6 +59,7 @@ class _Job:
 
     workspace: Path
     bundle: Bundle
+    engine: Engine
     objects: ObjectKind
     wanted: Selection | None = None
     cells: list[Cell] = field(default_factory=list)
@@ -74,6 +76,7 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     images: Sequence[str] | None = None,
     centroid: Centroid = "cell",
     any_resolution: bool = False,
+    engine: EngineName = "auto",
     access: Access = DEFAULT_ACCESS,
     reporter: Reporter = SILENT,
 ) -> PredictResult:
@@ -93,19 +96,27 @@ def predict(  # noqa: PLR0913 - each is an option of the command
         As in `export`.
     any_resolution
         Go on although cells are larger or smaller in pixels than in training.
+    engine
+        What computes: ``keras``, ``openvino`` (quicker on CPUs), or ``auto``:
+        OpenVINO where it is installed and there is no GPU.
 
     Raises
     ------
     BadInputError
         A project, image or bundle is not what it should be.
     RefusedError
-        The patches were cut at another resolution than the model's.
+        The patches were cut at another resolution than the model's, or OpenVINO
+        does not agree with Keras.
+    MissingDependencyError
+        OpenVINO was asked for and is not installed.
     PartlyDoneError
         Some images could not be used; the others are staged.
     """
     folder, bundle = path_from(project), load_bundle(path_from(model))
     if (folder / "manifest.csv").exists() and not (folder / FILE_NAME).exists():
-        return _predict_patches(folder, bundle, objects, reporter, any_resolution=any_resolution)
+        rows = _rows(folder, bundle, any_resolution=any_resolution)
+        job = _Job(folder, bundle, choose_engine(bundle, engine, reporter), objects)
+        return _predict_patches(job, rows, reporter)
     context = open_context(folder, access)
     scheme = scheme_named(bundle.scheme)
     wanted = Selection(
@@ -121,7 +132,7 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     backend = context.backend(reporter)
     warn_of_overwritten(context.project, lambda: backend, reporter)
     found = ensure_project_id(context.project)
-    job = _Job(found.workspace, bundle, objects, wanted)
+    job = _Job(found.workspace, bundle, choose_engine(bundle, engine, reporter), objects, wanted)
     rule = bundle.resolution.at_any_scale() if any_resolution else bundle.resolution
 
     def patches(advance: Callable[[int], None]) -> Iterator[Pixels]:
@@ -143,10 +154,8 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     return _finish(job, predictions, context.settings.point_radius, reporter)
 
 
-def _predict_patches(
-    folder: Path, bundle: Bundle, objects: ObjectKind, reporter: Reporter, *, any_resolution: bool
-) -> PredictResult:
-    """Classify exported patches, where neither the project nor its slides are at hand."""
+def _rows(folder: Path, bundle: Bundle, *, any_resolution: bool) -> list[Row]:
+    """Return the patches of a data set, or refuse those of which no run can be made."""
     rows = read_manifest(folder)
     if len({row.project_id for row in rows}) != 1:
         raise BadInputError(
@@ -156,7 +165,12 @@ def _predict_patches(
         )
     if not any_resolution:
         _check_resolution(rows, bundle, folder / "manifest.csv")
-    job = _Job(folder, bundle, objects, data_sha256=_exported_states(folder))
+    return rows
+
+
+def _predict_patches(job: _Job, rows: Sequence[Row], reporter: Reporter) -> PredictResult:
+    """Classify exported patches, where neither the project nor its slides are at hand."""
+    job.data_sha256 = _exported_states(job.workspace)
 
     def patches() -> Iterator[Pixels]:
         for row in rows:
@@ -164,7 +178,7 @@ def _predict_patches(
             if row.kind != "annotation" and row.label:
                 job.tally.skipped[CLASSIFIED] += 1
                 continue
-            pixels = read_patch(folder, row)
+            pixels = read_patch(job.workspace, row)
             job.cells.append(_cell_of(row))
             yield pixels
 
@@ -193,7 +207,7 @@ def _classified(
     job: _Job, patches: Iterable[Pixels], advance: Callable[[int], None] | None = None
 ) -> list[Prediction]:
     bundle = job.bundle
-    probabilities = classify(bundle, patches, advance=advance)
+    probabilities = classify(bundle, patches, engine=job.engine, advance=advance)
     job.tally.used = len(probabilities)
     job.tally.check()
     return [
@@ -218,6 +232,7 @@ def _finish(
         job.workspace,
         job.bundle,
         predictions,
+        engine=job.engine.name,
         objects=job.objects,
         counts=job.tally.to_json("predicted"),
         data_sha256=job.data_sha256,

@@ -21,6 +21,7 @@ def stage(
     bundle: Bundle,
     predictions: Sequence[Prediction],
     *,
+    engine: str,
     objects: str,
     counts: Mapping[str, object],
     data_sha256: Mapping[str, str],
@@ -32,6 +33,8 @@ def stage(
     ----------
     workspace
         The run becomes a folder in its ``runs``.
+    engine
+        What computed them, with its version.
     objects
         What was asked for, as it is recorded.
     counts
@@ -60,6 +63,7 @@ def stage(
             "network": bundle.network,
             "labels": list(bundle.labels),
             "resolution": str(bundle.resolution),
+            "engine": engine,
         },
         scheme=bundle.scheme,
         colours={label: scheme_named(bundle.scheme).colour_of(label) for label in bundle.labels},

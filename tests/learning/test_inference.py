@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from pycyto import files
 from pycyto.errors import BadInputError
 from pycyto.images.crop import Pixels
 from pycyto.learning.bundle import WEIGHTS_FILE
-from pycyto.learning.inference import classify
+from pycyto.learning.inference import Engine, Probabilities, classify
 from tests.learning.conftest import Saved
 from tests.learning.patch_data import texture
 
@@ -37,17 +38,44 @@ def test_the_batch_size_does_not_matter(saved: Saved, pixels: list[Pixels]) -> N
     assert advances == [4, 2]
 
 
-def test_patches_are_taken_batch_by_batch(saved: Saved, pixels: list[Pixels]) -> None:
+def test_patches_are_taken_a_batch_or_two_ahead(saved: Saved, pixels: list[Pixels]) -> None:
     taken: list[int] = []
     seen: list[int] = []
 
     def stream() -> Iterator[Pixels]:
-        for number, patch in enumerate(pixels):
+        for number in range(20):
             taken.append(number)
-            yield patch
+            yield pixels[number % len(pixels)]
 
     classify(saved.bundle, stream(), batch_size=2, advance=lambda _: seen.append(len(taken)))
-    assert seen == [2, 4, 6]
+    assert seen == [min(2 * batch + 2, 20) for batch in range(1, 11)]
+
+
+def test_one_batch_is_read_while_another_is_computed(saved: Saved, pixels: list[Pixels]) -> None:
+    """Each waits for the other: read one after the other, they would never end."""
+    reading, computing = Event(), Event()
+
+    def stream() -> Iterator[Pixels]:
+        yield pixels[0]
+        assert computing.wait(60)
+        reading.set()
+        yield pixels[1]
+
+    def run(batch: Pixels) -> Probabilities:
+        computing.set()
+        assert reading.wait(60)
+        return np.full((len(batch), 2), 0.5, np.float32)
+
+    found = classify(saved.bundle, stream(), engine=Engine("a stub", run), batch_size=1)
+    assert found.shape == (2, 2)
+
+
+def test_what_goes_wrong_while_computing_is_told(saved: Saved, pixels: list[Pixels]) -> None:
+    def run(_: Pixels) -> Probabilities:
+        raise MemoryError("no room")
+
+    with pytest.raises(MemoryError, match="no room"):
+        classify(saved.bundle, pixels, engine=Engine("a stub", run), batch_size=2)
 
 
 def test_no_patch_gives_no_row(saved: Saved) -> None:

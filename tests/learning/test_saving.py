@@ -11,7 +11,7 @@ from pycyto import files
 from pycyto.errors import RefusedError
 from pycyto.images.resolution import Resolution
 from pycyto.learning import saving
-from pycyto.learning.bundle import Bundle, load_bundle
+from pycyto.learning.bundle import EXPORT_FILES, Bundle, load_bundle
 from pycyto.learning.history import Epoch, Training
 from pycyto.learning.plan import Phase, TrainingSettings
 from pycyto.learning.saving import Description, check_place, save_bundle
@@ -74,6 +74,13 @@ def test_a_bundle_is_replaced_only_when_asked(saved: Saved, copied: Path) -> Non
     assert "--overwrite" in str(raised.value)
     assert save(copied, saved, overwrite=True).card["counts"] == DESCRIPTION.counts
     assert [path.name for path in copied.parent.iterdir()] == ["bundle"]
+
+
+def test_what_was_made_of_the_old_weights_goes_with_them(saved: Saved, copied: Path) -> None:
+    for name in EXPORT_FILES:
+        (copied / name).write_text("of the old weights")
+    save(copied, saved, overwrite=True)
+    assert not any((copied / name).exists() for name in EXPORT_FILES)
 
 
 def test_what_is_not_only_a_bundle_is_never_replaced(copied: Path, tmp_path: Path) -> None:

@@ -82,6 +82,8 @@ def test_annotations_become_new_detections(project: Path) -> None:
     assert [row["radius"] for row in new if row["point_index"]] == ["20.0", "20.0"]
     assert table(result.run.folder / "updates") == []
     assert sum(result.by_label.values()) == 5
+    content = json.loads((result.run.folder / "run.json").read_text())
+    assert content["model"]["engine"] == "a stub"
 
 
 @pytest.mark.usefixtures("bundle")
