@@ -60,7 +60,7 @@ def fit(
     features
         Folder that keeps what a frozen backbone sees, so that it sees each view
         once. None: it sees them anew in every epoch, to the same result within
-        rounding errors.
+        rounding errors (but for EfficientNet, which then drops connections).
     checkpoint
         Where to keep what is needed to go on after an interruption, and to
         look for what an interrupted training has kept. It stays there.

@@ -135,3 +135,27 @@ def test_a_card_that_is_no_card_is_refused(text: str, copied: Path) -> None:
     (copied / "bundle.json").write_text(text)
     with pytest.raises(BadInputError):
         load_bundle(copied)
+
+
+def test_a_bundle_from_before_these_were_recorded_still_loads(copied: Path) -> None:
+    def forget(card: Card) -> None:
+        for name in ("views", "balance", "augmentation"):
+            del card["settings"][name]
+        for phase in card["settings"]["phases"]:
+            phase["learns"] = phase.pop("unfrozen")
+        del card["result"]["backbone_weights_trained"]
+
+    edit(copied, forget)
+    assert load_bundle(copied).labels == ("NILM", "HSIL")
+
+
+def test_it_records_how_it_learnt(saved: Saved) -> None:
+    settings = saved.bundle.card["settings"]
+    (phase,) = settings["phases"]
+    assert phase["unfrozen"] == "all"
+    assert (settings["views"], settings["balance"]) == (4, "weights")
+    assert settings["augmentation"]["rotation"] == 15
+    (trained,) = saved.bundle.card["result"]["backbone_weights_trained"].values()
+    assert trained > 90_000
+    page = (saved.bundle.path / "README.txt").read_text("utf-8")
+    assert f"{trained:,} weights of the backbone: all layers" in page
