@@ -36,10 +36,7 @@ def of(share: Estimate) -> str:
 
 def number(found: Estimate) -> str:
     """Return a figure with two digits, never rounded to 1."""
-    if found.value is None:
-        return NOT_DEFINED
-    text = f"{found.value:.2f}"
-    return "> 0.99" if text == "1.00" and found.value < 1 else text
+    return NOT_DEFINED if found.value is None else _two_digits(found.value)
 
 
 def between(found: Estimate) -> str:
@@ -48,8 +45,8 @@ def between(found: Estimate) -> str:
         return f"no interval: {found.withheld}"
     low, high = found.interval
     if found.count is None:
-        return f"{low:.2f} to {high:.2f}"
-    return f"{100 * low:.0f} to {100 * high:.0f} %"
+        return f"{_two_digits(low)} to {_two_digits(high)}"
+    return f"{_whole(100 * low)} to {_whole(100 * high)} %"
 
 
 def in_brackets(share: Estimate) -> str:
@@ -193,6 +190,18 @@ def _misses_more(figures: Figures, controls: Sequence[Control]) -> list[str]:
         for own in controls
         if own.figures and (own.figures.worst_miss.count or 0) < (ours.count or 0)
     ]
+
+
+def _two_digits(value: float) -> str:
+    text = f"{value:.2f}"
+    return "> 0.99" if text == "1.00" and value < 1 else text
+
+
+def _whole(value: float) -> str:
+    """Return a percentage without digits, never rounded to 0 or to 100."""
+    if 0 < value < 0.5:
+        return "< 1"
+    return "> 99" if 99.5 <= value < 100 else f"{value:.0f}"
 
 
 def _worst_class(figures: Figures, least: str, worst: str) -> list[str]:

@@ -96,6 +96,9 @@ def test_figures_with_two_digits_are_never_rounded_to_one() -> None:
 def test_an_interval_is_told_or_why_there_is_none() -> None:
     assert words.between(Estimate(0.5, 20, 9, 10, (0.314, 0.7))) == "31 to 70 %"
     assert words.between(Estimate(0.5, 20, 9, None, (0.314, 0.7))) == "0.31 to 0.70"
+    assert words.between(Estimate(0.9, 900, 9, 810, (0.996, 1))) == "> 99 to 100 %"
+    assert words.between(Estimate(0.1, 900, 9, 90, (0, 0.004))) == "0 to < 1 %"
+    assert words.between(Estimate(0.99, 900, 9, None, (0.997, 1))) == "> 0.99 to 1.00"
     none = Estimate(0.5, 20, 3, 10, withheld="3 of at least 8 groups")
     assert words.between(none) == "no interval: 3 of at least 8 groups"
 
