@@ -123,7 +123,10 @@ class Row:
 
     @property
     def helped_by_model(self) -> bool:
-        """Whether a model had a hand in its label, or in its being chosen for labelling."""
+        """Whether a model had a part in its label: it was shown, or picked the cell for labelling.
+
+        Of cells that a model picked, its errors are missing or in excess.
+        """
         return self.label_origin == "model_assisted" or self.selected_by not in _NOT_BY_MODEL
 
     @property

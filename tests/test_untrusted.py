@@ -33,6 +33,7 @@ from pycyto.qupath.runs import ImageState, Run, save
 from pycyto.settings import load_settings
 from pycyto.steps.context import Access
 from tests import hostile_files as hostile
+from tests.evaluation.made import classified
 from tests.manifests import write_manifest
 from tests.tiny_project import TinyCell, TinyImage, build
 
@@ -466,24 +467,23 @@ SCRIPT = "\"'><script>alert(1)</script>"
 
 def test_no_name_becomes_a_script_of_the_report() -> None:
     from pycyto.evaluation.domains import by_domain
-    from pycyto.evaluation.metrics import score
+    from pycyto.evaluation.measured import measured
     from pycyto.evaluation.report import Report, as_html
     from pycyto.evaluation.stages import stage
 
-    truth = np.array([0, 1])
     probabilities = np.array([[0.9, 0.1], [0.2, 0.8]], np.float32)
-    rows = [row(source=SCRIPT, site=SCRIPT, scanner=SCRIPT, preparation=SCRIPT) for _ in truth]
-    labels = ("NILM", "HSIL")
+    cells = classified([0, 1], probabilities, ("NILM", "HSIL"))
+    rows = [row(source=SCRIPT, site=SCRIPT, scanner=SCRIPT, preparation=SCRIPT)] * 2
     empty = {"cells": 0, "groups": 0}
     text = as_html(
         Report(
-            figures=score(truth, probabilities, labels),
+            measured=measured(cells, cells),
             groups={"patient": 2, "slide": 0, "image": 0},
-            class_groups={"NILM": 1, "HSIL": 1},
             model={"id": SCRIPT, "network": SCRIPT, "scheme": "bethesda", "resolution": SCRIPT},
             controls=[],
-            domains=by_domain(rows, ["a", "b"], truth, probabilities, labels),
+            domains=by_domain(rows, cells),
             undercalls=[],
+            errors=[],
             stages=[stage(SCRIPT, {SCRIPT: 1, "skipped": {SCRIPT: 2}})],
             split={
                 "parts": {SCRIPT: empty},

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from pycyto.cli import options
 from pycyto.cli.console import Console
+from pycyto.errors import UsageError
 
 
 @click.command("evaluate")
@@ -16,6 +18,29 @@ from pycyto.cli.console import Console
 @click.option("--out", required=True, type=click.Path(), help="Folder of the report.")
 @click.option("--run", type=click.Path(), help="Folder of a run whose counts the report shows too.")
 @options.fold_option
+@click.option(
+    "--at-least",
+    multiple=True,
+    metavar="FIGURE=NUMBER",
+    help="Fail unless a figure reaches this, e.g. hsil_sensitivity=0.90 or, for the lower end of "
+    "its interval, hsil_sensitivity.low=0.85; may be given more than once.",
+)
+@click.option(
+    "--at-most",
+    multiple=True,
+    metavar="FIGURE=NUMBER",
+    help="Fail if a figure exceeds this, e.g. hsil_to_nilm=0.10 or hsil_to_nilm.high=0.2.",
+)
+@click.option(
+    "--prevalence",
+    multiple=True,
+    metavar="[CLASS=]SHARE",
+    help="Predictive values where this share of the cells is of a class or worse, e.g. 0.02, or "
+    "hsil=0.01 for one class.",
+)
+@click.option(
+    "--with-assisted", is_flag=True, help="Count cells whose labels a model had a part in."
+)
 @options.seed_option
 @click.option(
     "--identifiers",
@@ -25,6 +50,29 @@ from pycyto.cli.console import Console
 @click.pass_obj
 def command(console: Console, /, data: str, **rest: Any) -> None:
     """Measure a model on the test part of DATA and write a report."""
-    from pycyto.steps.evaluate import evaluate
+    from pycyto.steps.evaluate import ALL, evaluate
 
+    for name in ("at_least", "at_most"):
+        rest[name] = _numbers(name, rest[name])
+    shares = [text if "=" in text else f"{ALL}={text}" for text in rest["prevalence"]]
+    rest["prevalence"] = _numbers("prevalence", shares) or None
     evaluate(data, reporter=console, **rest)
+
+
+def _numbers(option: str, texts: Sequence[str]) -> dict[str, float]:
+    """Return the numbers of ``NAME=NUMBER``, by name."""
+    found: dict[str, float] = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        written = f"--{option.replace('_', '-')} {text}"
+        try:
+            value = float(number)
+        except ValueError:
+            raise UsageError(
+                f"{written} is not of the form NAME=NUMBER.",
+                remedy="--at-least hsil_sensitivity=0.90",
+            ) from None
+        if name in found:
+            raise UsageError(f"{written}: {name} was given before.", remedy="Give it once.")
+        found[name] = value
+    return found

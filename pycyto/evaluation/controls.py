@@ -1,22 +1,25 @@
 """What needs no look at a cell: a model must beat it before its figures mean anything.
 
 Controls are fitted on the training part and applied to the cells that the model
-is tested on, so that their figures stand beside the model's.
+is tested on. Both are drawn anew together, group by group, so that the interval
+is of the difference between them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pycyto.evaluation.metrics import Figures, Probabilities, score
+from pycyto.evaluation.classified import Classified
+from pycyto.evaluation.intervals import Estimate, interval_of
+from pycyto.evaluation.looks import Features, Looks, crop_sizes, outline_sizes
+from pycyto.evaluation.metrics import Figures, macro_f1_of, score
 from pycyto.manifest import Row
 
-Features = npt.NDArray[np.float64]
 Truth = npt.NDArray[np.integer[Any]]
 
 
@@ -30,117 +33,164 @@ class Control:
         What it is called, and what it looks at.
     figures
         None where it could not be made.
+    lead
+        Macro-F1 of the model less that of the control.
     reason
-        Why not; empty where it could.
+        Why it could not be made; empty where it could.
     """
 
     name: str
     description: str
-    figures: Figures | None
+    figures: Figures | None = None
+    lead: Estimate | None = None
     reason: str = ""
+
+    @property
+    def beaten(self) -> bool | None:
+        """Whether all of the interval of the lead is above 0; None where that is not decidable."""
+        if self.lead is None or self.lead.interval is None:
+            return None
+        return self.lead.interval[0] > 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the control as plain values."""
-        figures = self.figures.to_json() if self.figures else None
-        return {"description": self.description, "figures": figures, "reason": self.reason}
+        return {
+            "description": self.description,
+            "figures": self.figures.to_json() if self.figures else None,
+            "lead_of_the_model": self.lead.to_json() if self.lead else None,
+            "beaten": self.beaten,
+            "reason": self.reason,
+        }
 
 
-def majority(train: Truth, truth: Truth, labels: Sequence[str]) -> Control:
-    """Call every cell what is most frequent in training.
+@dataclass(frozen=True, eq=False, slots=True)
+class Trained:
+    """The training cells that controls learn from: rows of the manifest, classes (m,), looks."""
+
+    rows: Sequence[Row]
+    truth: Truth
+    looks: Looks
+
+
+def controls(
+    trained: Trained, rows: Sequence[Row], seen: Looks, model: Classified, seed: int
+) -> list[Control]:
+    """Return all controls beside a model.
 
     Parameters
     ----------
-    train, truth
-        (m,) and (n,) class indices of the training and the tested cells.
+    rows, seen, model
+        The n tested cells: rows, looks, and what the model said of them.
     """
+    looks = trained.looks
+    return [
+        majority(trained.truth, model),
+        _crop_size(trained, rows, model, seed),
+        linear("outline only", "width, height and area of the expert's outline", trained.truth,
+               (outline_sizes(trained.rows), outline_sizes(rows)), model, seed),
+        linear("colour only", "mean red, green and blue of the patch", trained.truth,
+               (looks.colours, seen.colours), model, seed),
+        _padding(trained, seen, model, seed),
+        nearest(trained.truth, (looks.thumbnails, seen.thumbnails), model),
+    ]  # fmt: skip
+
+
+def majority(train: Truth, model: Classified) -> Control:
+    """Call every cell what is most frequent in training."""
     name = "most frequent class"
     if not len(train):
-        return Control(name, "calls every cell the same", None, "there are no training cells")
-    most = int(np.bincount(train, minlength=len(labels)).argmax())
-    always = np.zeros((len(truth), len(labels)))
+        return Control(name, "calls every cell the same", reason="there are no training cells")
+    most = int(np.bincount(train, minlength=len(model.labels)).argmax())
+    always = np.zeros((len(model), len(model.labels)))
     always[:, most] = 1
-    return Control(name, f"calls every cell {labels[most]}", score(truth, always, labels))
+    return _beside(model, Control(name, f"calls every cell {model.labels[most]}"), always)
 
 
-def colour(
-    train: tuple[Features, Truth], test: tuple[Features, Truth], labels: Sequence[str], seed: int
-) -> Control:
-    """Look at the mean red, green and blue of a patch only.
-
-    Parameters
-    ----------
-    train, test
-        (m, 3) means and (m,) class indices; see `mean_colours`.
-    """
-    return _fitted(
-        "colour only", "mean red, green and blue of the patch", train, test, labels, seed
-    )
-
-
-def outline(
-    train: tuple[Features, Truth], test: tuple[Features, Truth], labels: Sequence[str], seed: int
-) -> Control:
-    """Look at the size of the expert's outline only.
-
-    Parameters
-    ----------
-    train, test
-        (m, 3) sizes, NaN where unknown, and (m,) class indices; see `outline_sizes`.
-    """
-    name, description = "outline only", "width, height and area of the expert's outline"
-    unknown = int(np.isnan(test[0]).any(axis=1).sum())
-    if unknown:
-        reason = f"{unknown} of {len(test[0])} cells have no outline"
-        return Control(name, description, None, reason)
-    known = ~np.isnan(train[0]).any(axis=1)
-    return _fitted(name, description, (train[0][known], train[1][known]), test, labels, seed)
-
-
-def mean_colours(patches: Iterable[npt.NDArray[np.uint8]]) -> Features:
-    """Return the mean red, green and blue of each patch, (n, 3) float64."""
-    means = [patch.reshape(-1, 3).mean(axis=0) for patch in patches]
-    return np.array(means, np.float64).reshape(-1, 3)
-
-
-def outline_sizes(rows: Sequence[Row]) -> Features:
-    """Return width, height and area of outlines in patch pixels, (n, 3) float64 with NaN."""
-    sizes = [
-        (
-            _over(row.outline_width, row.downsample),
-            _over(row.outline_height, row.downsample),
-            _over(row.outline_area, row.downsample**2),
-        )
-        for row in rows
-    ]
-    return np.array(sizes, np.float64).reshape(-1, 3)
-
-
-def _fitted(
+def linear(
     name: str,
     description: str,
-    train: tuple[Features, Truth],
-    test: tuple[Features, Truth],
-    labels: Sequence[str],
+    train: Truth,
+    features: tuple[Features, Features],
+    model: Classified,
     seed: int,
 ) -> Control:
+    """Look at a few numbers of each cell only, by logistic regression.
+
+    Parameters
+    ----------
+    train, features
+        (m,) classes of the training cells; (m, d) and (n, d) numbers of these
+        and of the tested cells, NaN where unknown.
+    """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    classes = np.unique(train[1])
+    control = Control(name, description)
+    unknown = int(np.isnan(features[1]).any(axis=1).sum())
+    if unknown:
+        return replace(control, reason=f"not known of {unknown} of {len(features[1])} cells")
+    known = ~np.isnan(features[0]).any(axis=1)
+    classes = np.unique(train[known])
     if len(classes) < 2:
-        return Control(name, description, None, f"training cells of {len(classes)} classes only")
+        return replace(control, reason=f"training cells of {len(classes)} classes only")
     # Balanced, since a control that ignores rare classes would be too easy to beat.
-    model = make_pipeline(
+    fitted = make_pipeline(
         StandardScaler(),
         LogisticRegression(class_weight="balanced", max_iter=1000, random_state=seed),
     )
-    model.fit(*train)
-    probabilities: Probabilities = np.zeros((len(test[0]), len(labels)))
-    if len(test[0]):
-        probabilities[:, classes] = model.predict_proba(test[0])
-    return Control(name, description, score(test[1], probabilities, labels))
+    fitted.fit(features[0][known], train[known])
+    probabilities = np.zeros((len(model), len(model.labels)))
+    probabilities[:, classes] = fitted.predict_proba(features[1])
+    return _beside(model, control, probabilities)
 
 
-def _over(value: float | None, scale: float) -> float:
-    return float("nan") if value is None else value / scale
+def nearest(train: Truth, thumbnails: tuple[Features, Features], model: Classified) -> Control:
+    """Call a cell what the training cell is that looks most like it from afar.
+
+    Parameters
+    ----------
+    train, thumbnails
+        (m,) classes of the training cells; (m, d) and (n, d) thumbnails.
+    """
+    from sklearn.neighbors import KNeighborsClassifier
+
+    control = Control("nearest neighbour", "the training patch most alike, as 16 x 16 thumbnails")
+    if not len(train):
+        return replace(control, reason="there are no training cells")
+    fitted = KNeighborsClassifier(n_neighbors=1, algorithm="brute").fit(thumbnails[0], train)
+    probabilities = np.eye(len(model.labels))[fitted.predict(thumbnails[1])]
+    return _beside(model, control, probabilities)
+
+
+def lead(model: Classified, control: Classified) -> Estimate:
+    """Return the macro-F1 of a model less that of a control, on the same draws of groups."""
+    ours, theirs = model.tally(), control.tally()
+    formula = macro_f1_of(ours.total.sum(axis=1) > 0)
+    everything = np.ones(ours.total.shape, bool)
+    one, other = ours.ratio(formula, everything), theirs.ratio(formula, everything)
+    drawn = ours.values(formula) - theirs.values(formula)
+    interval, withheld, undefined = interval_of(drawn, one.groups)
+    value = None if one.value is None or other.value is None else one.value - other.value
+    return Estimate(value, one.cells, one.groups, None, interval, withheld, undefined=undefined)
+
+
+def _beside(model: Classified, control: Control, probabilities: npt.NDArray[Any]) -> Control:
+    cells = replace(model, probabilities=probabilities)
+    return replace(control, figures=score(cells), lead=lead(model, cells))
+
+
+def _crop_size(trained: Trained, rows: Sequence[Row], model: Classified, seed: int) -> Control:
+    name, description = "crop size only", "width and height of the cell image before it was a patch"
+    sizes = crop_sizes(trained.rows), crop_sizes(rows)
+    if np.isnan(sizes[1]).all():
+        return Control(name, description, reason="no tested cell came as a cropped image")
+    return linear(name, description, trained.truth, sizes, model, seed)
+
+
+def _padding(trained: Trained, seen: Looks, model: Classified, seed: int) -> Control:
+    name, description = "padding only", "share of the patch that lies outside the image"
+    shares = trained.looks.padding, seen.padding
+    if len(trained.truth) and not shares[0].any():
+        return Control(name, description, reason="no training patch leaves its image")
+    return linear(name, description, trained.truth, shares, model, seed)

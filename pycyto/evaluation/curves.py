@@ -1,130 +1,89 @@
-"""Learning curves as points of a drawing: the template draws them, in the reader's colours."""
+"""ROC, precision-recall, calibration and abstaining, as drawings."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Callable, Sequence
 
-WIDTH, HEIGHT = 460, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 24, 36
+from pycyto.evaluation.abstaining import Abstaining
+from pycyto.evaluation.calibration import Calibrated, Calibration
+from pycyto.evaluation.drawing import Axes, Curve, Panel
+from pycyto.evaluation.ranking import Points, Ranking
 
-Points = tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """One line: its name, its style (``train``, ``validation``, ``second``), its points."""
-
-    name: str
-    style: str
-    points: Points
+_UNIT = Axes()
+_FIFTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+_STYLES = ("first", "second", "third")
+_CHANCE = Curve("chance", "quiet", _UNIT.points(((0, 0), (1, 1))))
 
 
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """One drawing of WIDTH x HEIGHT units.
+def ranking_curves(rankings: Sequence[Ranking]) -> list[Panel]:
+    """Return the ROC and the precision-recall curves; empty where none is defined.
 
-    Attributes
-    ----------
-    x_ticks, y_ticks
-        Place and text.
-    phases
-        Left edge, middle and name of each phase of the training.
+    Three questions have a colour; of a scheme with more, the most severe are drawn.
     """
-
-    title: str
-    curves: tuple[Curve, ...]
-    x_ticks: tuple[tuple[float, str], ...]
-    y_ticks: tuple[tuple[float, str], ...]
-    phases: tuple[tuple[float, float, str], ...]
-
-
-_PANELS = (
-    ("Loss", (("loss", "training", "train"), ("val_loss", "validation", "validation"))),
-    (
-        "Accuracy and macro-F1",
-        (
-            ("accuracy", "accuracy, training", "train"),
-            ("val_accuracy", "accuracy, validation", "validation"),
-            ("val_macro_f1", "macro-F1, validation", "second"),
-        ),
-    ),
-)
-
-
-def panels(history: Sequence[Mapping[str, str]]) -> list[Panel]:
-    """Return the drawings of a bundle's ``history.csv``; empty when there is nothing to draw.
-
-    Parameters
-    ----------
-    history
-        One row per epoch: ``phase`` and the measured columns, as text.
-    """
+    defined = [own for own in rankings if own.roc][: len(_STYLES)]
+    if not defined:
+        return []
+    roc = [(own.label, own.roc) for own in defined]
+    precision = [(own.label, own.precision_recall) for own in defined]
     return [
-        panel for title, columns in _PANELS if (panel := _panel(title, columns, history)).curves
+        _unit(
+            "Sensitivity (ROC)", "false positive rate (1 - specificity)", [*_lines(roc), _CHANCE]
+        ),
+        _unit("Precision", "sensitivity (recall)", _lines(precision)),
     ]
 
 
-def _panel(
-    title: str, columns: Sequence[tuple[str, str, str]], history: Sequence[Mapping[str, str]]
-) -> Panel:
-    series = {column: [_number(row.get(column)) for row in history] for column, *_ in columns}
-    known = [value for values in series.values() for value in values if value is not None]
-    ticks = _ticks(max(known, default=1.0) if title == "Loss" else 1.0)
+def reliability(calibrated: Calibrated) -> Panel:
+    """Return how often the model is right at each confidence."""
+    curves = [_bins("as it is", "first", calibrated.before)]
+    if calibrated.after:
+        curves.append(_bins("with the temperature", "second", calibrated.after))
+    honest = Curve("perfectly calibrated", "quiet", _CHANCE.points)
+    return _unit("Share called right", "highest probability", [*curves, honest])
+
+
+def abstaining_curve(points: Sequence[Abstaining], most: str, least: str) -> Panel:
+    """Return what the model does on the cells that no human takes."""
+    axes = Axes(0, 0.5)
+    values: tuple[tuple[str, str, Callable[[Abstaining], float | None]], ...] = (
+        (f"{most} found", "first", lambda point: point.sensitivity.value),
+        (f"{most} called {least}", "second", lambda point: point.worst_miss.value),
+        ("macro-F1", "third", lambda point: point.macro_f1.value),
+    )
     curves = (
-        Curve(name, style, tuple(_points(series[column], ticks[-1])))
-        for column, name, style in columns
+        Curve(
+            name,
+            style,
+            axes.points((own.share, v) for own in points if (v := value(own)) is not None),
+            dots=True,
+        )
+        for name, style, value in values
     )
     return Panel(
-        title,
+        "Of the cells left to the model",
+        "share of the cells that a human takes, the least sure first",
         tuple(curve for curve in curves if curve.points),
-        tuple((_x(epoch - 1, len(history)), str(epoch)) for epoch in _epochs(len(history))),
-        tuple((_y(value, ticks[-1]), f"{value:g}") for value in ticks),
-        tuple(_phases(history)),
+        axes.x_ticks((0, 0.1, 0.2, 0.3, 0.4, 0.5)),
+        axes.y_ticks(_FIFTHS),
     )
 
 
-def _points(values: Sequence[float | None], top: float) -> Iterator[tuple[float, float]]:
-    for index, value in enumerate(values):
-        if value is not None:
-            yield _x(index, len(values)), _y(value, top)
+def _lines(curves: Sequence[tuple[str, Points]]) -> list[Curve]:
+    return [
+        # The question of the most severe class is that class alone.
+        Curve(label if style == _STYLES[0] else f"{label} or worse", style, _UNIT.points(points))
+        for (label, points), style in zip(curves, _STYLES, strict=False)
+    ]
 
 
-def _phases(history: Sequence[Mapping[str, str]]) -> Iterator[tuple[float, float, str]]:
-    indexed = enumerate(row.get("phase", "") for row in history)
-    for name, found in groupby(indexed, key=lambda item: item[1]):
-        inside = [index for index, _ in found]
-        left = _x(inside[0] - 0.5, len(history)) if inside[0] else float(_LEFT)
-        yield left, (_x(inside[0], len(history)) + _x(inside[-1], len(history))) / 2, name
+def _bins(name: str, style: str, calibration: Calibration) -> Curve:
+    points = [
+        (own.confidence, own.accuracy)
+        for own in calibration.bins
+        if own.confidence is not None and own.accuracy is not None
+    ]
+    return Curve(name, style, _UNIT.points(points), dots=True)
 
 
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text or "nan")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def _epochs(count: int) -> list[int]:
-    step = max(1, math.ceil(count / 8))
-    return list(range(step, count + 1, step))
-
-
-def _ticks(top: float) -> list[float]:
-    """Return 0 and round numbers up to at least `top`."""
-    rough = max(top, 1e-6) / 5
-    size = 10.0 ** math.floor(math.log10(rough))
-    step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= rough * 0.999)
-    return [index * step for index in range(math.ceil(top / step - 1e-9) + 1)]
-
-
-def _x(index: float, count: int) -> float:
-    inside = WIDTH - _LEFT - _RIGHT
-    return round(_LEFT + inside * (index + 0.5) / max(count, 1), 1)
-
-
-def _y(value: float, top: float) -> float:
-    return round(HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * value / top, 1)
+def _unit(title: str, x_name: str, curves: Sequence[Curve]) -> Panel:
+    return Panel(title, x_name, tuple(curves), _UNIT.x_ticks(_FIFTHS), _UNIT.y_ticks(_FIFTHS))

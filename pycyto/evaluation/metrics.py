@@ -6,35 +6,16 @@ and never left out silently: a test without HSIL says nothing about HSIL.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pycyto.errors import BadInputError
-
-Classes = npt.NDArray[np.int64]
-Probabilities = npt.NDArray[np.floating[Any]]
-Counts = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """`count` of `of` cells."""
-
-    count: int
-    of: int
-
-    @property
-    def value(self) -> float | None:
-        """From 0 to 1, or None where there is nothing to take a share of."""
-        return self.count / self.of if self.of else None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the share with both its numbers."""
-        return {"value": self.value, "count": self.count, "of": self.of}
+from pycyto.evaluation.classified import Classified, Counts, Formula, Tally, fields
+from pycyto.evaluation.intervals import Estimate, Mask
+from pycyto.evaluation.screening import AtLeast, at_least
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,55 +24,43 @@ class ClassFigures:
 
     Attributes
     ----------
-    support
-        Cells that truly are of this class.
     recall, missed
-        Share of them that were called so, and that were not (false negative rate).
+        Share of its cells that were called so, and that were not (false negative rate).
     precision
         Share of the cells called so that are.
     specificity
         Share of the cells of other classes that were not called so.
     f1
-        None where the class is absent from the truth.
+        Not defined where the class is absent from the truth.
     """
 
     label: str
-    support: int
-    recall: Share
-    precision: Share
-    specificity: Share
-    f1: float | None
+    recall: Estimate
+    missed: Estimate
+    precision: Estimate
+    specificity: Estimate
+    f1: Estimate
 
     @property
-    def missed(self) -> Share:
-        """Share of the cells of this class that were called another."""
-        return Share(self.recall.of - self.recall.count, self.recall.of)
+    def support(self) -> int:
+        """Cells that truly are of this class."""
+        return self.recall.cells
+
+    @property
+    def groups(self) -> int:
+        """Groups that hold one."""
+        return self.recall.groups
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain values."""
         return {
             "support": self.support,
+            "groups": self.groups,
             "recall": self.recall.to_json(),
             "false_negative_rate": self.missed.to_json(),
             "precision": self.precision.to_json(),
             "specificity": self.specificity.to_json(),
-            "f1": self.f1,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class AtLeast:
-    """How well cells of a class or worse are told from the less severe ones."""
-
-    label: str
-    sensitivity: Share
-    specificity: Share
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the figures as plain values."""
-        return {
-            "sensitivity": self.sensitivity.to_json(),
-            "specificity": self.specificity.to_json(),
+            "f1": self.f1.to_json(),
         }
 
 
@@ -107,20 +76,20 @@ class Figures:
         Classes with no cell in the truth: averages leave them out.
     confusion
         ``confusion[true][called]``: cells.
+    shares
+        The same as shares of the cells of the true class.
     accuracy
         Share of cells called right.
     macro_f1
         Mean F1 of the classes present in the truth.
     kappa
-        Cohen's, with quadratic weights; None where chance alone agrees fully.
+        Cohen's, with quadratic weights; not defined where chance alone agrees fully.
     undercall
         Called less severe than they are, of the cells for which that is
         possible: the least severe class cannot be undercalled, and counting it
         would make the rate look small.
     overcall
         Called more severe than they are, of the cells for which that is possible.
-    worst_miss
-        Cells of the most severe class that were called the least severe one.
     at_least
         For each class but the least severe: this or worse.
     """
@@ -128,24 +97,24 @@ class Figures:
     labels: tuple[str, ...]
     absent: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
-    accuracy: Share
-    macro_f1: float | None
-    kappa: float | None
-    undercall: Share
-    overcall: Share
-    worst_miss: Share
+    shares: tuple[tuple[Estimate, ...], ...]
+    accuracy: Estimate
+    macro_f1: Estimate
+    kappa: Estimate
+    undercall: Estimate
+    overcall: Estimate
     classes: tuple[ClassFigures, ...]
     at_least: tuple[AtLeast, ...]
 
     @property
     def n(self) -> int:
         """Cells."""
-        return self.accuracy.of
+        return self.accuracy.cells
 
     @property
-    def shares(self) -> tuple[tuple[Share, ...], ...]:
-        """The confusion by rows: of the cells of a true class, those called so."""
-        return tuple(tuple(Share(cell, sum(row)) for cell in row) for row in self.confusion)
+    def worst_miss(self) -> Estimate:
+        """Cells of the most severe class that were called the least severe one."""
+        return self.shares[-1][0]
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain values; docs/metrics-schema.md explains them."""
@@ -154,8 +123,8 @@ class Figures:
             "labels": list(self.labels),
             "classes_absent_from_truth": list(self.absent),
             "accuracy": self.accuracy.to_json(),
-            "macro_f1": self.macro_f1,
-            "quadratic_weighted_kappa": self.kappa,
+            "macro_f1": self.macro_f1.to_json(),
+            "quadratic_weighted_kappa": self.kappa.to_json(),
             "most_severe_called_least_severe": self.worst_miss.to_json(),
             "undercall": self.undercall.to_json(),
             "overcall": self.overcall.to_json(),
@@ -166,106 +135,90 @@ class Figures:
         }
 
 
-def called(probabilities: Probabilities) -> Classes:
-    """Return the class of the highest probability for each row, (n,) int64."""
-    return np.asarray(np.argmax(probabilities, axis=1), np.int64)
-
-
 def score(
-    truth: npt.NDArray[np.integer[Any]], probabilities: Probabilities, labels: Sequence[str]
+    cells: Classified, where: Mask | None = None, prevalence: Mapping[str, float] | None = None
 ) -> Figures:
     """Compare what cells are with what they were called.
 
     Parameters
     ----------
-    truth
-        (n,) integers: index of the true class in `labels`.
-    probabilities
-        (n, k) floats: what a model gives each class. The highest one counts.
-    labels
-        The k classes, the least severe first.
-
-    Raises
-    ------
-    BadInputError
-        When the shapes do not fit, a probability is not finite, or a true class
-        is not one of `labels`.
+    where
+        (n,) mask of the cells to look at; all by default.
+    prevalence
+        Share of the cells in practice that are of a class or worse, by that class.
 
     References
     ----------
     Quadratic weights: Cohen, Psychological Bulletin 70 (1968) 213.
     """
-    _check(truth, probabilities, labels)
-    size = len(labels)
-    counts = np.zeros((size, size), np.int64)
-    np.add.at(counts, (truth, called(probabilities)), 1)
-    classes = tuple(_class_figures(counts, index, label) for index, label in enumerate(labels))
-    defined = [found.f1 for found in classes if found.f1 is not None]
+    tally, size = cells.tally(where), len(cells.labels)
+    true, said = fields(size)
+    everything = np.ones((size, size), bool)
+    support = tally.total.sum(axis=1)
     return Figures(
-        labels=tuple(labels),
-        absent=tuple(found.label for found in classes if not found.support),
-        confusion=tuple(tuple(map(int, row)) for row in counts),
-        accuracy=_share(np.trace(counts), counts),
-        macro_f1=sum(defined) / len(defined) if defined else None,
-        kappa=_kappa(counts),
-        undercall=_share(np.tril(counts, -1), counts[1:]),
-        overcall=_share(np.triu(counts, 1), counts[:-1]),
-        worst_miss=_share(counts[-1, 0], counts[-1]),
-        classes=classes,
-        at_least=tuple(_at_least(counts, index, labels[index]) for index in range(1, size)),
+        labels=cells.labels,
+        absent=tuple(cells.labels[index] for index in np.flatnonzero(support == 0)),
+        confusion=tuple(tuple(map(int, row)) for row in tally.total),
+        shares=tuple(
+            tuple(tally.share(said == column, true == row) for column in range(size))
+            for row in range(size)
+        ),
+        accuracy=tally.share(true == said, everything),
+        macro_f1=tally.ratio(macro_f1_of(support > 0), everything),
+        kappa=tally.ratio(_kappa, everything),
+        undercall=tally.share(said < true, true > 0),
+        overcall=tally.share(said > true, true < size - 1),
+        classes=tuple(_of_class(tally, index, name) for index, name in enumerate(cells.labels)),
+        at_least=tuple(
+            at_least(tally, index, cells.labels[index], (prevalence or {}).get(cells.labels[index]))
+            for index in range(1, size)
+        ),
     )
 
 
-def _class_figures(counts: Counts, index: int, label: str) -> ClassFigures:
-    hits, true, said = counts[index, index], counts[index], counts[:, index]
-    others = np.delete(counts, index, axis=0)
-    support = int(true.sum())
+def macro_f1_of(present: Mask) -> Formula:
+    """Return the mean F1 of some classes, not defined where one of them has no cell.
+
+    Without that condition a resample that misses a rare class would count as one
+    in which the class gives no trouble.
+    """
+
+    def formula(counts: Counts) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        hits, support, called = _margins(counts)
+        f1 = 2 * hits / np.maximum(support + called, 1)
+        complete = (support[..., present] > 0).all(axis=-1)
+        return f1[..., present].sum(axis=-1), np.asarray(complete * int(present.sum()))
+
+    return formula
+
+
+def _of_class(tally: Tally, index: int, label: str) -> ClassFigures:
+    true, said = fields(len(tally.total))
+    is_so, called_so = true == index, said == index
+
+    def f1(counts: Counts) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        hits, support, called = (margin[..., index] for margin in _margins(counts))
+        return 2 * hits, np.where(support > 0, support + called, 0)
+
     return ClassFigures(
         label=label,
-        support=support,
-        recall=_share(hits, true),
-        precision=_share(hits, said),
-        specificity=_share(np.delete(others, index, axis=1), others),
-        f1=float(2 * hits / (support + said.sum())) if support else None,
+        recall=tally.share(called_so, is_so),
+        missed=tally.share(~called_so, is_so),
+        precision=tally.share(is_so, called_so),
+        specificity=tally.share(~called_so, ~is_so),
+        f1=tally.ratio(f1, is_so),
     )
 
 
-def _at_least(counts: Counts, index: int, label: str) -> AtLeast:
-    return AtLeast(
-        label,
-        sensitivity=_share(counts[index:, index:], counts[index:]),
-        specificity=_share(counts[:index, :index], counts[:index]),
-    )
-
-
-def _kappa(counts: Counts) -> float | None:
-    total = counts.sum()
-    if not total:
-        return None
-    rank = np.arange(len(counts))
+def _kappa(counts: Counts) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    rank = np.arange(counts.shape[-1])
     weights = (rank[:, None] - rank[None, :]) ** 2
-    chance = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / total
-    disagreement = (weights * chance).sum()
-    return float(1 - (weights * counts).sum() / disagreement) if disagreement else None
+    _, true, said = _margins(counts)
+    total = np.maximum(counts.sum((-1, -2)), 1)
+    by_chance = (true[..., :, None] * said[..., None, :] * weights).sum((-1, -2)) / total
+    return by_chance - (weights * counts).sum((-1, -2)), by_chance
 
 
-def _share(count: npt.ArrayLike, of: npt.ArrayLike) -> Share:
-    return Share(int(np.sum(count)), int(np.sum(of)))
-
-
-def _check(
-    truth: npt.NDArray[np.integer[Any]], probabilities: Probabilities, labels: Sequence[str]
-) -> None:
-    if len(labels) < 2 or truth.ndim != 1 or probabilities.shape != (len(truth), len(labels)):
-        raise BadInputError(
-            f"{truth.shape} true classes and {probabilities.shape} probabilities do not fit "
-            f"{len(labels)} classes."
-        )
-    if not np.isfinite(probabilities).all():
-        bad = int((~np.isfinite(probabilities).all(axis=1)).sum())
-        raise BadInputError(
-            f"The model gave {bad} cells a probability that is not a number.",
-            remedy="Train it again: its weights are not usable.",
-        )
-    if len(truth) and not 0 <= truth.min() <= truth.max() < len(labels):
-        raise BadInputError(f"A true class is outside the {len(labels)} classes.")
+def _margins(counts: Counts) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return for each class the cells called right, the cells there are, and the cells called."""
+    return np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(-1), counts.sum(-2)

@@ -12,16 +12,21 @@ from typing import Any
 
 import jinja2
 
-from pycyto.evaluation import curves, words
+from pycyto.evaluation import curves, drawing, words
+from pycyto.evaluation.assisted import Assisted
 from pycyto.evaluation.controls import Control
 from pycyto.evaluation.domains import Subset
+from pycyto.evaluation.gallery import Pictured
+from pycyto.evaluation.gates import Verdict
+from pycyto.evaluation.intervals import MIN_GROUPS, RESAMPLES
+from pycyto.evaluation.learning_curves import learning_curves
+from pycyto.evaluation.measured import Measured
 from pycyto.evaluation.metrics import Figures
 from pycyto.evaluation.stages import Stage
-from pycyto.evaluation.undercalls import Undercall
 from pycyto.labels import scheme_named
 
 # Version of metrics.json; docs/metrics-schema.md describes it.
-SCHEMA = 1
+SCHEMA = 2
 NOTICE = "Research use only. Not for diagnosis."
 CONFIDENTIAL = (
     "Confidential: this report names images, sources and sites. Keep it where the data are."
@@ -36,15 +41,17 @@ class Report:
     ----------
     groups
         How many groups of the tested cells rest on ``patient``, ``slide`` and ``image``.
-    class_groups
-        From how many groups the tested cells of each class are.
     model
         What the bundle says of itself: ``id``, ``network``, ``scheme``, ``resolution``.
     split
         What `SplitSummary.to_json` gives.
+    verdicts
+        On the bounds that were asked for.
     others
         ``others[label][called]``: tested cells whose class the model does not
         know, by their class and by what it called them. No other figure counts them.
+    assisted
+        Tested cells whose label a model had a part in; None where there are none.
     history
         Rows of the bundle's ``history.csv``.
     provenance
@@ -53,24 +60,32 @@ class Report:
         Whether names of images, sources and sites are in it rather than pseudonyms.
     """
 
-    figures: Figures
+    measured: Measured
     groups: Mapping[str, int]
-    class_groups: Mapping[str, int]
     model: Mapping[str, str]
     controls: Sequence[Control]
     domains: Mapping[str, Sequence[Subset]]
-    undercalls: Sequence[Undercall]
+    undercalls: Sequence[Pictured]
+    errors: Sequence[Pictured]
     stages: Sequence[Stage]
     split: Mapping[str, Any]
     provenance: Mapping[str, Any]
+    verdicts: Sequence[Verdict] = ()
     others: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    assisted: Assisted | None = None
     history: Sequence[Mapping[str, str]] = ()
     confidential: bool = False
 
     @property
+    def figures(self) -> Figures:
+        """Of the tested cells whose class the model knows."""
+        return self.measured.figures
+
+    @property
     def summary(self) -> list[str]:
         """The report in a few sentences."""
-        return words.summary(self.figures, self.groups, self.class_groups, self.others)
+        said = words.summary(self.figures, self.groups, self.others)
+        return [*said, *words.with_help(self.assisted, self.figures)]
 
 
 def as_html(report: Report) -> str:
@@ -82,17 +97,32 @@ def as_html(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=words.percent, of=words.of, number=words.number)
-    beats, beside = words.beside_controls(report.figures, report.controls)
+    environment.filters.update(
+        percent=words.percent, of=words.of, number=words.number, between=words.between
+    )
+    figures, found = report.figures, report.measured
+    beats, beside = words.beside_controls(figures, report.controls)
     return environment.get_template("report.html.j2").render(
         report=report,
-        figures=report.figures,
-        unknown=words.unknown(report.others, report.figures.labels[0]),
+        found=found,
+        figures=figures,
+        least=figures.labels[0],
+        most=figures.labels[-1],
+        unknown=words.unknown(report.others, figures.labels[0]),
         held=words.held(report.groups),
         beats=beats,
         beside=beside,
-        panels=curves.panels(report.history),
-        drawing=(curves.WIDTH, curves.HEIGHT),
+        drawings={
+            "ranking": curves.ranking_curves(found.rankings),
+            "calibration": [curves.reliability(found.calibrated)],
+            "abstaining": [
+                curves.abstaining_curve(found.abstaining, figures.labels[-1], figures.labels[0])
+            ],
+            "training": learning_curves(report.history),
+        },
+        size=drawing,
+        min_groups=MIN_GROUPS,
+        resamples=RESAMPLES,
         colours=_colours(report),
         notice=NOTICE,
         confidential=CONFIDENTIAL if report.confidential else None,
@@ -102,6 +132,7 @@ def as_html(report: Report) -> str:
 def as_json(report: Report) -> dict[str, Any]:
     """Return the report's figures as plain values; docs/metrics-schema.md explains them."""
     beats, beside = words.beside_controls(report.figures, report.controls)
+    figures, found = report.figures, report.measured
     return {
         "schema": SCHEMA,
         "kind": "pycyto evaluation",
@@ -109,20 +140,35 @@ def as_json(report: Report) -> dict[str, Any]:
         "confidential": CONFIDENTIAL if report.confidential else None,
         "summary": report.summary,
         "model": dict(report.model),
-        "cells": report.figures.n,
+        "cells": figures.n,
         "groups": dict(report.groups),
-        "groups_by_class": dict(report.class_groups),
+        "groups_by_class": {own.label: own.groups for own in figures.classes},
         "decision": "highest probability",
-        "figures": report.figures.to_json(),
+        "intervals": {
+            "method": "percentile bootstrap by group",
+            "level": 0.95,
+            "resamples": RESAMPLES,
+            "least_groups": MIN_GROUPS,
+        },
+        "figures": figures.to_json(),
+        "validation": found.validation.to_json() if found.validation else None,
+        "named_figures": {name: own.to_json() for name, own in found.named.items()},
+        "gates": [verdict.to_json() for verdict in report.verdicts],
+        "thresholds": [line.to_json() for line in found.thresholds],
+        "ranking": {own.label: own.to_json() for own in found.rankings},
+        "calibration": found.calibrated.to_json(),
+        "abstaining": [point.to_json() for point in found.abstaining],
         "controls": {control.name: control.to_json() for control in report.controls},
         "beats_every_control": beats,
         "beside_controls": beside,
+        "assisted_labels": report.assisted.to_json() if report.assisted else None,
         "cells_of_other_classes": {label: dict(seen) for label, seen in report.others.items()},
         "domains": {
             domain: {subset.name: subset.to_json() for subset in subsets}
             for domain, subsets in report.domains.items()
         },
         "worst_undercalls": [cell.to_json() for cell in report.undercalls],
+        "surest_errors": [cell.to_json() for cell in report.errors],
         "stages": {stage.name: stage.to_json() for stage in report.stages},
         "split": dict(report.split),
         "provenance": dict(report.provenance),

@@ -4,44 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pycyto.evaluation.assisted import Assisted
 from pycyto.evaluation.controls import Control
-from pycyto.evaluation.metrics import Figures, Share
+from pycyto.evaluation.intervals import MIN_GROUPS, Estimate
+from pycyto.evaluation.metrics import Figures
+from pycyto.labels import counted
 
 NOT_DEFINED = "not defined"
 
-# Below these, the next few cells or one more patient can move the figures of a class a lot.
+# Below this, the next few cells can move the figures of a class a lot.
 _FEW_CELLS = 30
-_FEW_GROUPS = 5
 
 
-def percent(share: Share) -> str:
+def percent(share: Estimate) -> str:
     """Return a share in per cent, never rounded to none or to all."""
     if share.value is None:
         return NOT_DEFINED
     digits = 0 if share.of < 200 else 1
     text = f"{100 * share.value:.{digits}f}"
-    if share.count and float(text) == 0:
+    if share.value > 0 and float(text) == 0:
         return "< 0.1 %"
-    if share.count < share.of and float(text) == 100:
+    if share.value < 1 and float(text) == 100:
         return "> 99.9 %"
     return f"{text} %"
 
 
-def of(share: Share) -> str:
+def of(share: Estimate) -> str:
     """Return a share as its two numbers."""
     return f"{share.count} of {share.of}" if share.of else NOT_DEFINED
 
 
-def number(value: float | None) -> str:
-    """Return a figure with two digits."""
-    return NOT_DEFINED if value is None else f"{value:.2f}"
+def number(found: Estimate) -> str:
+    """Return a figure with two digits, never rounded to 1."""
+    return NOT_DEFINED if found.value is None else _two_digits(found.value)
+
+
+def between(found: Estimate) -> str:
+    """Return the interval of a figure, or why there is none."""
+    if found.interval is None:
+        return f"no interval: {found.withheld}"
+    low, high = found.interval
+    if found.count is None:
+        return f"{_two_digits(low)} to {_two_digits(high)}"
+    return f"{_whole(100 * low)} to {_whole(100 * high)} %"
+
+
+def in_brackets(share: Estimate) -> str:
+    """Return a share in per cent, with its interval where it has one."""
+    known = f", 95 % interval {between(share)}" if share.interval else ""
+    return f"({percent(share)}{known})"
 
 
 def summary(
-    figures: Figures,
-    groups: Mapping[str, int],
-    class_groups: Mapping[str, int],
-    others: Mapping[str, Mapping[str, int]],
+    figures: Figures, groups: Mapping[str, int], others: Mapping[str, Mapping[str, int]]
 ) -> list[str]:
     """Return the report in a few sentences, what is most dangerous first.
 
@@ -49,8 +64,6 @@ def summary(
     ----------
     groups
         How many groups of the tested cells rest on ``patient``, ``slide`` and ``image``.
-    class_groups
-        From how many groups the cells of each class are.
     others
         ``others[label][called]``: tested cells of classes that the model does not know.
     """
@@ -60,7 +73,7 @@ def summary(
         *unknown(others, least),
         *_screening(figures, least),
         f"Measured on {figures.n} cells of {held(groups)} that the model was not trained on.",
-        *cautions(figures, class_groups),
+        *cautions(figures),
     ]
 
 
@@ -73,7 +86,29 @@ def unknown(others: Mapping[str, Mapping[str, int]], least: str) -> list[str]:
     ]
 
 
-def cautions(figures: Figures, class_groups: Mapping[str, int]) -> list[str]:
+def with_help(assisted: Assisted | None, figures: Figures) -> list[str]:
+    """Return what there is to say about labels that a model had a part in."""
+    if assisted is None:
+        return []
+    one = assisted.cells == 1
+    made = (
+        f"{counted(assisted.cells, 'tested cell')} {'was' if one else 'were'} labelled, or chosen, "
+        "with a model's help"
+    )
+    way = "Without" if assisted.counted else "With"
+    kept = "these count here" if assisted.counted else "these are left out here"
+    if assisted.other is None:
+        return [f"{made}; {kept}, and without these no cell is left."]
+    other, most, least = assisted.other, figures.labels[-1], figures.labels[0]
+    changed = (
+        f"macro-F1 {number(other.macro_f1)} rather than {number(figures.macro_f1)}",
+        f"{of(other.classes[-1].recall)} {most} found rather than {of(figures.classes[-1].recall)}",
+        f"{of(other.worst_miss)} {most} called {least} rather than {of(figures.worst_miss)}",
+    )
+    return [f"{made}; {kept}. {way} these: {', '.join(changed)}."]
+
+
+def cautions(figures: Figures) -> list[str]:
     """Return what these figures cannot say."""
     found = []
     if figures.absent:
@@ -82,14 +117,14 @@ def cautions(figures: Figures, class_groups: Mapping[str, int]) -> list[str]:
             "model does on such cells, and averages leave them out."
         )
     few = [
-        f"{own.support} {own.label} of {class_groups[own.label]}"
+        f"{own.support} {own.label} of {own.groups}"
         for own in figures.classes
-        if own.support and (own.support < _FEW_CELLS or class_groups[own.label] < _FEW_GROUPS)
+        if own.support and (own.support < _FEW_CELLS or own.groups < MIN_GROUPS)
     ]
     if few:
         found.append(
             f"With so few cells of so few patients, slides or images ({', '.join(few)}), a handful "
-            "more can change the figures a lot."
+            f"more can change the figures a lot; below {MIN_GROUPS} of these no interval is shown."
         )
     return found
 
@@ -105,28 +140,68 @@ def held(groups: Mapping[str, int]) -> str:
     return " and ".join(kinds) or "no group"
 
 
-def beside_controls(figures: Figures, controls: Sequence[Control]) -> tuple[bool, list[str]]:
-    """Return whether the model beats every control, and what to say about it."""
-    made = {control.name: control.figures for control in controls if control.figures}
-    scores = {name: found.macro_f1 for name, found in made.items() if found.macro_f1 is not None}
-    if figures.macro_f1 is None or not scores:
-        return False, ["No control could be compared, so nothing shows that the model sees cells."]
-    name = max(scores, key=lambda key: scores[key])
-    beats = figures.macro_f1 > scores[name]
-    both = f"macro-F1 {number(figures.macro_f1)} against {number(scores[name])} of “{name}”"
-    said = [
-        f"The model beats every control that was made ({both})."
-        if beats
-        else f"The model does not beat a control that looks at no cell ({both}). Its figures are "
-        "no evidence that it recognises cells."
+def beside_controls(figures: Figures, controls: Sequence[Control]) -> tuple[bool | None, list[str]]:
+    """Return whether the model beats every control, and what to say about it.
+
+    It beats a control where all of the interval of its lead is above 0. None
+    stands for "not decidable": no control could be made, or the groups are too few.
+    """
+    made = [control for control in controls if control.figures]
+    if not made:
+        return None, ["No control could be compared, so nothing shows that the model sees cells."]
+    lost = [control for control in made if control.beaten is False]
+    undecided = [control for control in made if control.beaten is None]
+    misses = _misses_more(figures, made)
+    if lost:
+        said = [f"The model does not beat {_compared(figures, own)}." for own in lost]
+        return False, [*said, "Its figures are no evidence that it recognises cells.", *misses]
+    if undecided:
+        names = ", ".join(f"“{own.name}”" for own in undecided)
+        why = undecided[0].lead.withheld if undecided[0].lead else NOT_DEFINED
+        nearest = _compared(figures, min(undecided, key=_lead_of))
+        said = [f"Whether the model beats {names} is not decidable: {why}. Nearest is {nearest}."]
+        return None, [*said, *misses]
+    nearest = _compared(figures, min(made, key=_lead_of))
+    return True, [f"The model beats every control that was made. Nearest is {nearest}.", *misses]
+
+
+def _lead_of(control: Control) -> float:
+    value = control.lead.value if control.lead else None
+    return float("inf") if value is None else value
+
+
+def _compared(figures: Figures, control: Control) -> str:
+    """Return a control beside the model, in words."""
+    theirs, lead = control.figures, control.lead
+    if theirs is None or lead is None or lead.value is None:
+        return f"“{control.name}” (macro-F1 is not defined)"
+    both = f"macro-F1 {number(theirs.macro_f1)}, the model {number(figures.macro_f1)}"
+    if lead.interval is None:
+        return f"“{control.name}” ({both})"
+    low, high = lead.interval
+    return f"“{control.name}” ({both}; 95 % interval of its lead {low:+.2f} to {high:+.2f})"
+
+
+def _misses_more(figures: Figures, controls: Sequence[Control]) -> list[str]:
+    ours = figures.worst_miss
+    return [
+        f"“{own.name}” called fewer {figures.labels[-1]} cells {figures.labels[0]} "
+        f"({of(own.figures.worst_miss)}) than the model ({of(ours)})."
+        for own in controls
+        if own.figures and (own.figures.worst_miss.count or 0) < (ours.count or 0)
     ]
-    said += [
-        f"“{name}” called fewer {figures.labels[-1]} cells {figures.labels[0]} "
-        f"({of(found.worst_miss)}) than the model ({of(figures.worst_miss)})."
-        for name, found in made.items()
-        if found.worst_miss.count < figures.worst_miss.count
-    ]
-    return beats, said
+
+
+def _two_digits(value: float) -> str:
+    text = f"{value:.2f}"
+    return "> 0.99" if text == "1.00" and value < 1 else text
+
+
+def _whole(value: float) -> str:
+    """Return a percentage without digits, never rounded to 0 or to 100."""
+    if 0 < value < 0.5:
+        return "< 1"
+    return "> 99" if 99.5 <= value < 100 else f"{value:.0f}"
 
 
 def _worst_class(figures: Figures, least: str, worst: str) -> list[str]:
@@ -136,8 +211,8 @@ def _worst_class(figures: Figures, least: str, worst: str) -> list[str]:
             f"There is no {worst} cell among those tested: nothing is known about missed {worst}."
         ]
     return [
-        f"{of(miss)} {worst} cells ({percent(miss)}) were called {least}.",
-        f"{of(hits)} ({percent(hits)}) were called {worst}.",
+        f"{of(miss)} {worst} cells {in_brackets(miss)} were called {least}.",
+        f"{of(hits)} {in_brackets(hits)} were called {worst}.",
     ]
 
 
@@ -147,11 +222,11 @@ def _screening(figures: Figures, least: str) -> list[str]:
     said = []
     if found.of and len(figures.labels) > 2:
         said.append(
-            f"Of {found.of} cells that are {label} or worse, {found.count} ({percent(found)}) were "
-            f"called {label} or worse."
+            f"Of {found.of} cells that are {label} or worse, {found.count} {in_brackets(found)} "
+            f"were called {label} or worse."
         )
     if kept.of:
         said.append(
-            f"Of {kept.of} {least} cells, {kept.count} ({percent(kept)}) were called {least}."
+            f"Of {kept.of} {least} cells, {kept.count} {in_brackets(kept)} were called {least}."
         )
     return said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,29 +14,38 @@ import numpy.typing as npt
 from pycyto import files, provenance
 from pycyto.datasets.findings import Audit
 from pycyto.datasets.summary import summary
-from pycyto.errors import BadInputError
-from pycyto.evaluation import controls
+from pycyto.errors import GateError, UsageError
+from pycyto.evaluation.classified import Classified, called
+from pycyto.evaluation.controls import Control, Trained, controls
 from pycyto.evaluation.domains import by_domain
-from pycyto.evaluation.metrics import Figures, called, score
+from pycyto.evaluation.gallery import Pictured, describe, surest_errors, worst_undercalls
+from pycyto.evaluation.gates import Bound, Verdict, bounds, check_names, verdicts
+from pycyto.evaluation.looks import looks
+from pycyto.evaluation.measured import measured, names_of, slug
+from pycyto.evaluation.metrics import Figures
 from pycyto.evaluation.report import Report, as_html, as_json
-from pycyto.evaluation.stages import Stage, stage
-from pycyto.evaluation.undercalls import Undercall, describe, worst
+from pycyto.evaluation.stages import Stage
 from pycyto.images.patches import read_patch
-from pycyto.labels import scheme_named
+from pycyto.labels import counted, listed, scheme_named
 from pycyto.learning.bundle import Bundle, load_bundle
-from pycyto.learning.inference import classify
-from pycyto.manifest import UNKNOWN, Row
+from pycyto.manifest import Row
 from pycyto.parts import PARTS
-from pycyto.pseudonyms import NAMES, pseudonyms_of
 from pycyto.records import SILENT, Reporter, path_from
+from pycyto.steps.answers import answers, assisted
 from pycyto.steps.audit import honest
+from pycyto.steps.shown import Shown, say_names, shown_of
 from pycyto.steps.tested import Tested, tested
+from pycyto.steps.traces import counts, history_in, stage_of_run, stages
 
 REPORT_FILE = "index.html"
 METRICS_FILE = "metrics.json"
 
 # Pictures in a report: enough to see what goes wrong, few enough to mail it.
 _PICTURES = 24
+_ERRORS = 12
+
+# Stands for every class in a prevalence that is one number for all questions.
+ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,8 @@ class EvaluateResult:
     others
         ``others[label][called]``: tested cells of classes that the model does not know.
     beats_controls
-        Whether macro-F1 is above that of every control.
+        Whether the model leads every control by the interval of macro-F1; None
+        where that is not decidable.
     """
 
     report: Path
@@ -63,10 +72,10 @@ class EvaluateResult:
     figures: Figures
     groups: Mapping[str, int]
     others: Mapping[str, Mapping[str, int]]
-    beats_controls: bool
+    beats_controls: bool | None
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - each is an option of the command
     data: Path | str,
     *,
     model: Path | str,
@@ -75,6 +84,10 @@ def evaluate(
     seed: int = 0,
     fold: int | None = None,
     identifiers: bool = False,
+    at_least: Mapping[str, float] | None = None,
+    at_most: Mapping[str, float] | None = None,
+    prevalence: float | Mapping[str, float] | None = None,
+    with_assisted: bool = False,
     reporter: Reporter = SILENT,
 ) -> EvaluateResult:
     """Test a model on the test part of a data set, and write a report.
@@ -90,36 +103,52 @@ def evaluate(
     run
         Folder of a run, to show its counts as well.
     seed
-        Of the controls.
+        Of the controls, and of the resamples that intervals come from.
     fold
         Test on this fold of ``folds.csv`` instead of the split's test part.
     identifiers
         Name images, sources and sites in the report instead of pseudonyms; it
         is then confidential and says so.
+    at_least, at_most
+        Bounds by the name of a figure, such as ``hsil_sensitivity`` or
+        ``hsil_sensitivity.low``; docs/metrics-schema.md lists the names.
+    prevalence
+        Share of the cells in practice that are of a class or worse, by that
+        class (``hsil``; ``all`` for the rest), or one for all classes.
+    with_assisted
+        Count cells whose labels a model had a part in.
 
     Raises
     ------
+    UsageError
+        A bound for a figure that there is none of, or a prevalence that is no share.
     BadInputError
         No cell to test on, or patches at another resolution than the model's.
     RefusedError
         The model was trained on a tested cell, or on one of the same patient,
         slide or image; or the audit of the data set failed.
+    GateError
+        After the report was written: a bound was missed, or is not decidable.
     """
     data, out = path_from(data), path_from(out)
     bundle = load_bundle(path_from(model))
+    wanted = _Wanted(
+        bounds(at_least or {}, at_most or {}), _prevalences(prevalence, bundle.labels), seed
+    )
+    check_names(wanted.bounds, names_of(bundle.labels, wanted.prevalence))
     audit = honest(data, fold, reporter)
-    test = tested(data, bundle, fold)
-    shown = _shown(test, reporter, identifiers=identifiers)
-    ran = _stage_of_run(path_from(run), shown.withheld) if run is not None else []
-    probabilities = _classified(bundle, test, reporter)
-    report = _report(bundle, test, audit, shown, probabilities, seed, ran, reporter)
+    test = tested(data, bundle, fold, with_assisted=with_assisted)
+    shown = shown_of(test, reporter, identifiers=identifiers)
+    ran = stage_of_run(path_from(run), shown.withheld) if run is not None else []
+    report = _report(bundle, test, audit, shown, wanted, ran, reporter)
     content = as_json(report)
     files.write_text(out / REPORT_FILE, as_html(report))
     files.write_json(out / METRICS_FILE, content)
     for sentence in (*content["summary"], *content["beside_controls"]):
         reporter.say(sentence)
-    _say_names(test, shown, reporter)
+    say_names(test, shown, reporter)
     reporter.say(f"Report: {out / REPORT_FILE}. {content['notice']}")
+    _pass_gates(report.verdicts, out / REPORT_FILE, reporter)
     return EvaluateResult(
         out / REPORT_FILE,
         out / METRICS_FILE,
@@ -131,115 +160,91 @@ def evaluate(
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
-    """What the report may show.
+class _Wanted:
+    """What the user asked for."""
 
-    Attributes
-    ----------
-    rows
-        The known cells, with pseudonyms unless names were asked for.
-    withheld
-        Names that no count may be filed under.
-    """
-
-    rows: Sequence[Row]
-    withheld: frozenset[str]
-    confidential: bool
+    bounds: Sequence[Bound]
+    prevalence: Mapping[str, float]
+    seed: int
 
 
-def _shown(test: Tested, reporter: Reporter, *, identifiers: bool) -> _Shown:
-    if identifiers:
-        return _Shown(test.known, frozenset(), confidential=True)
-    pseudonyms = pseudonyms_of(test.folder, reporter)
-    rows = [pseudonyms.hide(row) for row in test.known]
-    return _Shown(rows, _names_in(test.rows), confidential=False)
+def _prevalences(
+    given: float | Mapping[str, float] | None, labels: Sequence[str]
+) -> dict[str, float]:
+    """Return the prevalence of each class or worse, by the name of the class."""
+    if given is None:
+        return {}
+    asked = dict(given) if isinstance(given, Mapping) else {ALL: given}
+    names = {slug(label): label for label in labels[1:]}
+    for name, share in asked.items():
+        if name != ALL and slug(name) not in names:
+            raise UsageError(
+                f"There is no question {name!r} to give a prevalence for.",
+                remedy=f"Known are: {listed(names)}.",
+            )
+        if not 0 < share < 1:
+            raise UsageError(
+                f"The prevalence {share:g} is not between 0 and 1.", remedy="--prevalence 0.02"
+            )
+    found = dict.fromkeys(labels[1:], asked[ALL]) if ALL in asked else {}
+    return found | {names[slug(name)]: share for name, share in asked.items() if name != ALL}
 
 
-def _names_in(rows: Sequence[Row]) -> frozenset[str]:
-    columns = (*NAMES, "file", "entry_id")
-    return frozenset(getattr(row, name) for row in rows for name in columns) - {"", UNKNOWN}
-
-
-def _say_names(test: Tested, shown: _Shown, reporter: Reporter) -> None:
-    """Tell the user, and nobody else, what the pseudonyms of the report's tables stand for."""
-    if shown.confidential:
-        return
-    found = {
-        getattr(hidden, column): getattr(named, column)
-        for named, hidden in zip(test.known, shown.rows, strict=True)
-        for column in ("source", "site")
-    }
-    for pseudonym, name in sorted(found.items()):
-        if pseudonym != UNKNOWN:
-            reporter.say(f"In the report {pseudonym} stands for {name}.")
-
-
-def _classified(bundle: Bundle, test: Tested, reporter: Reporter) -> npt.NDArray[np.float32]:
-    """Return (known + others, k) probabilities, in that order."""
-    rows = [*test.known, *test.others]
-    with reporter.progress("classify test cells", len(rows)) as advance:
-        patches = (read_patch(test.folder, row) for row in rows)
-        found: npt.NDArray[np.float32] = classify(bundle, patches, advance=advance)
-    return found
+def _pass_gates(found: Sequence[Verdict], report: Path, reporter: Reporter) -> None:
+    failed = [verdict for verdict in found if not verdict.met]
+    if failed:
+        lines = "\n".join(f"  {verdict.sentence}" for verdict in failed)
+        raise GateError(
+            f"{len(failed)} of {counted(len(found), 'bound')} not met:\n{lines}",
+            where=report,
+            remedy="Do not use this model for what the bounds protect.",
+        )
+    for verdict in found:
+        reporter.say(verdict.sentence)
 
 
 def _report(
     bundle: Bundle,
     test: Tested,
     audit: Audit,
-    shown: _Shown,
-    probabilities: npt.NDArray[np.float32],
-    seed: int,
+    shown: Shown,
+    wanted: _Wanted,
     ran: Sequence[Stage],
     reporter: Reporter,
 ) -> Report:
     labelled = [row for part in PARTS for row in test.parts[part]]
     split_of = {row.key: part for part in PARTS for row in test.parts[part]}
-    ours, theirs = np.split(probabilities, [len(test.known)])
-    truth = test.truth(test.known)
-    names = [test.group(row).name for row in test.known]
+    found = answers(bundle, test, wanted.seed, reporter)
+    measures = measured(found.known, found.validation, wanted.prevalence)
     return Report(
-        figures=score(truth, ours, test.labels),
+        measured=measures,
         groups=test.levels,
-        class_groups=_class_groups(test),
         model={
             "id": bundle.bundle_id,
             "network": bundle.network,
             "scheme": bundle.scheme,
             "resolution": str(bundle.resolution),
         },
-        controls=_controls(test, seed, reporter),
-        domains=by_domain(shown.rows, names, truth, ours, test.labels),
-        undercalls=_undercalls(test, shown, truth, ours),
-        stages=[*_stages(bundle, test, shown.withheld), *ran],
+        controls=_controls(test, found.known, wanted.seed, reporter),
+        domains=by_domain(shown.rows, found.known),
+        undercalls=_pictured(test, shown, found.known, worst_undercalls(found.known, _PICTURES)),
+        errors=_pictured(test, shown, found.known, surest_errors(found.known, _ERRORS)),
+        stages=[*stages(bundle, test, shown.withheld), *ran],
         split=summary(labelled, split_of, scheme_named(bundle.scheme).names).to_json(),
-        provenance=_record(bundle, test, audit, seed),
-        others=_others(test, theirs),
-        history=_history(bundle.path / "history.csv"),
+        provenance=_record(bundle, test, audit, wanted),
+        verdicts=verdicts(wanted.bounds, measures.named),
+        others=_others(test, found.others),
+        assisted=assisted(test, found),
+        history=history_in(bundle.path / "history.csv"),
         confidential=shown.confidential,
     )
 
 
-def _class_groups(test: Tested) -> dict[str, int]:
-    """Return from how many groups the tested cells of each class are."""
-    found = {(row.label, test.group(row).name) for row in test.known}
-    return {label: sum(own == label for own, _ in found) for label in test.labels}
-
-
-def _controls(test: Tested, seed: int, reporter: Reporter) -> list[controls.Control]:
-    labels = test.labels
-    train = [row for row in test.parts["train"] if row.label in labels]
-    trained, truth = test.truth(train), test.truth(test.known)
+def _controls(test: Tested, model: Classified, seed: int, reporter: Reporter) -> list[Control]:
+    train = [row for row in test.parts["train"] if row.label in test.labels]
     with reporter.progress("fit controls", len(train) + len(test.known)) as advance:
-        colours = [
-            controls.mean_colours(_read(test.folder, rows, advance)) for rows in (train, test.known)
-        ]
-    sizes = [controls.outline_sizes(rows) for rows in (train, test.known)]
-    return [
-        controls.majority(trained, truth, labels),
-        controls.colour((colours[0], trained), (colours[1], truth), labels, seed),
-        controls.outline((sizes[0], trained), (sizes[1], truth), labels, seed),
-    ]
+        trained, seen = (looks(_read(test.folder, rows, advance)) for rows in (train, test.known))
+    return controls(Trained(train, test.truth(train), trained), test.known, seen, model, seed)
 
 
 def _read(folder: Path, rows: Sequence[Row], advance: Any) -> Iterator[npt.NDArray[np.uint8]]:
@@ -248,21 +253,12 @@ def _read(folder: Path, rows: Sequence[Row], advance: Any) -> Iterator[npt.NDArr
         advance(1)
 
 
-def _undercalls(
-    test: Tested,
-    shown: _Shown,
-    truth: npt.NDArray[np.int64],
-    probabilities: npt.NDArray[np.float32],
-) -> list[Undercall]:
+def _pictured(
+    test: Tested, shown: Shown, cells: Classified, which: Sequence[int]
+) -> list[Pictured]:
     return [
-        describe(
-            shown.rows[index],
-            read_patch(test.folder, test.known[index]),
-            int(truth[index]),
-            probabilities[index],
-            test.labels,
-        )
-        for index in worst(truth, probabilities, _PICTURES)
+        describe(shown.rows[index], read_patch(test.folder, test.known[index]), cells, index)
+        for index in which
     ]
 
 
@@ -273,49 +269,18 @@ def _others(test: Tested, probabilities: npt.NDArray[np.float32]) -> dict[str, d
     return {label: dict(seen[label]) for label in sorted(seen)}
 
 
-def _stages(bundle: Bundle, test: Tested, names: frozenset[str]) -> list[Stage]:
-    """Return the counts of every step so far that left any, none of them under a name."""
-    records = provenance.records_in(test.folder)
-    found = [stage(step, record.get("counts", {}), names) for step, record in records.items()]
-    found.append(stage("train (this model)", bundle.card.get("counts", {}), names))
-    return [*found, stage("evaluate", _counts(test), names)]
-
-
-def _counts(test: Tested) -> dict[str, Any]:
-    labelled = sum(map(len, test.parts.values()))
-    skipped = {
-        "no class": len(test.rows) - labelled,
-        "not in the test part": labelled - len(test.parts["test"]),
-        "class unknown to the model": len(test.others),
-    }
-    used = dict(Counter(row.label for row in test.known))
-    return {"given": len(test.rows), "tested": used, "skipped": skipped}
-
-
-def _stage_of_run(run: Path, names: frozenset[str]) -> list[Stage]:
-    content = files.read_json(run / "run.json")
-    counts = content.get("counts") if isinstance(content, dict) else None
-    if not isinstance(counts, dict):
-        raise BadInputError(
-            "This run has no counts.",
-            where=run / "run.json",
-            remedy="Name a folder that pycyto predict has written.",
-        )
-    return [stage("predict (the run that was named)", counts, names)]
-
-
-def _history(path: Path) -> list[dict[str, str]]:
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8", newline="") as stream:
-        return [dict(row) for row in csv.DictReader(stream)]
-
-
-def _record(bundle: Bundle, test: Tested, audit: Audit, seed: int) -> dict[str, Any]:
+def _record(bundle: Bundle, test: Tested, audit: Audit, wanted: _Wanted) -> dict[str, Any]:
+    asked = [f"{own.name} {'>=' if own.is_least else '<='} {own.limit:g}" for own in wanted.bounds]
+    prevalence = [f"{label} {share:g}" for label, share in wanted.prevalence.items()]
     return provenance.record(
         "evaluate",
-        {"model": bundle.bundle_id, "decision": "highest probability"},
-        counts=_counts(test),
+        {
+            "model": bundle.bundle_id,
+            "decision": "highest probability",
+            "bounds": asked,
+            "prevalence": prevalence,
+        },
+        counts=counts(test),
         inputs=audit.inputs,
-        seed=seed,
+        seed=wanted.seed,
     )

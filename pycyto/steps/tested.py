@@ -33,6 +33,11 @@ class Tested:
         Those with a class, by part.
     known, others
         Of the test part: those whose class the model knows, and the rest.
+    aside
+        Of the test part: cells of known classes that are not in `known`, since a
+        model had a part in their labels.
+    validation
+        Those of the validation part whose class the model knows.
     groups
         Of each row: the group, by cell key.
     labels
@@ -44,12 +49,18 @@ class Tested:
     parts: Mapping[str, Sequence[Row]]
     known: Sequence[Row]
     others: Sequence[Row]
+    aside: Sequence[Row]
+    validation: Sequence[Row]
     groups: Mapping[str, Group]
     labels: tuple[str, ...]
 
     def truth(self, rows: Sequence[Row]) -> npt.NDArray[np.int64]:
         """Return class indices, (n,)."""
         return np.array([self.labels.index(row.label) for row in rows], np.int64)
+
+    def group_names(self, rows: Sequence[Row]) -> list[str]:
+        """Return the name of the group of each row. It holds identifiers."""
+        return [self.group(row).name for row in rows]
 
     @property
     def levels(self) -> dict[str, int]:
@@ -62,8 +73,13 @@ class Tested:
         return self.groups[str(row.key)]
 
 
-def tested(data: Path, bundle: Bundle, fold: int | None) -> Tested:
+def tested(data: Path, bundle: Bundle, fold: int | None, *, with_assisted: bool) -> Tested:
     """Choose the cells to test a model on, and refuse what would make its figures flatter.
+
+    Parameters
+    ----------
+    with_assisted
+        Count cells whose labels a model had a part in; see `Row.helped_by_model`.
 
     Raises
     ------
@@ -76,24 +92,46 @@ def tested(data: Path, bundle: Bundle, fold: int | None) -> Tested:
     rows, parts = read_manifest(data), rows_by_part(data, fold)
     groups = {str(row.key): group for group in groups_of(rows) for row in group.rows}
     known = [row for row in parts["test"] if row.label in bundle.labels]
-    others = [row for row in parts["test"] if row.label not in bundle.labels]
-    test = Tested(data, rows, parts, known, others, groups, bundle.labels)
-    if not known:
-        raise BadInputError(
-            f"The test part has no cell of a class that the model knows ({listed(bundle.labels)}).",
-            where=data / "split.csv",
-            remedy="Label more cells, on more slides, then run pycyto export and pycyto split.",
-        )
+    aside = [] if with_assisted else [row for row in known if row.helped_by_model]
+    test = Tested(
+        folder=data,
+        rows=rows,
+        parts=parts,
+        known=known if with_assisted else [row for row in known if not row.helped_by_model],
+        others=[row for row in parts["test"] if row.label not in bundle.labels],
+        aside=aside,
+        validation=[row for row in parts["validation"] if row.label in bundle.labels],
+        groups=groups,
+        labels=bundle.labels,
+    )
+    _refuse_nothing(test)
     _refuse_trained_on(test, bundle)
     _refuse_other_scheme(test, bundle)
     _refuse_other_scale(test, bundle)
     return test
 
 
+def _refuse_nothing(test: Tested) -> None:
+    if test.known:
+        return
+    if test.aside:
+        raise BadInputError(
+            f"All {len(test.aside)} cells of the test part were labelled, or chosen, with a "
+            "model's help.",
+            where=test.folder / "split.csv",
+            remedy="Have cells labelled without it, or let these count by --with-assisted.",
+        )
+    raise BadInputError(
+        f"The test part has no cell of a class that the model knows ({listed(test.labels)}).",
+        where=test.folder / "split.csv",
+        remedy="Label more cells, on more slides, then run pycyto export and pycyto split.",
+    )
+
+
 def _refuse_trained_on(test: Tested, bundle: Bundle) -> None:
     seen = {str(row.key) for row in test.rows if was_trained_on(bundle, row.key)}
     groups = {test.groups[key].name for key in seen}
-    tested = [*test.known, *test.others]
+    tested = [*test.known, *test.aside, *test.others]
     same = sum(str(row.key) in seen for row in tested)
     near = sum(test.group(row).name in groups for row in tested) - same
     if same or near:
@@ -106,7 +144,7 @@ def _refuse_trained_on(test: Tested, bundle: Bundle) -> None:
 
 
 def _refuse_other_scheme(test: Tested, bundle: Bundle) -> None:
-    schemes = {row.scheme for row in test.known} - {bundle.scheme}
+    schemes = {row.scheme for row in (*test.known, *test.aside, *test.validation)} - {bundle.scheme}
     if schemes:
         raise BadInputError(
             f"The cells are labelled by {listed(sorted(schemes))}, the model by {bundle.scheme}.",
@@ -117,7 +155,7 @@ def _refuse_other_scheme(test: Tested, bundle: Bundle) -> None:
 
 def _refuse_other_scale(test: Tested, bundle: Bundle) -> None:
     rule = bundle.resolution
-    tested = [*test.known, *test.others]
+    tested = [*test.known, *test.aside, *test.others]
     if rule.mpp is None:
         off = [row for row in tested if not _same(row.downsample, rule.downsample)]
     else:

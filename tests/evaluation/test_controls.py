@@ -1,82 +1,150 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from pycyto.evaluation import controls
-from pycyto.evaluation.metrics import Share
+from pycyto.evaluation.classified import Classified
+from pycyto.evaluation.controls import Control, Trained, controls, lead, linear, majority, nearest
+from pycyto.evaluation.looks import Features, looks
 from pycyto.manifest import Row
+from tests.evaluation.made import called
 
 LABELS = ("NILM", "LSIL", "HSIL")
+CLASSES = np.repeat([0, 1, 2], 20)
 
 
-def coloured(truth: np.ndarray, seed: int) -> controls.Features:
-    """Patches whose colour gives the class away."""
+def coloured(truth: np.ndarray, seed: int) -> Features:
+    """Three numbers that give the class away."""
     rng = np.random.default_rng(seed)
-    return truth[:, None] * [20.0, 10.0, 5.0] + rng.normal(100, 2, (len(truth), 3))
+    return np.asarray(truth[:, None] * [20.0, 10.0, 5.0] + rng.normal(100, 2, (len(truth), 3)))
+
+
+def model(truth: Sequence[int] | np.ndarray, said: Sequence[int] | None = None) -> Classified:
+    return called(list(truth), list(truth) if said is None else said, LABELS)
+
+
+def by_colour(train: np.ndarray, of_train: Features, of_test: Features, on: Classified) -> Control:
+    return linear("colour only", "", train, (of_train, of_test), on, 0)
 
 
 def test_majority_knows_the_training_part_only() -> None:
-    found = controls.majority(np.array([0, 0, 2]), np.array([2, 2, 0, 1]), LABELS).figures
+    found = majority(np.array([0, 0, 2]), model([2, 2, 0, 1])).figures
     assert found is not None
-    assert found.accuracy == Share(1, 4)
-    assert found.worst_miss == Share(2, 2)
+    assert (found.accuracy.count, found.accuracy.of) == (1, 4)
+    assert (found.worst_miss.count, found.worst_miss.of) == (2, 2)
 
 
 def test_colour_is_learnt_from_training_and_applied_to_the_test() -> None:
-    train, test = np.repeat([0, 1, 2], 20), np.repeat([0, 1, 2], 5)
-    found = controls.colour((coloured(train, 1), train), (coloured(test, 2), test), LABELS, 0)
-    assert found.figures is not None
-    assert found.figures.accuracy.count == 15
+    test = np.repeat([0, 1, 2], 5)
+    found = by_colour(CLASSES, coloured(CLASSES, 1), coloured(test, 2), model(test)).figures
+    assert found is not None
+    assert found.accuracy.count == 15
     # What the test says of its own classes does not reach the control.
-    other = controls.colour((coloured(train, 1), train), (coloured(test, 2), test * 0), LABELS, 0)
-    assert other.figures is not None
-    assert [sum(column) for column in zip(*other.figures.confusion, strict=True)] == [5, 5, 5]
+    other = by_colour(CLASSES, coloured(CLASSES, 1), coloured(test, 2), model(test * 0)).figures
+    assert other is not None
+    assert [sum(column) for column in zip(*other.confusion, strict=True)] == [5, 5, 5]
 
 
 def test_a_class_that_training_lacks_is_never_called() -> None:
     train = np.repeat([0, 2], 9)
-    found = controls.colour((coloured(train, 1), train), (coloured(train, 2), train), LABELS, 0)
-    assert found.figures is not None
-    assert found.figures.classes[1].precision.of == 0
+    found = by_colour(train, coloured(train, 1), coloured(train, 2), model(train)).figures
+    assert found is not None
+    assert found.classes[1].precision.of == 0
 
 
-def test_without_training_cells_a_control_says_why_it_is_missing() -> None:
-    nothing, none = np.empty((0, 3)), np.empty(0, np.int64)
+def test_what_is_not_known_of_a_tested_cell_is_no_control() -> None:
     test = np.array([0, 2])
-    for control in (
-        controls.majority(none, test, LABELS),
-        controls.colour((nothing, none), (coloured(test, 0), test), LABELS, 0),
-    ):
-        assert control.figures is None
-        assert control.reason
-
-
-def test_points_have_no_outline() -> None:
-    row = Row(
-        "p", "1", "o", None, "k", "", "", 0.0, 0.0, 0, 0, 448, 2.0, "NILM", "NILM", "", "",
-        outline_width=20.0, outline_height=10.0, outline_area=160.0,
-    )  # fmt: skip
-    point = Row("p", "1", "q", 0, "k", "", "", 0.0, 0.0, 0, 0, 448, 2.0, "NILM", "NILM", "", "")
-    sizes = controls.outline_sizes([row, point])
-    assert sizes[0].tolist() == [10, 5, 40], "in patch pixels"
-    train = np.repeat([0, 2], 9)
-    found = controls.outline((coloured(train, 1), train), (sizes, np.array([0, 0])), LABELS, 0)
+    sizes = coloured(test, 2)
+    sizes[1] = np.nan
+    found = by_colour(CLASSES, coloured(CLASSES, 1), sizes, model(test))
     assert found.figures is None
-    assert found.reason == "1 of 2 cells have no outline"
+    assert found.reason == "not known of 1 of 2 cells"
+    assert found.beaten is None
 
 
-def test_training_cells_without_outline_are_left_out() -> None:
-    train = np.repeat([0, 1, 2], 9)
-    sizes = coloured(train, 1)
+def test_training_cells_of_which_it_is_not_known_are_left_out() -> None:
+    sizes = coloured(CLASSES, 1)
     sizes[::3] = np.nan
-    found = controls.outline((sizes, train), (coloured(train, 2), train), LABELS, 0)
-    assert found.figures is not None
-    assert found.figures.accuracy.value == pytest.approx(1, abs=0.1)
+    found = by_colour(CLASSES, sizes, coloured(CLASSES, 2), model(CLASSES)).figures
+    assert found is not None
+    assert found.accuracy.value == pytest.approx(1, abs=0.1)
 
 
-def test_mean_colours() -> None:
-    patch = np.zeros((224, 224, 3), np.uint8)
-    patch[:112] = 100, 50, 10
-    assert controls.mean_colours([patch]).tolist() == [[50, 25, 5]]
-    assert controls.mean_colours([]).shape == (0, 3)
+def test_the_nearest_neighbour_copies_the_training_patch_most_alike() -> None:
+    train, thumbnails = np.array([0, 2, 1]), np.array([[0.0, 0], [10, 0], [0, 10]])
+    seen = np.array([[1.0, 1], [9, 1], [1, 9], [7, 0]])
+    found = nearest(train, (thumbnails, seen), model([0, 2, 1, 1])).figures
+    assert found is not None
+    assert found.confusion == ((1, 0, 0), (0, 1, 1), (0, 0, 1))
+
+
+def test_a_model_is_ahead_only_by_all_of_the_interval() -> None:
+    truth = list(range(3)) * 20
+    right = model(truth)
+    chance = replace(right, probabilities=np.tile([0.8, 0.1, 0.1], (60, 1)))
+    assert right.called.tolist() == truth
+    found = lead(right, chance)
+    assert found.value == pytest.approx(1 - 0.5 / 3)
+    assert (found.interval or (0, 0))[0] > 0.5
+    back = lead(chance, right)
+    assert back.value == pytest.approx(-(1 - 0.5 / 3))
+    same = lead(right, right)
+    assert (same.value, same.interval) == (0, (0, 0))
+
+
+def test_a_hair_ahead_is_not_beaten() -> None:
+    truth = list(range(3)) * 10
+    hair = model(truth, [2, *truth[1:]])
+    control = replace(model(truth), probabilities=model(truth, [2, 2, *truth[2:]]).probabilities)
+    found = lead(hair, control)
+    assert (found.value or 0) > 0
+    assert (found.interval or (1, 1))[0] <= 0
+
+
+def trained(rows: Sequence[Row], truth: np.ndarray, brightness: np.ndarray) -> Trained:
+    return Trained(rows, truth, looks(patches(brightness)))
+
+
+def patches(brightness: np.ndarray) -> list[np.ndarray]:
+    return [np.full((224, 224, 3), value, np.uint8) for value in brightness]
+
+
+def cropped(width: int | None) -> Row:
+    return Row(
+        "p", "1", "o", None, "k", "", "", 0.0, 0.0, 0, 0, 224, 1.0, "", "", "", "",
+        original_width=width, original_height=width,
+    )  # fmt: skip
+
+
+def test_all_controls_stand_beside_the_model() -> None:
+    """Crops whose size gives the class away, in patches that are otherwise alike."""
+    rows = [cropped(60 + 40 * int(label)) for label in CLASSES]
+    grey = np.full(60, 100)
+    guess = model(CLASSES, np.roll(CLASSES, 10).tolist())
+    found = {
+        own.name: own
+        for own in controls(trained(rows, CLASSES, grey), rows, looks(patches(grey)), guess, 0)
+    }
+    assert list(found) == [
+        "most frequent class", "crop size only", "outline only", "colour only", "padding only",
+        "nearest neighbour",
+    ]  # fmt: skip
+    size = found["crop size only"]
+    assert size.figures is not None
+    assert size.figures.accuracy.value == 1
+    assert size.beaten is False
+    assert found["outline only"].reason == "not known of 60 of 60 cells"
+    assert found["padding only"].reason == "no training patch leaves its image"
+    assert found["most frequent class"].beaten is True
+
+
+def test_without_training_cells_every_control_says_why_it_is_missing() -> None:
+    rows = [cropped(None)] * 2
+    nothing = trained([], np.empty(0, np.int64), np.empty(0))
+    for own in controls(nothing, rows, looks(patches(np.array([1, 2]))), model([0, 2]), 0):
+        assert own.figures is None
+        assert own.reason
+        assert own.beaten is None

@@ -1,51 +1,61 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from pycyto.evaluation import words
-from pycyto.evaluation.controls import Control
-from pycyto.evaluation.metrics import Figures, Share, score
+from pycyto.evaluation.assisted import Assisted
+from pycyto.evaluation.controls import Control, lead
+from pycyto.evaluation.intervals import Estimate
+from pycyto.evaluation.metrics import Figures, score
+from tests.evaluation.made import called
 
-LABELS = ("NILM", "ASC-US", "LSIL", "HSIL")
 MISSING = (
     "No tested cell is LSIL: nothing is known about how the model does on such cells, and "
     "averages leave them out."
 )
 FRAGILE = (
-    "With so few cells of so few patients, slides or images (2 NILM of 2, 1 ASC-US of 2, "
-    "3 HSIL of 2), a handful more can change the figures a lot."
+    "With so few cells of so few patients, slides or images (2 NILM of 2, 1 ASC-US of 1, "
+    "3 HSIL of 3), a handful more can change the figures a lot; below 8 of these no interval "
+    "is shown."
 )
 UNKNOWN = (
     "The model does not know SCC: 2 of 5 such cells were called NILM, and no figure here "
     "counts them."
 )
-FEW = dict.fromkeys(LABELS, 2)
 
 
 def figures_of(truth: list[int], said: list[int]) -> Figures:
-    return score(np.array(truth, np.int64), np.eye(4)[said], LABELS)
+    return score(called(truth, said))
+
+
+def share(count: int, of: int) -> Estimate:
+    return Estimate(count / of if of else None, of, of, count)
+
+
+def beside(name: str, truth: list[int], model: list[int], control: list[int]) -> Control:
+    ours, theirs = called(truth, model), called(truth, control)
+    return Control(name, "", score(theirs), lead(ours, theirs))
 
 
 @pytest.mark.parametrize(
-    ("share", "text"),
+    ("own", "text"),
     [
-        (Share(0, 0), "not defined"),
-        (Share(1, 3), "33 %"),
-        (Share(198, 199), "99 %"),
-        (Share(1, 5000), "< 0.1 %"),
-        (Share(4999, 5000), "> 99.9 %"),
-        (Share(0, 5000), "0.0 %"),
-        (Share(5000, 5000), "100.0 %"),
+        (share(0, 0), "not defined"),
+        (share(1, 3), "33 %"),
+        (share(198, 199), "99 %"),
+        (share(1, 5000), "< 0.1 %"),
+        (share(4999, 5000), "> 99.9 %"),
+        (share(0, 5000), "0.0 %"),
+        (share(5000, 5000), "100.0 %"),
     ],
 )
-def test_a_share_is_never_rounded_to_none_or_all(share: Share, text: str) -> None:
-    assert words.percent(share) == text
+def test_a_share_is_never_rounded_to_none_or_all(own: Estimate, text: str) -> None:
+    assert words.percent(own) == text
 
 
 def test_missed_hsil_comes_first() -> None:
     said = words.summary(
-        figures_of([0, 0, 3, 3, 3, 1], [0, 1, 0, 3, 2, 1]), {"patient": 3, "image": 1}, FEW, {}
+        figures_of([0, 0, 3, 3, 3, 1], [0, 1, 0, 3, 2, 1]), {"patient": 3, "image": 1}, {}
     )
     assert said == [
         "1 of 3 HSIL cells (33 %) were called NILM.",
@@ -59,7 +69,7 @@ def test_missed_hsil_comes_first() -> None:
 
 
 def test_a_test_without_hsil_says_so_first() -> None:
-    said = words.summary(figures_of([0, 1], [0, 1]), {"image": 2}, FEW, {})
+    said = words.summary(figures_of([0, 1], [0, 1]), {"image": 2}, {})
     assert (
         said[0] == "There is no HSIL cell among those tested: nothing is known about missed HSIL."
     )
@@ -67,40 +77,101 @@ def test_a_test_without_hsil_says_so_first() -> None:
 
 def test_a_class_that_the_model_does_not_know_is_told() -> None:
     others = {"SCC": {"NILM": 2, "HSIL": 3}}
-    said = words.summary(figures_of([0, 3], [0, 3]), {"image": 2}, FEW, others)
+    said = words.summary(figures_of([0, 3], [0, 3]), {"image": 2}, others)
     assert said[2] == UNKNOWN
 
 
+def test_where_groups_suffice_the_interval_is_told() -> None:
+    truth = [3] * 40 + [0] * 40
+    said = words.summary(figures_of(truth, [0] * 4 + truth[4:]), {"patient": 80}, {})
+    assert said[0] == "4 of 40 HSIL cells (10 %, 95 % interval 2 to 21 %) were called NILM."
+
+
+def test_figures_with_two_digits_are_never_rounded_to_one() -> None:
+    assert words.number(Estimate(0.9996, 1, 1)) == "> 0.99"
+    assert words.number(Estimate(1.0, 1, 1)) == "1.00"
+    assert words.number(Estimate(None, 0, 0)) == "not defined"
+
+
+def test_an_interval_is_told_or_why_there_is_none() -> None:
+    assert words.between(Estimate(0.5, 20, 9, 10, (0.314, 0.7))) == "31 to 70 %"
+    assert words.between(Estimate(0.5, 20, 9, None, (0.314, 0.7))) == "0.31 to 0.70"
+    assert words.between(Estimate(0.9, 900, 9, 810, (0.996, 1))) == "> 99 to 100 %"
+    assert words.between(Estimate(0.1, 900, 9, 90, (0, 0.004))) == "0 to < 1 %"
+    assert words.between(Estimate(0.99, 900, 9, None, (0.997, 1))) == "> 0.99 to 1.00"
+    none = Estimate(0.5, 20, 3, 10, withheld="3 of at least 8 groups")
+    assert words.between(none) == "no interval: 3 of at least 8 groups"
+
+
+TRUTH = [0] * 20 + [3] * 20
+
+
 def test_a_model_below_a_control_is_told_off() -> None:
-    model, control = figures_of([0, 3, 3], [0, 0, 3]), figures_of([0, 3, 3], [0, 3, 3])
-    beats, said = words.beside_controls(model, [Control("colour only", "", control)])
-    assert not beats
-    assert said[0].startswith("The model does not beat a control that looks at no cell")
-    assert said[1] == (
-        "“colour only” called fewer HSIL cells NILM (0 of 2) than the model (1 of 2)."
+    model = [0] * 20 + [0, 0] + [3] * 18
+    control = beside("colour only", TRUTH, model, TRUTH)
+    beats, said = words.beside_controls(figures_of(TRUTH, model), [control])
+    assert beats is False
+    assert said[0].startswith(
+        "The model does not beat “colour only” (macro-F1 1.00, the model 0.95; 95 % interval of "
     )
+    assert said[1:] == [
+        "Its figures are no evidence that it recognises cells.",
+        "“colour only” called fewer HSIL cells NILM (0 of 20) than the model (2 of 20).",
+    ]
 
 
 def test_an_equal_control_is_not_beaten() -> None:
-    same = figures_of([0, 3], [0, 3])
-    assert not words.beside_controls(same, [Control("c", "", same)])[0]
+    found = words.beside_controls(figures_of(TRUTH, TRUTH), [beside("c", TRUTH, TRUTH, TRUTH)])
+    assert found[0] is False
+
+
+def test_one_control_not_beaten_is_enough() -> None:
+    controls = [beside("c", TRUTH, TRUTH, TRUTH), beside("d", TRUTH, TRUTH, [0] * 40)]
+    beats, said = words.beside_controls(figures_of(TRUTH, TRUTH), controls)
+    assert beats is False
+    assert not any("“d”" in sentence for sentence in said)
 
 
 def test_a_better_model_beats_the_best_control() -> None:
-    controls = [
-        Control("one", "", figures_of([0, 3], [0, 0])),
-        Control("two", "", None, "no outline"),
-    ]
-    beats, said = words.beside_controls(figures_of([0, 3], [0, 3]), controls)
-    assert beats
-    assert said == [
-        "The model beats every control that was made (macro-F1 1.00 against 0.33 of “one”)."
-    ]
+    controls = [beside("one", TRUTH, TRUTH, [0] * 40), Control("two", "", reason="no outline")]
+    beats, said = words.beside_controls(figures_of(TRUTH, TRUTH), controls)
+    assert beats is True
+    assert said[0].startswith(
+        "The model beats every control that was made. Nearest is “one” (macro-F1 0.33, the "
+        "model 1.00; 95 % interval of its lead +0."
+    )
+    assert len(said) == 1
+
+
+def test_with_few_groups_nothing_is_decided() -> None:
+    truth = [0, 0, 0, 3, 3, 3]
+    beats, said = words.beside_controls(
+        figures_of(truth, truth), [beside("one", truth, truth, [0] * 6)]
+    )
+    assert beats is None
+    (sentence,) = said
+    assert sentence == (
+        "Whether the model beats “one” is not decidable: 6 of at least 8 groups. Nearest is “one” "
+        "(macro-F1 0.33, the model 1.00)."
+    )
 
 
 def test_without_controls_nothing_is_claimed() -> None:
-    found = words.beside_controls(figures_of([0], [0]), [Control("one", "", None, "why")])
+    found = words.beside_controls(figures_of([0], [0]), [Control("one", "", reason="why")])
     assert found == (
-        False,
+        None,
         ["No control could be compared, so nothing shows that the model sees cells."],
     )
+
+
+def test_labels_made_with_help_are_told_with_what_they_change() -> None:
+    figures, other = figures_of([0, 3], [0, 0]), figures_of([0, 3, 3], [0, 0, 3])
+    (left_out,) = words.with_help(Assisted(1, counted=False, other=other), figures)
+    assert left_out == (
+        "1 tested cell was labelled, or chosen, with a model's help; these are left out here. "
+        "With these: macro-F1 0.67 rather than 0.33, 1 of 2 HSIL found rather than 0 of 1, "
+        "1 of 2 HSIL called NILM rather than 1 of 1."
+    )
+    (counted,) = words.with_help(Assisted(2, counted=True, other=None), figures)
+    assert counted.endswith("these count here, and without these no cell is left.")
+    assert words.with_help(None, figures) == []

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from pycyto import files, provenance
-from pycyto.errors import BadInputError, RefusedError
+from pycyto.errors import BadInputError, GateError, RefusedError, UsageError
 from pycyto.images.patches import content_hash
 from pycyto.images.resolution import Resolution
 from pycyto.labels import BETHESDA
@@ -103,7 +103,7 @@ def model(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Bundle
             found.append(np.eye(4)[0 if wrong else LABELS.index(label)] * 0.8 + 0.05)
         return np.array(found, np.float32)
 
-    monkeypatch.setattr("pycyto.steps.evaluate.classify", classify)
+    monkeypatch.setattr("pycyto.steps.answers.classify", classify)
     return made
 
 
@@ -118,12 +118,12 @@ def test_the_figures_are_those_of_the_test_part(result: EvaluateResult) -> None:
     assert result.figures.worst_miss.of == 2
     assert result.groups == {"patient": 6, "slide": 0, "image": 0}
     assert result.others == {"SCC": {"NILM": 1}}
-    assert result.beats_controls
+    assert result.beats_controls is None, "six patients decide nothing"
 
 
 def test_the_json_holds_the_same_figures(result: EvaluateResult) -> None:
     content = files.read_json(result.metrics)
-    assert content["schema"] == 1
+    assert content["schema"] == 2
     assert content["figures"] == result.figures.to_json()
     assert content["summary"][0] == "1 of 2 HSIL cells (50 %) were called NILM."
     assert content["cells_of_other_classes"] == {"SCC": {"NILM": 1}}
@@ -233,7 +233,7 @@ def test_the_page_is_whole_and_fetches_nothing(result: EvaluateResult) -> None:
     assert "Research use only" in said
     assert "1 of 2 HSIL cells (50 %) were called NILM." in said
     assert "The model does not know SCC: 1 of 1 such cells were called NILM" in said
-    assert sum(tag == "img" for tag, _ in reader.seen) == 1
+    assert sum(tag == "img" for tag, _ in reader.seen) == 2, "an undercall, and a sure error"
 
 
 def test_the_counts_of_a_run_are_shown(data: Path, model: Bundle, tmp_path: Path) -> None:
@@ -336,8 +336,207 @@ def test_an_external_set_without_training_part_has_no_controls(
     write_manifest(data, tested)
     write_split(data, {row.key: "test" for row in tested})
     result = evaluate(data, model=model.path, out=tmp_path / "out")
-    assert not result.beats_controls
+    assert result.beats_controls is None
     assert "there are no training cells" in result.report.read_text(encoding="utf-8")
+
+
+def test_validation_stands_beside_the_test(result: EvaluateResult) -> None:
+    content = files.read_json(result.metrics)
+    assert content["validation"]["n"] == 8
+    assert content["validation"]["confusion"] == np.diag([2, 2, 2, 2]).tolist()
+    assert content["validation"]["labels"] == content["figures"]["labels"]
+    text = result.report.read_text(encoding="utf-8")
+    assert text.count('<table class="confusion">') == 2
+    assert {line["reason"] for line in content["thresholds"][:3]} == {
+        f"validation holds 2 such cells, and {needed} are needed" for needed in (10, 20, 100)
+    }
+
+
+def test_without_validation_cells_the_rest_is_told(
+    data: Path, model: Bundle, tmp_path: Path
+) -> None:
+    parts = {key: part for key, part in read_split(data).items() if part != "validation"}
+    write_manifest(data, [row for row in read_manifest(data) if row.key in parts])
+    write_split(data, parts)
+    result = evaluate(data, model=model.path, out=tmp_path / "out")
+    content = files.read_json(result.metrics)
+    assert content["validation"] is None
+    assert content["calibration"]["temperature"] is None
+    assert content["calibration"]["before"]["log_loss"]["value"] > 0
+    assert "There are no validation cells" in result.report.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def more(tmp_path: Path, data: Path) -> Path:
+    """Twelve cells of NILM and of HSIL in the test, all of different patients; data is gone."""
+    for path in data.rglob("*.png"):
+        path.unlink()
+    write_data(data, ["NILM", "HSIL"] * 12)
+    return data
+
+
+def test_bounds_that_are_met_are_told(more: Path, model: Bundle, tmp_path: Path) -> None:
+    listener = Listener()
+    result = evaluate(
+        more,
+        model=model.path,
+        out=tmp_path / "out",
+        at_least={"hsil_sensitivity": 0.9, "hsil_sensitivity.low": 0.5},
+        at_most={"hsil_to_nilm": 0.1},
+        reporter=listener,
+    )
+    assert [own["met"] for own in files.read_json(result.metrics)["gates"]] == [True] * 3
+    assert any(
+        said.startswith("hsil_to_nilm (at most 0.1): met with 0.08 on 12 cells of 12 groups")
+        for said in listener.said
+    )
+    assert "All bounds are met." in result.report.read_text(encoding="utf-8")
+
+
+def test_a_bound_that_is_missed_fails_after_the_report_is_written(
+    more: Path, model: Bundle, tmp_path: Path
+) -> None:
+    with pytest.raises(GateError) as caught:
+        evaluate(
+            more,
+            model=model.path,
+            out=tmp_path / "out",
+            at_least={"hsil_sensitivity.low": 0.85, "lsil_sensitivity": 0.1, "accuracy": 0.5},
+        )
+    assert caught.value.exit_code == 6
+    said = str(caught.value)
+    assert said.startswith("2 of 3 bounds not met:")
+    assert re.search(r"hsil_sensitivity.low \(at least 0.85\): missed with 0.\d+ on 12 cells of "
+                     r"12 groups", said)  # fmt: skip
+    assert "lsil_sensitivity (at least 0.1): not decidable on 0 cells of 0 groups" in said
+    text = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert "Bounds not met: 2 of 3" in text
+    content = files.read_json(tmp_path / "out" / METRICS_FILE)
+    assert [own["met"] for own in content["gates"]] == [False, None, True]
+
+
+def test_few_groups_decide_nothing(data: Path, model: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(GateError, match="not decidable on 6 cells of 6 groups"):
+        evaluate(data, model=model.path, out=tmp_path / "out", at_least={"accuracy": 0.1})
+
+
+def test_a_misspelt_figure_is_told_before_anything_is_done(
+    data: Path, model: Bundle, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="Did you mean hsil_sensitivity"):
+        evaluate(data, model=model.path, out=tmp_path / "out", at_least={"hsil_sensitivty": 0.9})
+    assert not (tmp_path / "out").exists()
+
+
+def test_predictive_values_at_a_prevalence(more: Path, model: Bundle, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = evaluate(more, model=model.path, out=out, prevalence={"all": 0.02, "asc-us": 0.1})
+    asked = files.read_json(result.metrics)["figures"]["at_least"]
+    assert {label: own["at_prevalence"]["prevalence"] for label, own in asked.items()} == {
+        "ASC-US": 0.1, "LSIL": 0.02, "HSIL": 0.02,
+    }  # fmt: skip
+    npv = asked["HSIL"]["at_prevalence"]["npv"]["value"]
+    assert npv == pytest.approx(0.98 / (0.98 + 0.02 / 12))
+    for wrong in ({"nilm": 0.1}, {"hsil": 1.5}, 0.0):
+        with pytest.raises(UsageError):
+            evaluate(more, model=model.path, out=tmp_path / "no", prevalence=wrong)
+    assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize("how", [{"label_origin": "model_assisted"}, {"selected_by": "run 3"}])
+def test_labels_made_with_help_are_left_out_and_told(
+    data: Path, model: Bundle, tmp_path: Path, how: dict[str, Any]
+) -> None:
+    tested = {row.key for row in rows_by_part(data)["test"]}
+    helped = next(row for row in rows_by_part(data)["test"] if row.label == "HSIL")
+    manual: dict[str, Any] = {"label_origin": "manual", "selected_by": "manual"}
+    write_manifest(
+        data,
+        [
+            replace(row, **(how if row.key == helped.key else manual if row.key in tested else {}))
+            for row in read_manifest(data)
+        ],
+    )
+    result = evaluate(data, model=model.path, out=tmp_path / "out")
+    content = files.read_json(result.metrics)
+    assert result.figures.n == 5
+    assert content["stages"]["evaluate"]["skipped"]["labelled or chosen with a model's help"] == 1
+    beside = content["assisted_labels"]
+    assert (beside["cells"], beside["counted"]) == (1, False)
+    assert content["figures"]["most_severe_called_least_severe"]["count"] == 0
+    assert beside["figures_with_them"]["most_severe_called_least_severe"]["count"] == 1
+    assert beside["figures_with_them"]["n"] == 6
+    assert any("1 tested cell was labelled, or chosen" in said for said in content["summary"])
+    counted = evaluate(data, model=model.path, out=tmp_path / "with", with_assisted=True)
+    content = files.read_json(counted.metrics)
+    assert counted.figures.n == 6
+    assert content["assisted_labels"]["figures_without_them"]["n"] == 5
+
+
+def test_a_test_of_nothing_but_labels_made_with_help_is_refused(
+    data: Path, model: Bundle, tmp_path: Path
+) -> None:
+    rows = [replace(row, label_origin="model_assisted") for row in read_manifest(data)]
+    write_manifest(data, rows)
+    with pytest.raises(BadInputError, match=r"All 6 cells .* with a model's help"):
+        evaluate(data, model=model.path, out=tmp_path / "out")
+    content = files.read_json(
+        evaluate(data, model=model.path, out=tmp_path / "out", with_assisted=True).metrics
+    )
+    assert content["assisted_labels"]["figures_without_them"] is None
+
+
+def test_every_key_of_the_json_is_explained(more: Path, model: Bundle, tmp_path: Path) -> None:
+    """All keys but those that are names of classes, parts, steps, libraries and the like."""
+    page = (Path(__file__).parents[2] / "docs" / "metrics-schema.md").read_text(encoding="utf-8")
+    result = evaluate(
+        more, model=model.path, out=tmp_path / "out", prevalence=0.02, at_least={"accuracy": 0.1},
+        at_most={"hsil_to_nilm": 0.9},
+    )  # fmt: skip
+    content = files.read_json(result.metrics)
+    named = {
+        "named_figures", "per_class", "at_least", "ranking", "controls", "domains", "stages",
+        "groups", "groups_by_class", "cells_of_other_classes", "probabilities", "split",
+        "provenance",
+    }  # fmt: skip
+
+    def keys(value: Any, own_names: bool) -> Iterable[str]:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                if not own_names:
+                    yield key
+                yield from keys(inner, key in named and not own_names)
+        if isinstance(value, list):
+            for inner in value:
+                yield from keys(inner, own_names)
+
+    content["domains"] = {"any": list(content["domains"]["scanner"].values())}
+    content["stages"], content["split"], content["provenance"] = {}, {}, {}
+    found = set(keys(content, False))
+    assert len(found) > 60
+    assert {key for key in found if f"`{key}`" not in page} == set()
+    for name in content["named_figures"]:
+        pattern = re.sub("^(nilm|asc_us|lsil|hsil)_", "CLASS_", name)
+        pattern = re.sub("_to_(nilm|asc_us|lsil|hsil)$", "_to_CLASS", pattern)
+        assert f"`{pattern}`" in page, name
+
+
+def test_the_command_takes_bounds_and_prevalence(
+    more: Path, model: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pycyto.cli.main import main
+
+    words = ["evaluate", str(more), "--model", str(model.path), "--out", str(tmp_path / "out")]
+    words += ["--prevalence", "0.02", "--prevalence", "hsil=0.01"]
+    assert main([*words, "--at-most", "hsil_to_nilm=0.10"]) == 0
+    asked = files.read_json(tmp_path / "out" / METRICS_FILE)["figures"]["at_least"]
+    assert asked["HSIL"]["at_prevalence"]["prevalence"] == 0.01
+    assert asked["LSIL"]["at_prevalence"]["prevalence"] == 0.02
+    assert main([*words, "--at-most", "hsil_to_nilm=0.05"]) == 6
+    assert "hsil_to_nilm (at most 0.05): missed with 0.08" in capsys.readouterr().err
+    assert main([*words, "--at-least", "hsil_sensitivity"]) == 2
+    assert main([*words, "--at-least", "hsil_sensitivity=many"]) == 2
+    assert main([*words, "--at-least", "accuracy=0.1", "--at-least", "accuracy=0.2"]) == 2
 
 
 def test_a_model_that_does_not_know_hsil_cannot_hide_it(
@@ -346,7 +545,7 @@ def test_a_model_that_does_not_know_hsil_cannot_hide_it(
     less = replace(model, labels=LABELS[:3])
     monkeypatch.setattr("pycyto.steps.evaluate.load_bundle", lambda _: less)
     monkeypatch.setattr(
-        "pycyto.steps.evaluate.classify",
+        "pycyto.steps.answers.classify",
         lambda _, patches, **__: np.array([(0.8, 0.1, 0.1) for _ in patches], np.float32),
     )
     result = evaluate(data, model=model.path, out=tmp_path / "out")

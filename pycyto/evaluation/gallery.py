@@ -1,10 +1,10 @@
-"""The cells that were called less severe than they are, as pictures, the worst first."""
+"""Cells that were called what they are not, as pictures, the worst first."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pycyto.evaluation.metrics import Probabilities, called
+from pycyto.evaluation.classified import Classified
 from pycyto.manifest import Row
 
 
 @dataclass(frozen=True, slots=True)
-class Undercall:
-    """One cell that was called less severe than it is.
+class Pictured:
+    """One cell that was called what it is not.
 
     Attributes
     ----------
@@ -48,32 +48,26 @@ class Undercall:
         }
 
 
-def worst(
-    truth: npt.NDArray[np.integer[Any]], probabilities: Probabilities, limit: int
-) -> list[int]:
-    """Return the positions of at most `limit` undercalled cells.
+def worst_undercalls(cells: Classified, limit: int) -> list[int]:
+    """Return the positions of at most `limit` cells that were called less severe than they are.
 
     Those that fell by most classes come first, then those to whose true class
     the model gave least.
-
-    Parameters
-    ----------
-    truth, probabilities
-        (n,) class indices in order of severity and (n, k) floats.
     """
-    fall = truth - called(probabilities)
-    given = probabilities[np.arange(len(truth)), truth]
+    fall = cells.truth - cells.called
+    given = cells.probabilities[np.arange(len(cells)), cells.truth]
     order = np.lexsort((given, -fall))
     return [int(index) for index in order if fall[index] > 0][:limit]
 
 
-def describe(
-    row: Row,
-    patch: npt.NDArray[np.uint8],
-    true: int,
-    probabilities: Probabilities,
-    labels: Sequence[str],
-) -> Undercall:
+def surest_errors(cells: Classified, limit: int) -> list[int]:
+    """Return the positions of at most `limit` wrongly called cells, the surest error first."""
+    order = np.argsort(-cells.probabilities.max(axis=1), kind="stable")
+    wrong = cells.truth != cells.called
+    return [int(index) for index in order if wrong[index]][:limit]
+
+
+def describe(row: Row, patch: npt.NDArray[np.uint8], cells: Classified, index: int) -> Pictured:
     """Return what a report shows of one cell.
 
     Parameters
@@ -82,16 +76,15 @@ def describe(
         Of the manifest, as it may be shown.
     patch
         (224, 224, 3) uint8.
-    probabilities
-        (k,) floats.
     """
-    return Undercall(
+    given = cells.probabilities[index]
+    return Pictured(
         row.image_name,
         row.object_id,
         row.point_index,
-        labels[true],
-        labels[int(np.argmax(probabilities))],
-        {name: round(float(p), 4) for name, p in zip(labels, probabilities, strict=True)},
+        cells.labels[cells.truth[index]],
+        cells.labels[cells.called[index]],
+        {name: round(float(p), 4) for name, p in zip(cells.labels, given, strict=True)},
         _data_uri(patch),
     )
 

@@ -1,0 +1,83 @@
+"""What a model says of the cells that it is tested on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pycyto.evaluation.assisted import Assisted
+from pycyto.evaluation.classified import Classified
+from pycyto.evaluation.intervals import resampling
+from pycyto.evaluation.metrics import score
+from pycyto.images.patches import read_patch
+from pycyto.learning.bundle import Bundle
+from pycyto.learning.inference import classify
+from pycyto.manifest import Row
+from pycyto.records import Reporter
+from pycyto.steps.tested import Tested
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Answers:
+    """The cells of a test, classified.
+
+    Attributes
+    ----------
+    known, validation
+        See `Tested`.
+    everything
+        The known cells and those aside, in that order.
+    others
+        (n, k) probabilities of cells of classes that the model does not know.
+    """
+
+    known: Classified
+    everything: Classified
+    validation: Classified
+    others: npt.NDArray[np.float32]
+
+
+def answers(bundle: Bundle, test: Tested, seed: int, reporter: Reporter) -> Answers:
+    """Classify all cells of a test.
+
+    Parameters
+    ----------
+    seed
+        Of the resamples that intervals come from.
+    """
+    parts = test.known, test.aside, test.others, test.validation
+    rows = [row for part in parts for row in part]
+    with reporter.progress("classify test and validation cells", len(rows)) as advance:
+        patches = (read_patch(test.folder, row) for row in rows)
+        found = classify(bundle, patches, advance=advance)
+    ends = np.cumsum([len(part) for part in parts])[:-1]
+    known, aside, others, validation = np.split(found, ends)
+    return Answers(
+        known=_classified(test, test.known, known, seed),
+        everything=_classified(
+            test, [*test.known, *test.aside], np.concatenate([known, aside]), seed
+        ),
+        validation=_classified(test, test.validation, validation, seed),
+        others=others,
+    )
+
+
+def assisted(test: Tested, found: Answers) -> Assisted | None:
+    """Return what labels made with a model's help change; None where there are none."""
+    if test.aside:
+        return Assisted(len(test.aside), counted=False, other=score(found.everything))
+    helped = np.array([row.helped_by_model for row in test.known], bool)
+    if not helped.any():
+        return None
+    other = None if helped.all() else score(found.known, ~helped)
+    return Assisted(int(helped.sum()), counted=True, other=other)
+
+
+def _classified(
+    test: Tested, rows: Sequence[Row], probabilities: npt.NDArray[np.float32], seed: int
+) -> Classified:
+    drawn = resampling(test.group_names(rows), seed)
+    return Classified(test.truth(rows), probabilities, test.labels, drawn)

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pycyto.evaluation.calibration import calibrated, calibration, scaled, temperature
+from tests.evaluation.made import classified
+
+TWO = ("NILM", "HSIL")
+
+
+def test_the_worked_example() -> None:
+    """Four cells in two bins: 0.95 twice, once right; 0.65 twice, both right."""
+    probabilities = np.array([[0.95, 0.05], [0.05, 0.95], [0.65, 0.35], [0.35, 0.65]])
+    cells = classified([0, 0, 0, 1], probabilities, TWO)
+    found = calibration(cells, probabilities)
+    assert found.error.value == pytest.approx(2 / 4 * (0.95 - 0.5) + 2 / 4 * (1 - 0.65))
+    expected = -(np.log(0.95) + np.log(0.05) + 2 * np.log(0.65)) / 4
+    assert found.log_loss.value == pytest.approx(expected)
+    squares = 2 * (0.05**2 + 0.95**2 + 0.35**2 + 0.35**2)
+    assert found.brier.value == pytest.approx(squares / 4)
+    filled = {number: own for number, own in enumerate(found.bins) if own.cells}
+    assert {number: own.cells for number, own in filled.items()} == {9: 2, 14: 2}
+    assert filled[14].accuracy == pytest.approx(0.5)
+    assert filled[14].confidence == pytest.approx(0.95)
+    assert found.bins[0].accuracy is None
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 80), st.integers(0, 999), st.integers(2, 5))
+def test_losses_agree_with_scikit_learn(n: int, seed: int, k: int) -> None:
+    from sklearn import metrics
+
+    rng = np.random.default_rng(seed)
+    truth, probabilities = rng.integers(0, k, n), rng.dirichlet(np.ones(k), n)
+    cells = classified(truth, probabilities, [f"c{i}" for i in range(k)], ["one"] * n)
+    found = calibration(cells, probabilities)
+    assert found.log_loss.value == pytest.approx(
+        metrics.log_loss(truth, probabilities, labels=range(k))
+    )
+    assert sum(own.cells for own in found.bins) == n
+    assert 0 <= (found.error.value or 0) <= 1
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.floats(0.3, 4), st.integers(0, 99))
+def test_the_temperature_is_where_the_loss_is_least(true: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    honest = rng.dirichlet(np.ones(3), 2000)
+    truth = (rng.random((2000, 1)) > honest.cumsum(axis=1)).sum(axis=1).clip(0, 2)
+    found = temperature(truth, scaled(honest, 1 / true))
+    assert found is not None
+    assert found == pytest.approx(true, rel=0.15)
+    sharpened = scaled(honest, 1 / true)
+
+    def loss(by: float) -> float:
+        return float(-np.log(scaled(sharpened, by)[np.arange(2000), truth]).mean())
+
+    assert loss(found) <= min(loss(found * 1.01), loss(found / 1.01))
+
+
+def test_scaling_leaves_what_a_cell_is_called() -> None:
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(4), 50)
+    for by in (0.5, 1, 3):
+        found = scaled(probabilities, by)
+        assert found.sum(axis=1) == pytest.approx(np.ones(50))
+        assert (found.argmax(axis=1) == probabilities.argmax(axis=1)).all()
+    assert scaled(probabilities, 1) == pytest.approx(probabilities)
+    assert np.isfinite(scaled(np.array([[1.0, 0.0]]), 2)).all()
+
+
+def test_too_sure_a_model_is_better_calibrated_afterwards() -> None:
+    rng = np.random.default_rng(4)
+    honest = rng.dirichlet(np.ones(4) * 0.7, 1200)
+    truth = (rng.random((1200, 1)) > honest.cumsum(axis=1)).sum(axis=1).clip(0, 3)
+    sure = scaled(honest, 0.4)
+    groups = [f"g{n % 20}" for n in range(600)]
+    validation, test = (
+        classified(truth[half], sure[half], groups=groups)
+        for half in (slice(600), slice(600, None))
+    )
+    found = calibrated(validation, test)
+    assert found.temperature == pytest.approx(2.5, rel=0.2)
+    assert found.after is not None
+    assert (found.after.error.value or 1) < (found.before.error.value or 0) / 2
+    assert (found.after.log_loss.value or 9) < (found.before.log_loss.value or 0)
+    low, high = found.before.log_loss.interval or (9, 0)
+    assert low < (found.before.log_loss.value or 0) < high
+
+
+def test_without_a_temperature_it_says_why() -> None:
+    test = classified([0, 1], np.eye(2) * 0.8 + 0.1, TWO)
+    none = calibrated(classified([], np.zeros((0, 2)), TWO), test)
+    assert none.after is None
+    assert none.reason == "there is no validation cell to fit it on"
+    perfect = calibrated(test, test)
+    assert perfect.temperature is None
+    assert "ask for none" in perfect.reason
