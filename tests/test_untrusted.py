@@ -490,6 +490,7 @@ def test_no_name_becomes_a_script_of_the_report() -> None:
                 "by_class": {SCRIPT: {SCRIPT: empty}},
                 "groups_by_level": {SCRIPT: 1},
             },
+            audit={"findings": [{"weight": "note", "what": SCRIPT}]},
             provenance={
                 "finished_at": SCRIPT,
                 "seed": SCRIPT,

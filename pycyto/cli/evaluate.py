@@ -19,6 +19,17 @@ from pycyto.errors import UsageError
 @click.option("--run", type=click.Path(), help="Folder of a run whose counts the report shows too.")
 @options.fold_option
 @click.option(
+    "--heat-maps", is_flag=True, help="Show where the network looked in wrongly called cells."
+)
+@click.option(
+    "--leaking",
+    is_flag=True,
+    help="Train anew on splits that leak, and show what they would have claimed. Slow.",
+)
+@click.option(
+    "--weights", type=click.Path(), help="For --leaking: the file that the network started from."
+)
+@click.option(
     "--at-least",
     multiple=True,
     metavar="FIGURE=NUMBER",

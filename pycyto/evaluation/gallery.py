@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
 from pycyto.evaluation.classified import Classified
+from pycyto.images.crop import Pixels
+from pycyto.images.pictures import data_uri
 from pycyto.manifest import Row
 
 
@@ -24,8 +22,8 @@ class Pictured:
     ----------
     image, object_id, point_index
         What finds the cell again; the image may go by a pseudonym.
-    picture
-        Data URI of the patch.
+    picture, heat_map
+        Data URIs of the patch, and of where the network looked in it.
     """
 
     image: str
@@ -35,6 +33,7 @@ class Pictured:
     called: str
     probabilities: Mapping[str, float]
     picture: str
+    heat_map: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the cell as plain values, without its picture."""
@@ -67,7 +66,9 @@ def surest_errors(cells: Classified, limit: int) -> list[int]:
     return [int(index) for index in order if wrong[index]][:limit]
 
 
-def describe(row: Row, patch: npt.NDArray[np.uint8], cells: Classified, index: int) -> Pictured:
+def describe(
+    row: Row, patch: Pixels, cells: Classified, index: int, heat: Pixels | None = None
+) -> Pictured:
     """Return what a report shows of one cell.
 
     Parameters
@@ -76,6 +77,8 @@ def describe(row: Row, patch: npt.NDArray[np.uint8], cells: Classified, index: i
         Of the manifest, as it may be shown.
     patch
         (224, 224, 3) uint8.
+    heat
+        The same with a heat map over it.
     """
     given = cells.probabilities[index]
     return Pictured(
@@ -85,12 +88,6 @@ def describe(row: Row, patch: npt.NDArray[np.uint8], cells: Classified, index: i
         cells.labels[cells.truth[index]],
         cells.labels[cells.called[index]],
         {name: round(float(p), 4) for name, p in zip(cells.labels, given, strict=True)},
-        _data_uri(patch),
+        data_uri(patch),
+        None if heat is None else data_uri(heat),
     )
-
-
-def _data_uri(patch: npt.NDArray[np.uint8]) -> str:
-    stream = io.BytesIO()
-    # JPEG, as the report should stay small enough to be mailed; nothing is measured on it.
-    Image.fromarray(patch).save(stream, "JPEG", quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode("ascii")

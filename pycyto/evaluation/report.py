@@ -19,6 +19,7 @@ from pycyto.evaluation.domains import Subset
 from pycyto.evaluation.gallery import Pictured
 from pycyto.evaluation.gates import Verdict
 from pycyto.evaluation.intervals import MIN_GROUPS, RESAMPLES
+from pycyto.evaluation.leaking import MARK, Leaking
 from pycyto.evaluation.learning_curves import learning_curves
 from pycyto.evaluation.measured import Measured
 from pycyto.evaluation.metrics import Figures
@@ -45,8 +46,12 @@ class Report:
         What the bundle says of itself: ``id``, ``network``, ``scheme``, ``resolution``.
     split
         What `SplitSummary.to_json` gives.
+    audit
+        What `Audit.to_json` gives, without culprits.
     verdicts
         On the bounds that were asked for.
+    leaking
+        Variants of the split that leak, if they were asked for.
     others
         ``others[label][called]``: tested cells whose class the model does not
         know, by their class and by what it called them. No other figure counts them.
@@ -69,10 +74,12 @@ class Report:
     errors: Sequence[Pictured]
     stages: Sequence[Stage]
     split: Mapping[str, Any]
+    audit: Mapping[str, Any]
     provenance: Mapping[str, Any]
     verdicts: Sequence[Verdict] = ()
     others: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     assisted: Assisted | None = None
+    leaking: Sequence[Leaking] = ()
     history: Sequence[Mapping[str, str]] = ()
     confidential: bool = False
 
@@ -121,6 +128,7 @@ def as_html(report: Report) -> str:
             "training": learning_curves(report.history),
         },
         size=drawing,
+        leaking_mark=MARK,
         min_groups=MIN_GROUPS,
         resamples=RESAMPLES,
         colours=_colours(report),
@@ -161,6 +169,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "controls": {control.name: control.to_json() for control in report.controls},
         "beats_every_control": beats,
         "beside_controls": beside,
+        "leaking_variants": {own.name: own.to_json() for own in report.leaking},
         "assisted_labels": report.assisted.to_json() if report.assisted else None,
         "cells_of_other_classes": {label: dict(seen) for label, seen in report.others.items()},
         "domains": {
@@ -171,6 +180,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "surest_errors": [cell.to_json() for cell in report.errors],
         "stages": {stage.name: stage.to_json() for stage in report.stages},
         "split": dict(report.split),
+        "audit": dict(report.audit),
         "provenance": dict(report.provenance),
     }
 

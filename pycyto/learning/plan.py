@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pycyto.errors import UsageError
 from pycyto.learning.augmentation import AUGMENTATIONS, NOTHING, STANDARD, Augmentation, Named
@@ -148,3 +150,16 @@ def _refuse_without_start(**options: object) -> None:
                 "this one learns all its layers at once.",
                 remedy=f"Leave --{name} out, or name --weights.",
             )
+
+
+def settings_from(values: Mapping[str, Any]) -> TrainingSettings:
+    """Return settings as a bundle holds them.
+
+    Raises
+    ------
+    KeyError, TypeError
+        When they are not what this version writes.
+    """
+    phases = tuple(Phase(**phase) for phase in values["phases"])
+    how = Augmentation(**values["augmentation"])
+    return TrainingSettings(**{**values, "phases": phases, "augmentation": how})

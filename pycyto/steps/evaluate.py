@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from pycyto.errors import GateError, UsageError
 from pycyto.evaluation.classified import Classified, called
 from pycyto.evaluation.controls import Control, Trained, controls
 from pycyto.evaluation.domains import by_domain
-from pycyto.evaluation.gallery import Pictured, describe, surest_errors, worst_undercalls
+from pycyto.evaluation.gallery import Pictured, surest_errors, worst_undercalls
 from pycyto.evaluation.gates import Bound, Verdict, bounds, check_names, verdicts
 from pycyto.evaluation.looks import looks
 from pycyto.evaluation.measured import measured, names_of, slug
@@ -33,6 +33,8 @@ from pycyto.parts import PARTS
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.answers import answers, assisted
 from pycyto.steps.audit import honest
+from pycyto.steps.leaking import leaking_variants
+from pycyto.steps.pictures import pictures
 from pycyto.steps.shown import Shown, say_names, shown_of
 from pycyto.steps.tested import Tested, tested
 from pycyto.steps.traces import counts, history_in, stage_of_run, stages
@@ -88,6 +90,9 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     at_most: Mapping[str, float] | None = None,
     prevalence: float | Mapping[str, float] | None = None,
     with_assisted: bool = False,
+    leaking: bool = False,
+    weights: str | None = None,
+    heat_maps: bool = False,
     reporter: Reporter = SILENT,
 ) -> EvaluateResult:
     """Test a model on the test part of a data set, and write a report.
@@ -117,6 +122,13 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
         class (``hsil``; ``all`` for the rest), or one for all classes.
     with_assisted
         Count cells whose labels a model had a part in.
+    leaking
+        Train the network anew on splits that leak, and show what they would have
+        claimed. It takes as long as several trainings; no model is kept.
+    weights
+        For `leaking`: the file that the network started from, if it was one.
+    heat_maps
+        Show for each picture of a wrongly called cell where the network looked.
 
     Raises
     ------
@@ -133,7 +145,10 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     data, out = path_from(data), path_from(out)
     bundle = load_bundle(path_from(model))
     wanted = _Wanted(
-        bounds(at_least or {}, at_most or {}), _prevalences(prevalence, bundle.labels), seed
+        bounds(at_least or {}, at_most or {}),
+        _prevalences(prevalence, bundle.labels),
+        seed,
+        heat_maps,
     )
     check_names(wanted.bounds, names_of(bundle.labels, wanted.prevalence))
     audit = honest(data, fold, reporter)
@@ -141,6 +156,9 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     shown = shown_of(test, reporter, identifiers=identifiers)
     ran = stage_of_run(path_from(run), shown.withheld) if run is not None else []
     report = _report(bundle, test, audit, shown, wanted, ran, reporter)
+    if leaking:
+        variants = leaking_variants(bundle, test, weights, seed, reporter)
+        report = replace(report, leaking=variants)
     content = as_json(report)
     files.write_text(out / REPORT_FILE, as_html(report))
     files.write_json(out / METRICS_FILE, content)
@@ -166,6 +184,7 @@ class _Wanted:
     bounds: Sequence[Bound]
     prevalence: Mapping[str, float]
     seed: int
+    heat_maps: bool
 
 
 def _prevalences(
@@ -216,6 +235,10 @@ def _report(
     split_of = {row.key: part for part in PARTS for row in test.parts[part]}
     found = answers(bundle, test, wanted.seed, reporter)
     measures = measured(found.known, found.validation, wanted.prevalence)
+
+    def pictured(which: Sequence[int]) -> list[Pictured]:
+        return pictures(bundle, test, shown, found.known, which, heat_maps=wanted.heat_maps)
+
     return Report(
         measured=measures,
         groups=test.levels,
@@ -227,10 +250,11 @@ def _report(
         },
         controls=_controls(test, found.known, wanted.seed, reporter),
         domains=by_domain(shown.rows, found.known),
-        undercalls=_pictured(test, shown, found.known, worst_undercalls(found.known, _PICTURES)),
-        errors=_pictured(test, shown, found.known, surest_errors(found.known, _ERRORS)),
+        undercalls=pictured(worst_undercalls(found.known, _PICTURES)),
+        errors=pictured(surest_errors(found.known, _ERRORS)),
         stages=[*stages(bundle, test, shown.withheld), *ran],
         split=summary(labelled, split_of, scheme_named(bundle.scheme).names).to_json(),
+        audit=audit.to_json(),
         provenance=_record(bundle, test, audit, wanted),
         verdicts=verdicts(wanted.bounds, measures.named),
         others=_others(test, found.others),
@@ -251,15 +275,6 @@ def _read(folder: Path, rows: Sequence[Row], advance: Any) -> Iterator[npt.NDArr
     for row in rows:
         yield read_patch(folder, row)
         advance(1)
-
-
-def _pictured(
-    test: Tested, shown: Shown, cells: Classified, which: Sequence[int]
-) -> list[Pictured]:
-    return [
-        describe(shown.rows[index], read_patch(test.folder, test.known[index]), cells, index)
-        for index in which
-    ]
 
 
 def _others(test: Tested, probabilities: npt.NDArray[np.float32]) -> dict[str, dict[str, int]]:
