@@ -102,6 +102,7 @@ def test_a_hair_ahead_is_not_beaten() -> None:
     found = lead(hair, control)
     assert (found.value or 0) > 0
     assert (found.interval or (1, 1))[0] <= 0
+    assert Control("any", "", lead=found).beaten is False
 
 
 def trained(rows: Sequence[Row], truth: np.ndarray, brightness: np.ndarray) -> Trained:
