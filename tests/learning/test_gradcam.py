@@ -24,9 +24,7 @@ def red_or_blue(monkeypatch: pytest.MonkeyPatch) -> None:
     pooled = layers.GlobalAveragePooling2D(name=POOL)(features)
     classes = layers.Dense(2, activation="softmax", name="classes")(pooled)
     model: Any = keras().Model(pixels, classes)
-    model.get_layer("classes").set_weights(
-        [np.array([[0.02, 0], [0, 0], [0, 0.02]]), np.zeros(2)]
-    )
+    model.get_layer("classes").set_weights([np.array([[0.02, 0], [0, 0], [0, 0.02]]), np.zeros(2)])
     monkeypatch.setattr(gradcam, "keras_model", lambda _: model)
 
 
