@@ -44,7 +44,7 @@ def heat_maps(
     """
     model = keras_model(bundle)
     seen = model.get_layer(POOL).input
-    to_features = keras().Model(model.inputs, seen)
+    to_features = keras().Model(model.input, seen)
     to_classes = keras().Model(seen, model.output)
     maps = [
         _heat(to_features, to_classes, patch, index)
