@@ -21,6 +21,8 @@ from pycyto.learning.networks import Network
 from pycyto.learning.sampling import Draws
 from pycyto.records import Reporter
 
+_MEASURED_AT_ONCE = 512
+
 
 class Lesson(Protocol):
     """What a phase of training needs to know of its data."""
@@ -69,10 +71,12 @@ class OnFeatures:
         return batches_of(self.by_view, self.train.targets, draws, batch_size)
 
     def validation(self, batch_size: int) -> Iterator[Batch]:
-        """Yield features of patches."""
+        """Yield features of patches, in larger batches: they are small, and nothing is learnt."""
         rows = np.arange(len(self.unchanged))
         draws = Draws(rows, np.zeros_like(rows))
-        return batches_of([self.plain], self.unchanged.targets, draws, batch_size)
+        return batches_of(
+            [self.plain], self.unchanged.targets, draws, max(batch_size, _MEASURED_AT_ONCE)
+        )
 
 
 def on_features(
