@@ -64,6 +64,7 @@ _NETWORKS = ("small", "mobilenetv2", "resnet50", "efficientnetb0", "vgg16")
     "--cache", type=click.Path(), help="Folder for what a frozen backbone sees, used again."
 )
 @click.option("--restart", is_flag=True, help="Begin anew where a training was broken off.")
+@click.option("--licence", default="", help="Under which the model may be used, for its card.")
 @click.option("--overwrite", is_flag=True, help="Replace a bundle that is there.")
 @click.pass_obj
 def command(console: Console, /, data: str, unfreeze: str | None, **rest: Any) -> None:

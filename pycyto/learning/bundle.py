@@ -6,7 +6,8 @@
     network.weights.h5  weights only
     history.csv         one line per epoch
     trained_on.txt      SHA-256 of the cell key of each training and validation cell
-    README.txt          the same for people
+    README.txt          the model card: the same for people
+    evaluation.json     what evaluations found, in figures; see `pycyto.learning.evaluated`
     network.openvino.*  a cache of predict's; see `pycyto.learning.exported`
 
 The network is rebuilt by pycyto's own code from its name, and only numbers are
@@ -44,7 +45,8 @@ HISTORY_FILE = "history.csv"
 TRAINED_ON_FILE = "trained_on.txt"
 README_FILE = "README.txt"
 CHECKED_FILES = (WEIGHTS_FILE, HISTORY_FILE, TRAINED_ON_FILE)
-ALL_FILES = (CARD_FILE, README_FILE, *CHECKED_FILES)
+EVALUATION_FILE = "evaluation.json"
+ALL_FILES = (CARD_FILE, README_FILE, EVALUATION_FILE, *CHECKED_FILES)
 # Made from the weights when first used, and again when they are gone: no part of the model.
 EXPORT_FILES = ("network.openvino.xml", "network.openvino.bin", "network.openvino.seal")
 

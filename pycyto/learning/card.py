@@ -1,14 +1,18 @@
-"""The page of a bundle that people read."""
+"""The model card: the page of a bundle that people read."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 _WIDTH = 12
+_LINE = 90
 
 
-def page(card: Mapping[str, Any], resolution: str) -> str:
+def page(
+    card: Mapping[str, Any], resolution: str, evaluations: Sequence[Mapping[str, Any]] = ()
+) -> str:
     """Return ``README.txt`` for a bundle.
 
     Parameters
@@ -17,6 +21,8 @@ def page(card: Mapping[str, Any], resolution: str) -> str:
         The content of ``bundle.json``.
     resolution
         How patches must be cut, in words.
+    evaluations
+        See `pycyto.learning.evaluated.keep_evaluation`.
     """
     result = card["result"]
     lines = [
@@ -31,18 +37,53 @@ def page(card: Mapping[str, Any], resolution: str) -> str:
         *_learning(card["settings"], result["backbone_weights_trained"]),
         f"Best epoch   {result['best_epoch']} of {result['epochs']}",
         f"Macro-F1     {result['validation_macro_f1']:.3f} on the validation cells, by which this",
-        "             epoch was chosen: for an honest figure run pycyto evaluate.",
+        "             epoch was chosen, so that it flatters",
+        f"Licence      {card.get('licence') or 'not stated: ask whoever made it'}",
+        f"Made with    {_versions(card['record']['versions'])}",
         "",
         *_table(card["counts"], card["labels"]),
         "",
+        *_audit(card.get("audit", {}).get("findings", ())),
+        *_evaluated(evaluations),
         "Use it with pycyto predict and pycyto evaluate, --model and the path of this folder.",
         "Keep the files together and unchanged: their checksums are in bundle.json. Files named",
-        "network.openvino may be added by pycyto predict; they can be deleted.",
+        "network.openvino may be added by pycyto predict, evaluation.json and figures in this file",
+        "by pycyto evaluate.",
         "No image, slide, patient, laboratory, project or folder is named in here. trained_on.txt",
         "holds digests of cell keys, so that predictions on cells that the model has seen can be",
         "told apart.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _versions(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {versions.get(name, '?')}" for name in ("pycyto", "keras", "python"))
+
+
+def _audit(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield "What an audit of the training data said:"
+    yield from _listed([finding["what"] for finding in findings] or ["Nothing against its split."])
+    yield ""
+
+
+def _evaluated(evaluations: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not evaluations:
+        yield "It has not been evaluated: for figures on cells that it has not seen run"
+        yield "pycyto evaluate."
+        yield ""
+    for found in reversed(evaluations):
+        yield f"Evaluated {found['finished_at']}:"
+        yield from _listed(found["summary"])
+        yield "Known failures and limits:"
+        yield from _listed(found["limits"])
+        yield ""
+
+
+def _listed(sentences: Iterable[str]) -> Iterator[str]:
+    for sentence in sentences:
+        yield from textwrap.wrap(
+            sentence, _LINE, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False
+        )
 
 
 _BALANCES = {

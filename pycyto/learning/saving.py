@@ -54,6 +54,8 @@ class Description:
         Of the data set it was trained on, without culprits: see `Audit.to_json`.
     record
         From `pycyto.provenance.record`; it must name no path.
+    licence
+        Under which the model may be used; empty where nothing was said.
     """
 
     network: str
@@ -65,6 +67,7 @@ class Description:
     settings: TrainingSettings
     audit: Mapping[str, Any]
     record: Mapping[str, Any]
+    licence: str = ""
 
 
 def check_place(path: Path, *, overwrite: bool) -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pycyto import files, provenance
 from pycyto.datasets.findings import Audit
 from pycyto.datasets.summary import summary
-from pycyto.errors import GateError, UsageError
+from pycyto.errors import GateError, NotWritableError, UsageError
 from pycyto.evaluation.classified import Classified, called
 from pycyto.evaluation.controls import Control, Trained, controls
 from pycyto.evaluation.domains import by_domain
@@ -27,7 +27,8 @@ from pycyto.evaluation.report import Report, as_html, as_json
 from pycyto.evaluation.stages import Stage
 from pycyto.images.patches import read_patch
 from pycyto.labels import counted, listed, scheme_named
-from pycyto.learning.bundle import Bundle, load_bundle
+from pycyto.learning.bundle import README_FILE, Bundle, load_bundle
+from pycyto.learning.evaluated import keep_evaluation
 from pycyto.manifest import Row
 from pycyto.parts import PARTS
 from pycyto.records import SILENT, Reporter, path_from
@@ -165,6 +166,7 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     for sentence in (*content["summary"], *content["beside_controls"]):
         reporter.say(sentence)
     say_names(test, shown, reporter)
+    _keep_in_bundle(bundle, report, content, reporter)
     reporter.say(f"Report: {out / REPORT_FILE}. {content['notice']}")
     _pass_gates(report.verdicts, out / REPORT_FILE, reporter)
     return EvaluateResult(
@@ -175,6 +177,26 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
         report.others,
         content["beats_every_control"],
     )
+
+
+def _keep_in_bundle(
+    bundle: Bundle, report: Report, content: Mapping[str, Any], reporter: Reporter
+) -> None:
+    """Let the model's card tell these figures; a bundle that cannot be written to stays."""
+    warned = [found["what"] for found in report.audit["findings"] if found["weight"] == "warning"]
+    entry = {
+        "finished_at": report.provenance["finished_at"],
+        "inputs": report.audit["inputs"],
+        "summary": content["summary"],
+        "limits": [*content["beside_controls"], *warned],
+        "figures": content["named_figures"],
+    }
+    try:
+        keep_evaluation(bundle, entry)
+    except NotWritableError as error:
+        reporter.warn(f"The model's card does not tell these figures: {error.what}")
+    else:
+        reporter.say(f"The model's card tells these figures: {bundle.path / README_FILE}")
 
 
 @dataclass(frozen=True, slots=True)

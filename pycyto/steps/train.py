@@ -104,6 +104,7 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     contact_sheet: Path | str | None = None,
     cache: Path | str | None = None,
     restart: bool = False,
+    licence: str = "",
     overwrite: bool = False,
     reporter: Reporter = SILENT,
 ) -> TrainResult:
@@ -154,6 +155,8 @@ def train(  # noqa: PLR0913  (each is an option of the command)
         folder of caches.
     restart
         Begin anew where a training was broken off.
+    licence
+        Under which the model may be used, for its card.
     overwrite
         Replace a bundle that is there.
 
@@ -194,7 +197,7 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     if contact_sheet:
         write_contact_sheet(path_from(contact_sheet), sets[0], Views(settings.augmentation, seed))
     folder = path_from(cache) if cache else feature_cache.default_folder()
-    options = _Options(row, start, settings, folder, fold, overwrite)
+    options = _Options(row, start, settings, folder, fold, licence, overwrite)
     training = _learn(sets, out, cells, audit, options, reporter)
     seconds = time.monotonic() - started
     best = training.best
@@ -214,6 +217,7 @@ class _Options:
     settings: TrainingSettings
     features: Path
     fold: int | None
+    licence: str
     overwrite: bool
 
 
@@ -259,6 +263,7 @@ def _learn(
         settings=settings,
         audit=audit.to_json(),
         record=_record(cells, audit, options),
+        licence=options.licence,
     )
     keys = [row.key for row in used]
     save_bundle(out, model, description, training, keys, overwrite=options.overwrite)

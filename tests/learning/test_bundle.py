@@ -15,6 +15,7 @@ from pycyto.images.resolution import Resolution
 from pycyto.learning.bundle import (
     ALL_FILES,
     CHECKED_FILES,
+    EVALUATION_FILE,
     WEIGHTS_FILE,
     id_of,
     load_bundle,
@@ -41,7 +42,7 @@ def test_it_says_what_it_is(saved: Saved) -> None:
     assert bundle.bundle_id == id_of(bundle.card["files"][WEIGHTS_FILE], bundle.labels)
     assert "Research use only" in bundle.card["intended_use"]
     assert bundle.card["input"]["preprocessing"] == "unit"
-    assert {path.name for path in bundle.path.iterdir()} == set(ALL_FILES)
+    assert {path.name for path in bundle.path.iterdir()} == set(ALL_FILES) - {EVALUATION_FILE}
 
 
 def test_it_knows_the_cells_that_it_has_seen(saved: Saved) -> None:

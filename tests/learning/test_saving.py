@@ -26,7 +26,7 @@ DESCRIPTION = Description(
     counts={"train": {"NILM": 1, "HSIL": 1}},
     settings=TrainingSettings((Phase("all layers", "all", 1, 1e-3),), 4),
     audit={"passed": True},
-    record={"finished_at": "2026-01-01"},
+    record={"finished_at": "2026-01-01", "versions": {}},
 )
 EPOCH = Epoch(1, "all layers", 0.5, 0.5, 0.5, 0.5, 0.5)
 

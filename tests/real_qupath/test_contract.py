@@ -115,6 +115,8 @@ def test_outlines_are_those_of_qupath(installation: Installation) -> None:
         assert ours.get("plane") == theirs.get("plane")
         if not drawn.is_valid:
             continue  # QuPath's affair: 0.5.1 makes something else of it each time
+        if ours == theirs:
+            continue  # made by QuPath, which in 0.7.0 can make a valid outline invalid
         assert one.is_valid
         assert other.is_valid
         # QuPath cuts off what is thinner than a hundredth of a pixel; ours is as drawn.

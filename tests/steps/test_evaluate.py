@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,12 @@ import pytest
 from PIL import Image
 
 from pycyto import files, provenance
-from pycyto.errors import BadInputError, GateError, RefusedError, UsageError
+from pycyto.errors import BadInputError, GateError, NotWritableError, RefusedError, UsageError
 from pycyto.images.patches import content_hash
 from pycyto.images.resolution import Resolution
 from pycyto.labels import BETHESDA
 from pycyto.learning.bundle import Bundle, mark_of
+from pycyto.learning.plan import default_settings
 from pycyto.manifest import Row, read_manifest
 from pycyto.parts import read_split, rows_by_part, write_split
 from pycyto.pseudonyms import pseudonyms_of
@@ -87,7 +88,22 @@ def model(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Bundle
         encoding="utf-8",
     )
     trained = frozenset(mark_of(row.key) for row in rows_by_part(data)["train"])
-    card: dict[str, Any] = {"counts": {"train": {"NILM": 2}, "validation": {"NILM": 2}}}
+    card: dict[str, Any] = {
+        **dict.fromkeys(("bundle_id", "intended_use", "network", "scheme"), "told"),
+        "weights_origin": {"kind": "none"},
+        "labels": list(LABELS),
+        "patch_size": 224,
+        "seed": 0,
+        "record": {"finished_at": "then", "versions": {}},
+        "settings": asdict(default_settings(pretrained=False)),
+        "result": {
+            "epochs": 2,
+            "best_epoch": 1,
+            "validation_macro_f1": 0.4,
+            "backbone_weights_trained": {"all layers": 7},
+        },
+        "counts": {"train": {"NILM": 2}, "validation": {"NILM": 2}},
+    }
     made = replace(BUNDLE, path=path, trained_on=trained, card=card)
     monkeypatch.setattr("pycyto.steps.evaluate.load_bundle", lambda _: made)
     rows = read_manifest(data)
@@ -511,7 +527,9 @@ def test_every_key_of_the_json_is_explained(more: Path, model: Bundle, tmp_path:
                 yield from keys(inner, own_names)
 
     content["domains"] = {"any": list(content["domains"]["scanner"].values())}
-    content["stages"], content["split"], content["provenance"] = {}, {}, {}
+    for name in ("stages", "split", "provenance"):
+        content[name] = {}
+    content["audit"]["split"] = {}
     found = set(keys(content, False))
     assert len(found) > 60
     assert {key for key in found if f"`{key}`" not in page} == set()
@@ -563,3 +581,26 @@ def test_a_real_bundle_is_evaluated(tmp_path: Path) -> None:
     content = files.read_json(result.metrics)
     assert content["model"]["network"] == "small"
     assert content["stages"]["train (this model)"]["train"] == dict.fromkeys(LABELS, 2)
+
+
+def test_the_models_card_tells_the_figures_and_names_nobody(
+    result: EvaluateResult, model: Bundle
+) -> None:
+    assert result.figures.n == 6
+    page = (model.path / "README.txt").read_text("utf-8")
+    assert "1 of 2 HSIL cells (50 %) were called NILM." in page
+    assert "Known failures and limits:" in page
+    kept = (model.path / "evaluation.json").read_text("utf-8")
+    assert not any(secret in page + kept for secret in (*SECRETS, "Site <1>"))
+
+
+def test_a_bundle_that_cannot_be_written_to_is_evaluated_all_the_same(
+    data: Path, model: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise NotWritableError("The place is read-only.")
+
+    monkeypatch.setattr("pycyto.steps.evaluate.keep_evaluation", refuse)
+    result = evaluate(data, model=model.path, out=tmp_path / "out")
+    assert result.report.exists()
+    assert not (model.path / "evaluation.json").exists()
