@@ -87,6 +87,10 @@ BETHESDA = LabelScheme(
     ),
 )
 
+# The order of the Bethesda System, with classes that the scheme leaves out: a cell of one of
+# these may be undercalled as well.
+SEVERITY = ("NILM", "ASC-US", "LSIL", "ASC-H", "HSIL", "SCC")
+
 SCHEMES = {scheme.name: scheme for scheme in (BETHESDA,)}
 
 

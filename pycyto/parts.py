@@ -119,6 +119,12 @@ def rows_by_part(folder: Path, fold: int | None = None) -> dict[str, list[Row]]:
     rows = [row for row in read_manifest(folder) if row.label]
     parts = read_parts(folder, fold)
     missing = [row for row in rows if row.key not in parts]
+    if missing and len(missing) == len(rows) and parts:
+        raise BadInputError(
+            f"This is the split of another data set: none of its {len(parts)} cells is here.",
+            where=folder / (SPLIT_FILE if fold is None else FOLDS_FILE),
+            remedy="Put the right one in its place, or run pycyto split --reshuffle.",
+        )
     if missing:
         raise BadInputError(
             f"{len(missing)} of {len(rows)} cells have no part yet.",

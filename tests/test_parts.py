@@ -132,3 +132,10 @@ def test_the_rows_of_a_fold(tmp_path: Path) -> None:
         "validation": [rows[0]],
         "test": [rows[2]],
     }
+
+
+def test_the_split_of_another_data_set_is_told_from_one_that_is_too_old(tmp_path: Path) -> None:
+    write_manifest(tmp_path, [a_row(object_id="a")])
+    write_split(tmp_path, {a_row(object_id="z").key: "test"})
+    with pytest.raises(BadInputError, match=r"split of another data set: none of its 1 cells"):
+        rows_by_part(tmp_path)

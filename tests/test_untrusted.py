@@ -484,6 +484,7 @@ def test_no_name_becomes_a_script_of_the_report() -> None:
             domains=by_domain(rows, cells),
             undercalls=[],
             errors=[],
+            chosen=[],
             stages=[stage(SCRIPT, {SCRIPT: 1, "skipped": {SCRIPT: 2}})],
             split={
                 "parts": {SCRIPT: empty},

@@ -22,6 +22,13 @@ from pycyto.errors import UsageError
     "--heat-maps", is_flag=True, help="Show where the network looked in wrongly called cells."
 )
 @click.option(
+    "--cell",
+    "cells",
+    multiple=True,
+    metavar="ENTRY/OBJECT[#POINT]",
+    help="Show this tested cell too; may be given more than once.",
+)
+@click.option(
     "--leaking",
     is_flag=True,
     help="Train anew on splits that leak, and show what they would have claimed. Slow.",

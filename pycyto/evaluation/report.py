@@ -44,6 +44,8 @@ class Report:
         How many groups of the tested cells rest on ``patient``, ``slide`` and ``image``.
     model
         What the bundle says of itself: ``id``, ``network``, ``scheme``, ``resolution``.
+    chosen
+        Cells that were asked for.
     split
         What `SplitSummary.to_json` gives.
     audit
@@ -72,6 +74,7 @@ class Report:
     domains: Mapping[str, Sequence[Subset]]
     undercalls: Sequence[Pictured]
     errors: Sequence[Pictured]
+    chosen: Sequence[Pictured]
     stages: Sequence[Stage]
     split: Mapping[str, Any]
     audit: Mapping[str, Any]
@@ -178,6 +181,7 @@ def as_json(report: Report) -> dict[str, Any]:
         },
         "worst_undercalls": [cell.to_json() for cell in report.undercalls],
         "surest_errors": [cell.to_json() for cell in report.errors],
+        "chosen_cells": [cell.to_json() for cell in report.chosen],
         "stages": {stage.name: stage.to_json() for stage in report.stages},
         "split": dict(report.split),
         "audit": dict(report.audit),

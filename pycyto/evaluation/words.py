@@ -8,7 +8,7 @@ from pycyto.evaluation.assisted import Assisted
 from pycyto.evaluation.controls import Control
 from pycyto.evaluation.intervals import MIN_GROUPS, Estimate
 from pycyto.evaluation.metrics import Figures
-from pycyto.labels import counted
+from pycyto.labels import SEVERITY, counted
 
 NOT_DEFINED = "not defined"
 
@@ -81,9 +81,16 @@ def unknown(others: Mapping[str, Mapping[str, int]], least: str) -> list[str]:
     """Return a sentence for each class of the test that the model cannot call."""
     return [
         f"The model does not know {label}: {seen.get(least, 0)} of {sum(seen.values())} such cells "
-        f"were called {least}, and no figure here counts them."
+        f"were called {least}{_below(label, seen)}, and no figure here counts them."
         for label, seen in others.items()
     ]
+
+
+def _below(label: str, seen: Mapping[str, int]) -> str:
+    if label not in SEVERITY:
+        return ""
+    below = SEVERITY[: SEVERITY.index(label)]
+    return f" and {sum(seen.get(name, 0) for name in below)} less severe than they are in all"
 
 
 def with_help(assisted: Assisted | None, figures: Figures) -> list[str]:

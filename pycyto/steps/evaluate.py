@@ -35,7 +35,7 @@ from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.answers import answers, assisted
 from pycyto.steps.audit import honest
 from pycyto.steps.leaking import leaking_variants
-from pycyto.steps.pictures import pictures
+from pycyto.steps.pictures import chosen_cells, pictures
 from pycyto.steps.shown import Shown, say_names, shown_of
 from pycyto.steps.tested import Tested, tested
 from pycyto.steps.traces import counts, history_in, stage_of_run, stages
@@ -94,6 +94,7 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     leaking: bool = False,
     weights: str | None = None,
     heat_maps: bool = False,
+    cells: Sequence[str] = (),
     reporter: Reporter = SILENT,
 ) -> EvaluateResult:
     """Test a model on the test part of a data set, and write a report.
@@ -129,7 +130,10 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     weights
         For `leaking`: the file that the network started from, if it was one.
     heat_maps
-        Show for each picture of a wrongly called cell where the network looked.
+        Show for each picture of a cell where the network looked.
+    cells
+        Tested cells to show in any case, as entry and object ID with a slash
+        between, and ``#`` and the index for a point.
 
     Raises
     ------
@@ -150,6 +154,7 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
         _prevalences(prevalence, bundle.labels),
         seed,
         heat_maps,
+        cells,
     )
     check_names(wanted.bounds, names_of(bundle.labels, wanted.prevalence))
     audit = honest(data, fold, reporter)
@@ -207,6 +212,7 @@ class _Wanted:
     prevalence: Mapping[str, float]
     seed: int
     heat_maps: bool
+    cells: Sequence[str]
 
 
 def _prevalences(
@@ -274,6 +280,7 @@ def _report(
         domains=by_domain(shown.rows, found.known),
         undercalls=pictured(worst_undercalls(found.known, _PICTURES)),
         errors=pictured(surest_errors(found.known, _ERRORS)),
+        chosen=pictured(chosen_cells(test, wanted.cells)),
         stages=[*stages(bundle, test, shown.withheld), *ran],
         split=summary(labelled, split_of, scheme_named(bundle.scheme).names).to_json(),
         audit=audit.to_json(),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pycyto.errors import UsageError
 from pycyto.evaluation.classified import Classified
 from pycyto.evaluation.gallery import Pictured, describe
 from pycyto.images.crop import Pixels
 from pycyto.images.patches import read_patch
+from pycyto.labels import listed
 from pycyto.learning.bundle import Bundle
 from pycyto.learning.gradcam import heat_maps as maps_of
 from pycyto.learning.gradcam import over
+from pycyto.manifest import Row
 from pycyto.steps.shown import Shown
 from pycyto.steps.tested import Tested
 
@@ -45,3 +48,27 @@ def pictures(
         describe(shown.rows[index], patch, cells, index, heat)
         for index, patch, heat in zip(which, patches, heats, strict=True)
     ]
+
+
+def chosen_cells(test: Tested, names: Sequence[str]) -> list[int]:
+    """Return the positions among `test.known` of cells that were asked for.
+
+    Raises
+    ------
+    UsageError
+        When one of them is not tested.
+    """
+    known = {_name_of(row): index for index, row in enumerate(test.known)}
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise UsageError(
+            f"No tested cell is {listed(missing)}.",
+            remedy=f"--cell takes entry and object ID, such as {next(iter(known))}; the report "
+            "and manifest.csv name them.",
+        )
+    return [known[name] for name in names]
+
+
+def _name_of(row: Row) -> str:
+    point = "" if row.point_index is None else f"#{row.point_index}"
+    return f"{row.entry_id}/{row.object_id}{point}"

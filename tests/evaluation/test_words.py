@@ -19,8 +19,8 @@ FRAGILE = (
     "is shown."
 )
 UNKNOWN = (
-    "The model does not know SCC: 2 of 5 such cells were called NILM, and no figure here "
-    "counts them."
+    "The model does not know SCC: 2 of 5 such cells were called NILM and 5 less severe than they "
+    "are in all, and no figure here counts them."
 )
 
 

@@ -12,6 +12,7 @@ from pycyto import evaluate, train
 from pycyto.errors import UsageError
 from pycyto.files import read_json
 from pycyto.learning.bundle import Bundle, load_bundle
+from pycyto.parts import rows_by_part
 from pycyto.records import SILENT
 from pycyto.steps import tested
 from pycyto.steps.leaking import leaking_variants
@@ -59,6 +60,18 @@ def test_both_variants_are_in_the_report_and_marked(
     assert page.count("LEAKING: random split") == 1
     assert sorted((data / "images").rglob("*")) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+
+
+def test_chosen_cells_are_shown_with_heat_maps(data: Path, bundle: Bundle, tmp_path: Path) -> None:
+    row = rows_by_part(data)["test"][0]
+    name = f"{row.entry_id}/{row.object_id}"
+    result = evaluate(data, model=bundle.path, out=tmp_path / "out", heat_maps=True, cells=[name])
+    (cell,) = read_json(result.metrics)["chosen_cells"]
+    assert (cell["object_id"], cell["true"]) == (row.object_id, row.label)
+    chosen = result.report.read_text("utf-8").split('id="chosen"')[1].split("</section>")[0]
+    assert chosen.count("data:image/jpeg") == 2
+    with pytest.raises(UsageError, match="No tested cell is 1/nobody"):
+        evaluate(data, model=bundle.path, out=tmp_path / "out", cells=["1/nobody"])
 
 
 def test_without_being_asked_for_there_are_none(data: Path, bundle: Bundle, tmp_path: Path) -> None:
