@@ -163,8 +163,8 @@ def _load_file(backbone: Any, network: str, path: Path) -> None:
             f"This file does not hold weights of {network} without its top layer "
             f"({_first_line(error)}).",
             where=path,
-            remedy=f"Take the Keras file for {network} whose name ends in notop or no_top. One that "
-            "was saved as .weights.h5 must keep that ending.",
+            remedy=f"Take the Keras file for {network} whose name ends in notop or no_top. A file "
+            "that was saved as .weights.h5 must keep that ending.",
         ) from error
 
 
