@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,9 +12,7 @@ from typing import Any
 
 from pycyto import files, provenance
 from pycyto.datasets.findings import Audit
-from pycyto.errors import BadInputError
 from pycyto.images.resolution import resolution_of
-from pycyto.labels import LabelScheme, listed, scheme_named
 from pycyto.learning import feature_cache
 from pycyto.learning.augmentation import Named, Views
 from pycyto.learning.batches import PatchSet
@@ -29,15 +26,15 @@ from pycyto.learning.saving import Description, check_place, save_bundle
 from pycyto.learning.thawing import Unfrozen
 from pycyto.learning.training import fit
 from pycyto.learning.weights import IMAGENET, NONE, default_weights, origin_of
-from pycyto.manifest import Row, read_manifest
-from pycyto.parts import rows_by_part
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.audit import honest
-
-# The parts that training looks at; of the test part only the rows are read.
-_USED = ("train", "validation")
-
-Counts = Mapping[str, Mapping[str, int]]
+from pycyto.steps.training_cells import (
+    USED,
+    Counts,
+    TrainingCells,
+    say_cells,
+    training_cells,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +67,6 @@ class TrainResult:
     best_epoch: int
     macro_f1: float
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Cells:
-    """The labelled cells of a data set that may be used, by part."""
-
-    parts: Mapping[str, list[Row]]
-    skipped: Mapping[str, int]
-    scheme: LabelScheme
-    labels: tuple[str, ...]
-
-    @property
-    def counts(self) -> Counts:
-        counted = {part: Counter(row.label for row in rows) for part, rows in self.parts.items()}
-        return {part: {name: by[name] for name in self.labels} for part, by in counted.items()}
 
 
 def train(  # noqa: PLR0913  (each is an option of the command)
@@ -191,9 +173,9 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     if restart:
         files.remove(place_of(out))
     audit = honest(data, fold, reporter)
-    cells = _cells_of(data, fold)
-    _say_cells(cells, reporter)
-    sets = [PatchSet(data, cells.parts[part], cells.labels) for part in _USED]
+    cells = training_cells(data, fold)
+    say_cells(cells, reporter)
+    sets = [PatchSet(data, cells.parts[part], cells.labels) for part in USED]
     if contact_sheet:
         write_contact_sheet(path_from(contact_sheet), sets[0], Views(settings.augmentation, seed))
     folder = path_from(cache) if cache else feature_cache.default_folder()
@@ -228,13 +210,13 @@ def _start(weights: str) -> str:
 def _learn(
     sets: Sequence[PatchSet],
     out: Path,
-    cells: _Cells,
+    cells: TrainingCells,
     audit: Audit,
     options: _Options,
     reporter: Reporter,
 ) -> Training:
     """Train and write the bundle."""
-    used = [row for part in _USED for row in cells.parts[part]]
+    used = [row for part in USED for row in cells.parts[part]]
     data = sets[0].folder
     resolution = resolution_of(used, data / "manifest.csv")
     network, settings = options.network, options.settings
@@ -279,7 +261,7 @@ def _identity(
         f"the {part} cells": hashlib.sha256(
             "\n".join(f"{row.content_hash} {row.label}" for row in cells.rows).encode()
         ).hexdigest()
-        for part, cells in zip(_USED, sets, strict=True)
+        for part, cells in zip(USED, sets, strict=True)
     }
     settings = {
         name.replace("_", " "): json.dumps(value)
@@ -294,7 +276,7 @@ def _identity(
     }
 
 
-def _record(cells: _Cells, audit: Audit, options: _Options) -> dict[str, Any]:
+def _record(cells: TrainingCells, audit: Audit, options: _Options) -> dict[str, Any]:
     """Return the record; folders stay out of it, since their names can be a patient's."""
     settings = options.settings
     arguments = {
@@ -316,67 +298,3 @@ def _record(cells: _Cells, audit: Audit, options: _Options) -> dict[str, Any]:
         inputs=audit.inputs,
         seed=settings.seed,
     )
-
-
-def _cells_of(data: Path, fold: int | None) -> _Cells:
-    """Choose the cells to learn from, and refuse what would make a bad model."""
-    rows = rows_by_part(data, fold)
-    scheme = _scheme_of([row for part in _USED for row in rows[part]], data)
-    parts = {part: [row for row in rows[part] if row.label in scheme.names] for part in _USED}
-    skipped = {
-        "unclassified": sum(not row.label for row in read_manifest(data)),
-        "of another class": sum(len(rows[part]) - len(parts[part]) for part in _USED),
-    }
-    trained = {row.label for row in parts["train"]}
-    labels = tuple(name for name in scheme.names if name in trained)
-    _demand_cells(parts, labels, data)
-    return _Cells(parts, skipped, scheme, labels)
-
-
-def _scheme_of(rows: Sequence[Row], data: Path) -> LabelScheme:
-    names = sorted({row.scheme for row in rows})
-    if len(names) > 1:
-        raise BadInputError(
-            f"The cells were labelled by different schemes: {listed(names)}.",
-            where=data / "manifest.csv",
-            remedy="Export or ingest them again with one scheme.",
-        )
-    if not names:
-        raise BadInputError(
-            "There is no labelled cell in the training and validation parts.",
-            where=data / "manifest.csv",
-            remedy="Label cells in QuPath, then run pycyto export and pycyto split again.",
-        )
-    return scheme_named(names[0])
-
-
-def _demand_cells(parts: Mapping[str, Sequence[Row]], labels: Sequence[str], data: Path) -> None:
-    remedy = "Label more cells, on more slides, then run pycyto export and pycyto split again."
-    where = data / "split.csv"
-    for part in _USED:
-        if not parts[part]:
-            raise BadInputError(
-                f"There is no labelled cell in the {part} part.", where=where, remedy=remedy
-            )
-    if len(labels) < 2:
-        raise BadInputError(
-            f"All training cells are {listed(labels)}; a classifier needs two classes.",
-            where=where,
-            remedy=remedy,
-        )
-    unseen = sorted({row.label for row in parts["validation"]} - set(labels))
-    if unseen:
-        raise BadInputError(
-            f"Validation cells are {listed(unseen)}, and no training cell is.",
-            where=where,
-            remedy=remedy,
-        )
-
-
-def _say_cells(cells: _Cells, reporter: Reporter) -> None:
-    for part, by_class in cells.counts.items():
-        told = listed(f"{name} {count}" for name, count in by_class.items())
-        reporter.say(f"{part}: {sum(by_class.values())} cells ({told})")
-    for reason, count in cells.skipped.items():
-        if count:
-            reporter.warn(f"{count} cells were left out: {reason}.")

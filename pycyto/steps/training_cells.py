@@ -1,0 +1,120 @@
+"""The cells to learn from, and what would make a bad model of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pycyto.errors import BadInputError
+from pycyto.labels import LabelScheme, listed, scheme_named
+from pycyto.manifest import Row, read_manifest
+from pycyto.parts import rows_by_part
+from pycyto.records import Reporter
+
+# The parts that training learns from and chooses by.
+USED = ("train", "validation")
+
+Counts = Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingCells:
+    """The labelled cells of a data set that may be used, by part.
+
+    Attributes
+    ----------
+    labels
+        Classes of the training part in the order of the scheme: those of the model.
+    """
+
+    parts: Mapping[str, list[Row]]
+    skipped: Mapping[str, int]
+    scheme: LabelScheme
+    labels: tuple[str, ...]
+
+    @property
+    def counts(self) -> Counts:
+        """Cells by part and class."""
+        counted = {part: Counter(row.label for row in rows) for part, rows in self.parts.items()}
+        return {part: {name: by[name] for name in self.labels} for part, by in counted.items()}
+
+
+def training_cells(data: Path, fold: int | None) -> TrainingCells:
+    """Choose the cells to learn from, and refuse what would make a bad model.
+
+    Parameters
+    ----------
+    data
+        Folder with ``manifest.csv`` and ``split.csv``.
+    fold
+        See `pycyto.parts.read_parts`.
+
+    Raises
+    ------
+    BadInputError
+        A part is empty, all training cells are of one class, or a validation
+        cell is of a class that no training cell has.
+    """
+    rows = rows_by_part(data, fold)
+    scheme = _scheme_of([row for part in USED for row in rows[part]], data)
+    parts = {part: [row for row in rows[part] if row.label in scheme.names] for part in USED}
+    skipped = {
+        "unclassified": sum(not row.label for row in read_manifest(data)),
+        "of another class": sum(len(rows[part]) - len(parts[part]) for part in USED),
+    }
+    trained = {row.label for row in parts["train"]}
+    labels = tuple(name for name in scheme.names if name in trained)
+    _demand_cells(parts, labels, data)
+    return TrainingCells(parts, skipped, scheme, labels)
+
+
+def _scheme_of(rows: Sequence[Row], data: Path) -> LabelScheme:
+    names = sorted({row.scheme for row in rows})
+    if len(names) > 1:
+        raise BadInputError(
+            f"The cells were labelled by different schemes: {listed(names)}.",
+            where=data / "manifest.csv",
+            remedy="Export or ingest them again with one scheme.",
+        )
+    if not names:
+        raise BadInputError(
+            "There is no labelled cell in the training and validation parts.",
+            where=data / "manifest.csv",
+            remedy="Label cells in QuPath, then run pycyto export and pycyto split again.",
+        )
+    return scheme_named(names[0])
+
+
+def _demand_cells(parts: Mapping[str, Sequence[Row]], labels: Sequence[str], data: Path) -> None:
+    remedy = "Label more cells, on more slides, then run pycyto export and pycyto split again."
+    where = data / "split.csv"
+    for part in USED:
+        if not parts[part]:
+            raise BadInputError(
+                f"There is no labelled cell in the {part} part.", where=where, remedy=remedy
+            )
+    if len(labels) < 2:
+        raise BadInputError(
+            f"All training cells are {listed(labels)}; a classifier needs two classes.",
+            where=where,
+            remedy=remedy,
+        )
+    unseen = sorted({row.label for row in parts["validation"]} - set(labels))
+    if unseen:
+        raise BadInputError(
+            f"Validation cells are {listed(unseen)}, and no training cell is.",
+            where=where,
+            remedy=remedy,
+        )
+
+
+def say_cells(cells: TrainingCells, reporter: Reporter) -> None:
+    """Tell how many cells there are, and how many were left out."""
+    for part, by_class in cells.counts.items():
+        told = listed(f"{name} {count}" for name, count in by_class.items())
+        reporter.say(f"{part}: {sum(by_class.values())} cells ({told})")
+    for reason, count in cells.skipped.items():
+        if count:
+            reporter.warn(f"{count} cells were left out: {reason}.")
