@@ -18,11 +18,11 @@ from pycyto.evaluation.intervals import resampling
 from pycyto.evaluation.leaking import Leaking
 from pycyto.evaluation.metrics import Figures, score
 from pycyto.images.patches import content_hash, read_patch, write_patch
-from pycyto.learning.augmentation import Views
+from pycyto.learning.augmentation import NOTHING, Views
 from pycyto.learning.batches import PatchSet, in_order
 from pycyto.learning.bundle import Bundle
 from pycyto.learning.networks import build, network_named
-from pycyto.learning.plan import settings_from
+from pycyto.learning.plan import TrainingSettings, settings_from
 from pycyto.learning.training import fit
 from pycyto.learning.weights import origin_of
 from pycyto.manifest import Row
@@ -66,11 +66,13 @@ def leaking_variants(
     trainer = _Trainer(bundle, test, _start_of(bundle, weights), seed, reporter)
     try:
         dealt = trainer.dealt(test.folder, cells, sizes)
-        random = replace(_RANDOM, figures=trainer.figures(dealt))
+        random = replace(_RANDOM, figures=trainer.figures(dealt, trainer.settings))
         with tempfile.TemporaryDirectory(prefix="pycyto-") as folder:
             views = trainer.views(cells, Path(folder))
             dealt = trainer.dealt(Path(folder), views, [_COPIES * size for size in sizes])
-            augmented = replace(_AUGMENTED, figures=trainer.figures(dealt))
+            # The views are there already: no more are made of them.
+            as_it_is = replace(trainer.settings, augmentation=NOTHING, views=1)
+            augmented = replace(_AUGMENTED, figures=trainer.figures(dealt, as_it_is))
     except MissingDependencyError as error:
         return [replace(variant, reason=error.what) for variant in (_RANDOM, _AUGMENTED)]
     return [random, augmented]
@@ -100,6 +102,11 @@ class _Trainer:
     seed: int
     reporter: Reporter
 
+    @property
+    def settings(self) -> TrainingSettings:
+        """Those of the model."""
+        return settings_from(self.bundle.card["settings"])
+
     def dealt(self, folder: Path, rows: Sequence[Row], sizes: Sequence[int]) -> list[PatchSet]:
         """Deal rows out one by one, whoever they belong to."""
         order = np.random.default_rng(self.seed).permutation(len(rows))
@@ -111,7 +118,7 @@ class _Trainer:
 
     def views(self, rows: Sequence[Row], folder: Path) -> list[Row]:
         """Write views of patches into a folder, and return their rows."""
-        views = Views(settings_from(self.bundle.card["settings"]).augmentation, self.seed)
+        views = Views(self.settings.augmentation, self.seed)
         made: list[Row] = []
         for row in rows:
             patch = read_patch(self.test.folder, row)
@@ -122,10 +129,9 @@ class _Trainer:
                 made.append(replace(row, file=file, content_hash=content_hash(pixels)))
         return made
 
-    def figures(self, dealt: Sequence[PatchSet]) -> Figures:
+    def figures(self, dealt: Sequence[PatchSet], settings: TrainingSettings) -> Figures:
         """Train on the first part, choose the epoch by the second, and test on the third."""
         network = network_named(self.bundle.network)
-        settings = settings_from(self.bundle.card["settings"])
         train, validation, tested = dealt
         model = build(network.name, len(self.test.labels), weights=self.start, seed=settings.seed)
         with tempfile.TemporaryDirectory(prefix="pycyto-") as features:
