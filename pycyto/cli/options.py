@@ -126,8 +126,10 @@ def shares(text: str) -> tuple[float, ...]:
         numbers = [float(part) for part in text.replace("/", ",").split(",")]
     except ValueError:
         numbers = []
-    if len(numbers) != 3 or min(numbers) < 0 or sum(numbers) <= 0:
+    fits = len(numbers) == 3 and min(numbers) >= 0
+    if not fits or not any(abs(sum(numbers) - whole) < 0.01 * whole for whole in (1, 100)):
         raise UsageError(
-            f"--fractions {text} are not three numbers.", remedy="--fractions 80,10,10"
+            f"--fractions {text} are not three shares that add up to 100 (or to 1).",
+            remedy="--fractions 80,10,10",
         )
     return tuple(number / sum(numbers) for number in numbers)

@@ -14,9 +14,8 @@ from pycyto.cli.console import Console
 @click.argument("data", type=click.Path())
 @click.option(
     "--fractions",
-    default="80,10,10",
-    show_default=True,
-    help="Of train, validation and test, in patients.",
+    metavar="A,B,C",
+    help="Of train, validation and test, in patients.  [default: 80,10,10]",
 )
 @click.option(
     "--folds",
@@ -34,11 +33,13 @@ from pycyto.cli.console import Console
 @options.seed_option
 @click.option("--reshuffle", is_flag=True, help="Forget the split so far and start anew.")
 @click.pass_obj
-def command(console: Console, /, data: str, fractions: str, **others: Any) -> None:
+def command(console: Console, /, data: str, fractions: str | None, **others: Any) -> None:
     """Divide the cells of DATA into train, validation and test, patient by patient.
 
     Cells that have their part already keep it.
     """
     from pycyto.steps.split import split
 
-    split(data, fractions=options.shares(fractions), reporter=console, **others)
+    split(
+        data, fractions=options.shares(fractions) if fractions else None, reporter=console, **others
+    )

@@ -14,7 +14,10 @@ from pycyto.labels import counted
 from pycyto.manifest import Row
 from pycyto.records import CellKey
 
-_RESHUFFLE = "Make a new split with pycyto split --reshuffle, and train with it."
+_RESHUFFLE = (
+    "If split.csv was changed by hand, put it back. Else make a new split with pycyto split "
+    "--reshuffle, and train with it: models of the old one can then not be tested on it."
+)
 
 Parts = Mapping[str, Sequence[Row]]
 
@@ -45,8 +48,8 @@ def _torn_groups(groups: Sequence[Group], part_of: Mapping[CellKey, str]) -> Ite
             yield Finding(
                 "group in several parts",
                 "failure",
-                f"{len(own)} of {counted(total, level)} are in more than one part, so that the "
-                "figures would measure memory.",
+                f"In more than one part: {len(own)} of {counted(total, level)}, so that figures "
+                "would measure memory.",
                 len(rows),
                 _RESHUFFLE,
                 entries(rows),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from pycyto.datasets.findings import Finding, entries, places
@@ -43,8 +44,9 @@ def soundness(
         What the split left in ``record.json``; empty where there is none.
     """
     labelled = [row for part in parts.values() for row in part]
-    groups = groups_of(labelled)
-    yield from _classes(parts, groups)
+    learnt = {part: [row for row in own if _is_learnt(row)] for part, own in parts.items()}
+    groups = groups_of(row for own in learnt.values() for row in own)
+    yield from _classes(learnt, groups)
     yield from _lone_groups(groups)
     yield from _sources(labelled)
     yield from _odd_labels(labelled)
@@ -52,6 +54,12 @@ def soundness(
     yield from _helped(parts.get("test", ()))
     yield from _totals(rows, labelled, split, record)
     yield from _fractions(parts, record)
+
+
+def _is_learnt(row: Row) -> bool:
+    """Whether a model could know its class."""
+    scheme = SCHEMES.get(row.scheme)
+    return scheme is None or row.label in scheme.names
 
 
 def _classes(parts: Parts, groups: Sequence[Group]) -> Iterator[Finding]:
@@ -125,30 +133,27 @@ def _odd_labels(rows: Sequence[Row]) -> Iterator[Finding]:
     yield from _outside(rows)
     moved = [row for row in rows if (scheme := SCHEMES.get(row.scheme)) and
              row.file.split("/")[-2:-1] != [scheme.folder_of(row.label)]]  # fmt: skip
-    unknown = [row for row in moved if row.label not in SCHEMES[row.scheme].names]
-    others = [row for row in moved if row.label in SCHEMES[row.scheme].names]
-    remedy = "Put them right in QuPath and run pycyto export again, which mends the manifest."
-    if unknown:
-        names = sorted({row.label for row in unknown})
-        yield Finding(
-            BY_HAND,
-            "failure",
-            f"{counted(len(unknown), 'cell')} of the manifest have a class that was typed in and "
-            f"that no scheme knows: {listed(names)}.",
-            len(unknown),
-            remedy,
-            places(unknown),
-        )
-    if others:
-        yield Finding(
-            BY_HAND,
-            "warning",
-            f"{counted(len(others), 'cell')} of the manifest have another class than their patch "
-            "is filed under: the manifest was changed by hand.",
-            len(others),
-            remedy,
-            places(others),
-        )
+    for known in (False, True):
+        own = [row for row in moved if (row.label in SCHEMES[row.scheme].names) == known]
+        if own:
+            names = listed(sorted({_told(row) for row in own}))
+            yield Finding(
+                BY_HAND,
+                "failure",
+                f"Changed by hand in the manifest, since the patch is filed under another class: "
+                f"{counted(len(own), 'cell')} ({names}).",
+                len(own),
+                "Put them right in QuPath and run pycyto export again, which mends the manifest: "
+                "so it stays known who decided what.",
+                places(own),
+            )
+
+
+def _told(row: Row) -> str:
+    """Return a class, and what it may be a misspelling of."""
+    names = SCHEMES[row.scheme].names
+    near = [] if row.label in names else get_close_matches(row.label, names, 1)
+    return f"{row.label}: did you mean {near[0]}?" if near else row.label
 
 
 def _outside(rows: Sequence[Row]) -> Iterator[Finding]:
@@ -159,8 +164,8 @@ def _outside(rows: Sequence[Row]) -> Iterator[Finding]:
         yield Finding(
             "class outside the scheme",
             "note",
-            f"{counted(len(outside), 'cell')} are of classes that their scheme does not know, and "
-            f"no model learns or is measured on them: {names}.",
+            f"Of classes that their scheme does not know, so that no model learns them or is "
+            f"measured on them: {counted(len(outside), 'cell')} ({names}).",
             len(outside),
         )
 
@@ -177,7 +182,7 @@ def _twins(rows: Sequence[Row]) -> Iterator[Finding]:
         yield Finding(
             "identical patches of different classes",
             "warning",
-            f"{counted(len(torn), 'picture')} stand in the manifest under more than one class.",
+            f"In the manifest under more than one class: {counted(len(torn), 'picture')}.",
             len(concerned),
             "Look at them in QuPath: two objects on one spot, or an image imported twice.",
             places(concerned),
@@ -186,7 +191,7 @@ def _twins(rows: Sequence[Row]) -> Iterator[Finding]:
         yield Finding(
             "identical patches",
             "note",
-            f"{counted(len(twins), 'picture')} stand in the manifest more than once.",
+            f"In the manifest more than once: {counted(len(twins), 'picture')}.",
             sum(map(len, twins)),
         )
 
@@ -215,14 +220,16 @@ def _totals(
         yield Finding(
             "split names cells that are gone",
             "note",
-            f"{counted(gone, 'cell')} of the split are not among the labelled ones of the manifest "
-            "any more; they keep their place in case they come back.",
+            f"In the split, and not among the labelled cells of the manifest any more: "
+            f"{counted(gone, 'cell')}. They keep their place in case they come back.",
             gone,
         )
     counts = record.get("counts", {})
     told = {name: counts.get(name) for name in ("given", "split")}
     found = {"given": len(rows), "split": len(labelled)}
     off = [name for name in told if isinstance(told[name], int) and told[name] != found[name]]
+    if told["given"] == told["split"] and found["given"] == found["split"]:
+        off = off[:1]  # there were no others, so that it is said once
     if off:
         word = {"given": "cells", "split": "labelled cells"}
         yield Finding(

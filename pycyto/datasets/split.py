@@ -66,7 +66,8 @@ def assign(
     BadInputError
         Fewer groups than parts, or than the cohort takes.
     RefusedError
-        A group has cells in two parts of the previous split.
+        A group has cells in two parts of the previous split, or the cohort cannot
+        be made beside it.
     """
     _check(fractions)
     groups = groups_of(rows)
@@ -146,6 +147,13 @@ def _hold_out(places: Placement, wanted: int, rng: np.random.Generator) -> None:
                 f"to test {wanted} and to train on others.",
                 remedy=f"Ask for fewer than {wanted} per diagnosis, or export more slides.",
             )
+        if tested + len(chosen) != wanted:
+            raise RefusedError(
+                f"{tested} groups of the diagnosis {diagnosis} are in the test already, and "
+                f"{len(free)} have no part yet: a cohort of {wanted} cannot be made of these.",
+                remedy="Start anew with --reshuffle: models that were trained on the old split "
+                "can then not be tested on the new one.",
+            )
         for index in chosen:
             places.place(index, test)
     _close(places, test)
@@ -157,6 +165,13 @@ def _close(places: Placement, part: int) -> None:
     if not others:
         raise UsageError(f"With {PARTS[part]} a cohort of its own, the rest needs fractions too.")
     size = float((places.part_of == part).mean())
+    left = int((places.part_of != part).sum())
+    if left < int((np.delete(places.fractions, part) > 0).sum()):
+        raise BadInputError(
+            f"Beside the cohort {left} groups (patients, slides or images) are left to learn from "
+            "and to choose the epoch by.",
+            remedy="Ask for fewer per diagnosis, or export more slides.",
+        )
     places.fractions = places.fractions / others * (1 - size)
     places.fractions[part] = size
     places.need = tuple(other for other in places.need if other != part)

@@ -95,14 +95,16 @@ def summary(
     groups = groups_of(rows)
     cells: Counter[tuple[str, str]] = Counter()
     holders: Counter[tuple[str, str]] = Counter()
+    sizes: Counter[str] = Counter()
     for group in groups:
-        part = parts[group.rows[0].key]
-        cells.update((part, row.label) for row in group.rows)
-        holders.update((part, label) for label in {row.label for row in group.rows})
+        # One that is torn counts in each of its parts.
+        found_in = [(parts[row.key], row.label) for row in group.rows]
+        cells.update(found_in)
+        holders.update(set(found_in))
+        sizes.update({part for part, _ in found_in})
     found = {label for _, label in cells}
     classes = [label for label in labels if label in found]
     classes += sorted(found.difference(classes))
-    sizes = Counter(parts[group.rows[0].key] for group in groups)
     return SplitSummary(
         by_class={
             part: {label: Held(cells[part, label], holders[part, label]) for label in classes}

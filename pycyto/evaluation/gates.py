@@ -15,6 +15,10 @@ from pycyto.labels import counted
 _ENDS = ("low", "high")
 
 
+# What figures other than shares can be.
+_RANGES = {"kappa": (-1.0, 1.0), "log_loss": (0.0, float("inf")), "brier": (0.0, 2.0)}
+
+
 @dataclass(frozen=True, slots=True)
 class Bound:
     """One bound.
@@ -97,8 +101,9 @@ def bounds(at_least: Mapping[str, float], at_most: Mapping[str, float]) -> list[
 
 
 def check_names(wanted: Sequence[Bound], names: Collection[str]) -> None:
-    """Raise `UsageError` for a figure that there is none of, and suggest the nearest."""
+    """Raise `UsageError` for a figure that there is none of, or a limit that it cannot have."""
     for bound in wanted:
+        _refuse_impossible(bound)
         if bound.figure not in names:
             near = get_close_matches(bound.figure, names, n=3, cutoff=0.5)
             raise UsageError(
@@ -107,6 +112,19 @@ def check_names(wanted: Sequence[Bound], names: Collection[str]) -> None:
                 if near
                 else f"Known are: {', '.join(names)}.",
             )
+
+
+def _refuse_impossible(bound: Bound) -> None:
+    """Refuse a limit that every model meets, or none: mostly a percentage."""
+    lowest, highest = _RANGES.get(bound.figure, (0.0, 1.0))
+    if lowest <= bound.limit <= highest:
+        return
+    share = f"{bound.name}={bound.limit / 100:g}"
+    raise UsageError(
+        f"The bound {bound.name}={bound.limit:g} cannot be: the figure is from {lowest:g} to "
+        f"{highest:g}.",
+        remedy=f"Did you mean {share}?" if 1 < bound.limit <= 100 else "Give a share, such as 0.9.",
+    )
 
 
 def verdicts(wanted: Sequence[Bound], named: Mapping[str, Estimate]) -> list[Verdict]:

@@ -15,6 +15,9 @@ NOT_DEFINED = "not defined"
 # Below this, the next few cells can move the figures of a class a lot.
 _FEW_CELLS = 30
 
+# A class of which a model finds less than this share it does not know.
+_HARDLY = 0.5
+
 
 def percent(share: Estimate) -> str:
     """Return a share in per cent, never rounded to none or to all."""
@@ -72,6 +75,7 @@ def summary(
         *_worst_class(figures, least, worst),
         *unknown(others, least),
         *_screening(figures, least),
+        *_hardly_known(figures),
         f"Measured on {figures.n} cells of {held(groups)} that the model was not trained on.",
         *cautions(figures),
     ]
@@ -220,6 +224,16 @@ def _worst_class(figures: Figures, least: str, worst: str) -> list[str]:
     return [
         f"{of(miss)} {worst} cells {in_brackets(miss)} were called {least}.",
         f"{of(hits)} {in_brackets(hits)} were called {worst}.",
+    ]
+
+
+def _hardly_known(figures: Figures) -> list[str]:
+    """Return a sentence for each class, but the most severe, that is mostly called another."""
+    return [
+        f"{own.label} is hardly recognised: {of(own.recall)} {in_brackets(own.recall)} were called "
+        "so."
+        for own in figures.classes[:-1]
+        if own.recall.value is not None and own.recall.value < _HARDLY
     ]
 
 

@@ -138,7 +138,8 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     Raises
     ------
     UsageError
-        A bound for a figure that there is none of, or a prevalence that is no share.
+        A bound for a figure that there is none of or that it cannot have, a
+        prevalence that is no share, or a report that would go into a data set.
     BadInputError
         No cell to test on, or patches at another resolution than the model's.
     RefusedError
@@ -148,6 +149,10 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
         After the report was written: a bound was missed, or is not decidable.
     """
     data, out = path_from(data), path_from(out)
+    if (out / "manifest.csv").exists():
+        raise UsageError(
+            "A report does not go into a data set.", where=out, remedy="Name another folder."
+        )
     bundle = load_bundle(path_from(model))
     wanted = _Wanted(
         bounds(at_least or {}, at_most or {}),

@@ -53,7 +53,7 @@ class SplitResult:
 def split(
     data: Path | str,
     *,
-    fractions: Sequence[float] = FRACTIONS,
+    fractions: Sequence[float] | None = None,
     seed: int = 0,
     reshuffle: bool = False,
     folds: int | None = None,
@@ -70,7 +70,7 @@ def split(
     data
         Folder with ``manifest.csv``.
     fractions
-        Of train, validation and test, in groups.
+        Of train, validation and test, in groups; by default 0.8, 0.1 and 0.1.
     seed
         Another seed gives another split.
     reshuffle
@@ -103,9 +103,14 @@ def split(
             remedy="Classify cells in QuPath, then export again.",
         )
     if folds is None:
-        places = _split(data, labelled, fractions, seed, test_slides_per_diagnosis, reshuffle)
-    elif test_slides_per_diagnosis is not None:
-        raise UsageError("Folds test every slide in turn; a cohort for the test has no place then.")
+        places = _split(
+            data, labelled, fractions or FRACTIONS, seed, test_slides_per_diagnosis, reshuffle
+        )
+    elif test_slides_per_diagnosis is not None or fractions is not None:
+        raise UsageError(
+            "Folds are of equal size and test every slide in turn: neither fractions nor a cohort "
+            "for the test have a place then."
+        )
     else:
         places = _fold(data, labelled, folds, seed, reshuffle=reshuffle)
     found = summary(labelled, places.parts, _names(labelled), places.names)
@@ -202,8 +207,12 @@ def _say(result: SplitResult, reporter: Reporter) -> None:
     if 0 < tested < FEW_GROUPS:
         reporter.warn(
             f"The test part has {tested} groups: under {FEW_GROUPS} no interval can be given. "
-            "--fractions 50,20,30 gives it more, and --folds 5 tests every group once."
+            "--reshuffle with --fractions 50,20,30 gives it more, and --folds 5 tests every group "
+            "once."
         )
+    trained = found.parts["train"].groups if "train" in found.parts else FEW_GROUPS
+    if trained < FEW_GROUPS:
+        reporter.warn(f"Only {counted(trained, 'group')} are left to learn from.")
     for part, names in found.missing.items():
         if names and found.parts[part].cells:
             reporter.warn(f"There is no {', no '.join(names)} in {part}: too few groups have any.")

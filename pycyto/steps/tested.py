@@ -135,9 +135,10 @@ def _refuse_trained_on(test: Tested, bundle: Bundle) -> None:
     same = sum(str(row.key) in seen for row in tested)
     near = sum(test.group(row).name in groups for row in tested) - same
     if same or near:
+        more = f", and on cells of the same patient, slide or image as {near} more" if near else ""
         raise RefusedError(
-            f"Of {len(tested)} cells of the test part the model was trained on {same}, and on "
-            f"cells of the same patient, slide or image as {near} more: its figures would flatter.",
+            f"Of {len(tested)} cells of the test part the model was trained on {same}{more}: its "
+            "figures would flatter.",
             where=test.folder / "split.csv",
             remedy="Test a model that was trained with this split, or test on other patients.",
         )

@@ -97,14 +97,14 @@ def test_a_class_typed_into_the_manifest_is_found() -> None:
     rows = changed(cells(), lambda r: r.object_id == "o3-HSIL", label="HSLI")
     found = findings(rows)["class changed by hand"]
     assert found.weight == "failure"
-    assert "HSLI" in found.what
+    assert "HSLI: did you mean HSIL?" in found.what
     assert found.culprits == ("3/o3-HSIL",)
 
 
 def test_a_class_changed_in_the_manifest_is_found() -> None:
     rows = changed(cells(), lambda r: r.object_id == "o3-HSIL", label="NILM")
     found = findings(rows)["class changed by hand"]
-    assert (found.weight, found.cells) == ("warning", 1)
+    assert (found.weight, found.cells) == ("failure", 1)
 
 
 def test_a_class_outside_the_scheme_may_be_exported() -> None:

@@ -334,3 +334,18 @@ def test_a_diagnosis_is_the_worst_of_a_scheme() -> None:
     assert diagnosis_of(group) == "LSIL"
     (other,) = groups_of([row(1, "Zoo", image="i")])
     assert diagnosis_of(other) == "Zoo"
+
+
+def test_a_cohort_beside_a_split_that_has_another_test_is_refused() -> None:
+    rows = slides(NILM=6, HSIL=6)
+    first = assign(rows, test_per_diagnosis=2)
+    with pytest.raises(RefusedError, match=r"of 3 cannot be made(.|\n)*--reshuffle"):
+        assign(rows, test_per_diagnosis=3, previous=first)
+    with pytest.raises(RefusedError, match=r"2 groups .* in the test already"):
+        assign(rows, test_per_diagnosis=1, previous=first)
+    assert assign(rows, test_per_diagnosis=2, previous=first) == first
+
+
+def test_a_cohort_leaves_somebody_to_learn_from() -> None:
+    with pytest.raises(BadInputError, match="Beside the cohort 1 groups"):
+        assign(slides(HSIL=9), test_per_diagnosis=8)

@@ -13,6 +13,8 @@ NAMED = {
     "lsil_to_nilm": Estimate(None, 0, 0, 0, withheld="not defined"),
 }
 
+NAMES = [*NAMED, "kappa", "log_loss", "accuracy"]
+
 
 def verdict(name: str, limit: float, *, least: bool = True) -> Verdict:
     wanted = bounds({name: limit}, {}) if least else bounds({}, {name: limit})
@@ -81,3 +83,22 @@ def test_verdicts_are_plain_values() -> None:
         "figure": "hsil_to_nilm.high", "at_most": 0.2, "value": 0.1, "met": True, "cells": 50,
         "groups": 12,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "words"),
+    [
+        ("hsil_to_nilm", 10, r"Did you mean hsil_to_nilm=0\.1\?"),
+        ("hsil_sensitivity.low", 90, r"Did you mean hsil_sensitivity\.low=0\.9\?"),
+        ("hsil_to_nilm", -0.1, "from 0 to 1"),
+        ("kappa", -2, "from -1 to 1"),
+        ("log_loss", -1, "from 0 to inf"),
+    ],
+)
+def test_a_limit_that_no_figure_can_have_is_refused(name: str, limit: float, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        check_names(bounds({}, {name: limit}), NAMES)
+
+
+def test_limits_at_the_ends_are_taken() -> None:
+    check_names(bounds({"kappa": -1, "log_loss": 7.5, "hsil_to_nilm": 0}, {"accuracy": 1}), NAMES)

@@ -102,7 +102,7 @@ def test_a_near_copy_is_warned_of_and_shown_as_a_pair(data: Path) -> None:
 def test_a_torn_patient_is_refused_without_a_name(data: Path) -> None:
     tested = one_of(data, "test")
     write_split(data, {**read_split(data), tested.key: "train"})
-    with pytest.raises(RefusedError, match="1 of 12 patients are in more than one part") as raised:
+    with pytest.raises(RefusedError, match="In more than one part: 1 of 12 patients") as raised:
         audit(data)
     assert "Muster" not in str(raised.value)
     assert f"entry ID {tested.entry_id}" in str(raised.value)
@@ -127,6 +127,17 @@ def test_patches_of_another_kind_are_named(data: Path, mode: str) -> None:
     with pytest.raises(BadInputError, match="A patch is 224 px square RGB") as raised:
         audit(data)
     assert row.file in str(raised.value)
+
+
+def test_the_table_of_a_torn_split_counts_cells_where_they_are(data: Path) -> None:
+    tested = one_of(data, "test")
+    write_split(data, {**read_split(data), tested.key: "train"})
+    with pytest.raises(RefusedError):
+        audit(data)
+    held = read_json(data / "audit" / "audit.json")["split"]["parts"]
+    assert {part: own["cells"] for part, own in held.items()} == {
+        part: len(rows) for part, rows in rows_by_part(data).items()
+    }
 
 
 def test_folds_are_audited_too(data: Path) -> None:

@@ -149,4 +149,6 @@ def test_folds_and_a_cohort_do_not_go_together(tmp_path: Path) -> None:
     write_manifest(tmp_path, cells(20))
     with pytest.raises(UsageError, match="every slide in turn"):
         split(tmp_path, folds=5, test_slides_per_diagnosis=2)
+    with pytest.raises(UsageError, match="equal size"):
+        split(tmp_path, folds=5, fractions=(0.6, 0.2, 0.2))
     assert not (tmp_path / "folds.csv").exists()
