@@ -7,11 +7,11 @@ history; no image, cell or folder is named in it.
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -102,7 +102,7 @@ class Checkpoint:
         try:
             about, state = _read(self.path)
         # What is raised depends on how the file is wrong.
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile):
             reporter.warn("What a broken-off training has left cannot be read; it begins anew.")
             return None
         self._demand_same(about["identity"], len(state.history))
