@@ -305,9 +305,11 @@ def test_a_cohort_has_so_many_slides_of_each_diagnosis(
     rows = slides(NILM=counts[0], ASC_US=counts[1], LSIL=counts[2], HSIL=counts[3])
     parts = assign(rows, seed=seed, test_per_diagnosis=wanted)
     assert cohort(rows, parts) == dict.fromkeys(LABELS, wanted)
-    # The rest stands as 8 to 1.
+    if min(counts) - wanted >= 2:
+        assert not any(summary(rows, parts).missing.values())
+    # The rest stands as 8 to 1, but for the three slides that bring validation every class.
     trained, validated = (cohort(rows, parts, name).total() for name in PARTS[:2])
-    assert validated == pytest.approx((trained + validated) / 9, abs=1.5) or validated == 4
+    assert validated == pytest.approx((trained + validated) / 9, abs=1.5) or validated == 3
 
 
 def test_a_cohort_stays_when_data_grow() -> None:
