@@ -6,7 +6,7 @@ cross-validation. Both go by cell key, so that a new export does not lose them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pycyto import files
@@ -108,7 +108,25 @@ def read_parts(folder: Path, fold: int | None = None) -> dict[CellKey, str]:
 
 
 def rows_by_part(folder: Path, fold: int | None = None) -> dict[str, list[Row]]:
-    """Return the labelled rows of each part.
+    """Read a data set, and return the labelled rows of each part.
+
+    Raises
+    ------
+    BadInputError
+        As `dealt_out`, or a table is not what it should be.
+    """
+    return dealt_out(folder, read_manifest(folder), read_parts(folder, fold), fold)
+
+
+def dealt_out(
+    folder: Path, all_rows: Iterable[Row], parts: Mapping[CellKey, str], fold: int | None = None
+) -> dict[str, list[Row]]:
+    """Return the labelled rows of each part, where the tables have been read.
+
+    Parameters
+    ----------
+    folder, fold
+        What was read, for the message.
 
     Raises
     ------
@@ -116,8 +134,7 @@ def rows_by_part(folder: Path, fold: int | None = None) -> dict[str, list[Row]]:
         When a labelled cell has no part: the export is newer than the split.
     """
     # Cells that nobody has classified yet can neither train a model nor test it.
-    rows = [row for row in read_manifest(folder) if row.label]
-    parts = read_parts(folder, fold)
+    rows = [row for row in all_rows if row.label]
     missing = [row for row in rows if row.key not in parts]
     if missing and len(missing) == len(rows) and parts:
         raise BadInputError(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import jinja2
-
-from pycyto.datasets.findings import WEIGHTS, Audit
+from pycyto.datasets.findings import Audit
+from pycyto.pages import rendered
 from pycyto.parts import PARTS
 
 
@@ -36,13 +35,11 @@ def as_html(audit: Audit, pairs: Sequence[Picture], all_pairs: int) -> str:
     pairs
         Those to show, of `all_pairs`.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pycyto.datasets"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("audit.html.j2").render(
-        audit=audit, pairs=pairs, all_pairs=all_pairs, weights=WEIGHTS, parts=PARTS
+    return rendered(
+        "pycyto.datasets",
+        "audit.html.j2",
+        audit=audit,
+        pairs=pairs,
+        all_pairs=all_pairs,
+        parts=PARTS,
     )

@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import jinja2
-
 from pycyto.evaluation import curves, drawing, words
 from pycyto.evaluation.assisted import Assisted
 from pycyto.evaluation.controls import Control
@@ -25,6 +23,7 @@ from pycyto.evaluation.measured import Measured
 from pycyto.evaluation.metrics import Figures
 from pycyto.evaluation.stages import Stage
 from pycyto.labels import scheme_named
+from pycyto.pages import rendered
 
 # Version of metrics.json; docs/metrics-schema.md describes it.
 SCHEMA = 2
@@ -100,19 +99,18 @@ class Report:
 
 def as_html(report: Report) -> str:
     """Return the report as one self-contained HTML page."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pycyto.evaluation"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        percent=words.percent, of=words.of, number=words.number, between=words.between
-    )
     figures, found = report.figures, report.measured
     beats, beside = words.beside_controls(figures, report.controls)
-    return environment.get_template("report.html.j2").render(
+    filters = {
+        "percent": words.percent,
+        "of": words.of,
+        "number": words.number,
+        "between": words.between,
+    }
+    return rendered(
+        "pycyto.evaluation",
+        "report.html.j2",
+        filters,
         report=report,
         found=found,
         figures=figures,

@@ -21,7 +21,7 @@ from pycyto.images.patches import read_patch
 from pycyto.images.pictures import data_uri
 from pycyto.labels import SCHEMES, counted
 from pycyto.manifest import Row, read_manifest
-from pycyto.parts import FOLDS_FILE, SPLIT_FILE, read_parts, rows_by_part
+from pycyto.parts import FOLDS_FILE, SPLIT_FILE, dealt_out, read_parts
 from pycyto.pseudonyms import pseudonyms_of
 from pycyto.records import SILENT, CellKey, Reporter, path_from
 from pycyto.steps.thumbnails import Found, thumbnails_of
@@ -103,7 +103,8 @@ def _look(
     data: Path, fold: int | None, reporter: Reporter, *, anew: bool
 ) -> tuple[Audit, list[NearPair]]:
     """Audit a data set, and tell what was found."""
-    rows, parts = read_manifest(data), rows_by_part(data, fold)
+    rows, split = read_manifest(data), read_parts(data, fold)
+    parts = dealt_out(data, rows, split, fold)
     labelled = [row for own in parts.values() for row in own]
     looks = thumbnails_of(data, labelled, data / FOLDER / CACHE_FILE, reporter, anew=anew)
     pairs = near_pairs(
@@ -118,7 +119,7 @@ def _look(
         *leaks(parts),
         *_broken(labelled, looks),
         *near_finding(pairs),
-        *soundness(rows, parts, read_parts(data, fold), record),
+        *soundness(rows, parts, split, record),
     ]
     inputs = {name: files.sha256_of(data / name) for name in ("manifest.csv", file)}
     found = Audit(in_order(findings), _split_of(parts), inputs)

@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from pycyto import files, provenance
 from pycyto.datasets.findings import Audit
-from pycyto.datasets.summary import summary
 from pycyto.errors import GateError, NotWritableError, UsageError
 from pycyto.evaluation.classified import Classified, called
 from pycyto.evaluation.controls import Control, Trained, controls
@@ -26,11 +25,10 @@ from pycyto.evaluation.metrics import Figures
 from pycyto.evaluation.report import Report, as_html, as_json
 from pycyto.evaluation.stages import Stage
 from pycyto.images.patches import read_patch
-from pycyto.labels import counted, listed, scheme_named
+from pycyto.labels import counted, listed
 from pycyto.learning.bundle import README_FILE, Bundle, load_bundle
 from pycyto.learning.evaluated import keep_evaluation
 from pycyto.manifest import Row
-from pycyto.parts import PARTS
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.answers import answers, assisted
 from pycyto.steps.audit import honest
@@ -264,8 +262,6 @@ def _report(
     ran: Sequence[Stage],
     reporter: Reporter,
 ) -> Report:
-    labelled = [row for part in PARTS for row in test.parts[part]]
-    split_of = {row.key: part for part in PARTS for row in test.parts[part]}
     found = answers(bundle, test, wanted.seed, reporter)
     measures = measured(found.known, found.validation, wanted.prevalence)
 
@@ -287,7 +283,7 @@ def _report(
         errors=pictured(surest_errors(found.known, _ERRORS)),
         chosen=pictured(chosen_cells(test, wanted.cells)),
         stages=[*stages(bundle, test, shown.withheld), *ran],
-        split=summary(labelled, split_of, scheme_named(bundle.scheme).names).to_json(),
+        split=audit.split,
         audit=audit.to_json(),
         provenance=_record(bundle, test, audit, wanted),
         verdicts=verdicts(wanted.bounds, measures.named),

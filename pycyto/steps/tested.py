@@ -15,7 +15,7 @@ from pycyto.errors import BadInputError, RefusedError
 from pycyto.labels import listed
 from pycyto.learning.bundle import Bundle, was_trained_on
 from pycyto.manifest import Row, read_manifest
-from pycyto.parts import rows_by_part
+from pycyto.parts import dealt_out, read_parts
 
 # Patches exported at one --mpp differ by up to half a pixel in 224.
 _SAME_SCALE = 0.005
@@ -89,7 +89,8 @@ def tested(data: Path, bundle: Bundle, fold: int | None, *, with_assisted: bool)
         The model was trained on a tested cell, or on one of the same patient,
         slide or image.
     """
-    rows, parts = read_manifest(data), rows_by_part(data, fold)
+    rows = read_manifest(data)
+    parts = dealt_out(data, rows, read_parts(data, fold), fold)
     groups = {str(row.key): group for group in groups_of(rows) for row in group.rows}
     known = [row for row in parts["test"] if row.label in bundle.labels]
     aside = [] if with_assisted else [row for row in known if row.helped_by_model]

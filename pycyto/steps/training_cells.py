@@ -10,7 +10,7 @@ from pathlib import Path
 from pycyto.errors import BadInputError
 from pycyto.labels import LabelScheme, listed, scheme_named
 from pycyto.manifest import Row, read_manifest
-from pycyto.parts import rows_by_part
+from pycyto.parts import dealt_out, read_parts
 from pycyto.records import Reporter
 
 # The parts that training learns from and chooses by.
@@ -57,11 +57,12 @@ def training_cells(data: Path, fold: int | None) -> TrainingCells:
         A part is empty, all training cells are of one class, or a validation
         cell is of a class that no training cell has.
     """
-    rows = rows_by_part(data, fold)
+    found = read_manifest(data)
+    rows = dealt_out(data, found, read_parts(data, fold), fold)
     scheme = _scheme_of([row for part in USED for row in rows[part]], data)
     parts = {part: [row for row in rows[part] if row.label in scheme.names] for part in USED}
     skipped = {
-        "unclassified": sum(not row.label for row in read_manifest(data)),
+        "unclassified": sum(not row.label for row in found),
         "of another class": sum(len(rows[part]) - len(parts[part]) for part in USED),
     }
     trained = {row.label for row in parts["train"]}
