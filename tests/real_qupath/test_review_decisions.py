@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pycyto import Access, predict, write_back
+from pycyto import Access, predict, undo, write_back
 from pycyto.errors import BadInputError, RefusedError
 from pycyto.qupath import _java, runs
 from pycyto.qupath.geojson_backend import GeoJsonBackend
@@ -457,6 +457,33 @@ def test_a_decision_survives_when_the_process_is_killed(
         assert {k: classes[k] or None for k in mine} == {
             k: line["new_class"] for k, line in mine.items()
         }
+
+
+def test_a_class_that_was_accepted_is_the_reviewers_and_no_runs(
+    sitting: Sitting, installation: Installation
+) -> None:
+    """Neither a later run nor an undo takes it away."""
+    access = Access(qupath=installation.folder)
+    decider, cell = next(
+        (decider, cell)
+        for decider in map(sitting.opened, sitting.images)
+        for cell in decider.getCells()
+        if cell.isUpdate()
+    )
+    accepted, object_id = str(cell.getPredicted()), str(cell.getObjectId())
+    entry_id = str(cell.getEntryId())
+    sitting.decide(decider, cell, accepted, "accept")
+    decider.save()
+    with stub_model.in_place(stub_model.otherwise):
+        predict(sitting.folder, model="m", objects="detections", access=access)
+        later = write_back(sitting.folder, access=access)
+    assert later.decided == 1
+    assert later.updated > 0
+    assert classes_on_disk(sitting.folder, installation, entry_id)[object_id] == accepted
+    undo(sitting.folder, access=access)
+    result = undo(sitting.folder, str(sitting.run.getName()), access=access)
+    assert result.run.images[entry_id].left == {object_id: "decided in a review"}
+    assert classes_on_disk(sitting.folder, installation, entry_id)[object_id] == accepted
 
 
 def log_of_lines(folder: Path) -> list[dict[str, Any]]:
