@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pycyto import files
-from pycyto.errors import BadInputError
+from pycyto.errors import BadInputError, UsageError
 from pycyto.labels import scheme_named
 from pycyto.qupath.logs import file_name_of
 from pycyto.qupath.project import Project
@@ -27,6 +27,13 @@ Kind = Literal["double read", "proficiency"]
 
 # Folders beside those of the readers.
 CONSENSUS, ADJUDICATION = "consensus", "adjudication"
+
+# Names that no file or folder can have on Windows.
+_RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)\d")
+# Of the name of a reader's folder: the whole path has 260 characters on Windows.
+_LONGEST_FOLDER = 100
+# Joins the names of people who decide together.
+TOGETHER = " + "
 
 _NAME = re.compile(r"\d{4}-\d{2}-\d{2}_[0-9a-f]{6}")
 _ENTRY_ID = re.compile(r"[\w-]{1,64}")
@@ -99,6 +106,45 @@ def reads_folder(workspace: Path) -> Path:
 def assignment_name(assignment_id: str, created_at: str) -> str:
     """Return what an assignment is called, e.g. ``2026-01-31_3fa94c``."""
     return f"{created_at[:10]}_{assignment_id.replace('-', '')[:6]}"
+
+
+def checked_readers(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of readers without space around them.
+
+    Raises
+    ------
+    UsageError
+        When there is none, one is there twice, or one cannot name a reader's folder.
+    """
+    readers = tuple(name.strip() for name in names)
+    for reader in readers:
+        _check_reader(reader)
+    if not readers or len({file_name_of(reader) for reader in readers}) < len(readers):
+        raise UsageError(
+            f"The readers {', '.join(readers) or '(none)'} are not different people: capital "
+            "letters do not count.",
+            remedy="--readers A,B",
+        )
+    return readers
+
+
+def _check_reader(reader: str) -> None:
+    folder = file_name_of(reader)
+    reasons = {
+        "it is empty": not folder,
+        f"the folder {folder} is for what readers decide together": folder
+        in (CONSENSUS, ADJUDICATION),
+        "Windows keeps this name for a device": _RESERVED.fullmatch(folder) is not None,
+        "it is too long": len(folder) > _LONGEST_FOLDER,
+        f"“{TOGETHER.strip()}” joins the names of people who decide together": "+" in reader,
+        "it has characters that cannot be shown": not reader.isprintable(),
+    }
+    for reason, applies in reasons.items():
+        if applies:
+            raise UsageError(
+                f"{reader!r} cannot be the name of a reader: {reason}.",
+                remedy="Take letters or initials, such as --readers A,B.",
+            )
 
 
 def save_assignment(workspace: Path, assignment: Assignment) -> Path:

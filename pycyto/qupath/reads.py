@@ -17,6 +17,7 @@ from pycyto.errors import BadInputError
 from pycyto.qupath.assignments import (
     ADJUDICATION,
     CONSENSUS,
+    TOGETHER,
     Assignment,
     assignments_of,
     reads_folder,
@@ -29,9 +30,6 @@ SCHEMA = 1
 
 Action = Literal["class", "skip", "flag", "take back"]
 Origin = Literal["consensus", "adjudicated"]
-
-# Joins the names of the people who decide together.
-TOGETHER = " + "
 
 
 @dataclass(frozen=True, slots=True)
