@@ -57,6 +57,11 @@ class Read:
     label: str | None
     seconds: float
 
+    @property
+    def moment(self) -> datetime:
+        """The time, comparable whatever zone it was written in."""
+        return datetime.fromisoformat(self.at)
+
 
 @dataclass(frozen=True, slots=True)
 class ConsensusLabel:
@@ -183,16 +188,15 @@ def _label_of(
     # One reader alone is no consensus.
     if not len(firsts) == readers >= 2 or len(said) > 1 or None in said:
         return None
-    who, when = TOGETHER.join(read.reader for read in firsts), max(firsts, key=_moment).at
+    who, when = (
+        TOGETHER.join(read.reader for read in firsts),
+        max(firsts, key=lambda read: read.moment).at,
+    )
     return ConsensusLabel(str(firsts[0].label), "consensus", who, when)
 
 
 def _rank(label: ConsensusLabel) -> tuple[bool, datetime]:
     return label.origin == "adjudicated", datetime.fromisoformat(label.decided_at)
-
-
-def _moment(read: Read) -> datetime:
-    return datetime.fromisoformat(read.at)
 
 
 def _read_from(
@@ -221,7 +225,7 @@ def _parsed(line: Mapping[str, Any]) -> Read:
         label=line["label"],
         seconds=float(line["seconds"]),
     )
-    if _moment(read).tzinfo is None:
+    if read.moment.tzinfo is None:
         raise ValueError("a time without its zone")
     return read
 

@@ -222,13 +222,13 @@ def _point(readings: Readings, reader: str, images: ReadImages, seed: int) -> li
     (own,) = _against(readings, [calls], groups, seed)
     if own.figures is None:
         return []
-    last = max(read.at for read in readings.reads[reader].values())
+    last = max(readings.reads[reader].values(), key=lambda read: read.moment)
     figures = own.figures
     return [
         TrendPoint(
             reader,
             readings.assignment.name,
-            last[:10],
+            last.at[:10],
             figures.n,
             figures.kappa,
             figures.classes[-1].recall,
