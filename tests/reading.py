@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from pycyto.labels import BETHESDA
 from pycyto.qupath.assignments import AssignedCell, Assignment, Kind, save_assignment
@@ -14,6 +15,11 @@ from pycyto.records import CellKey
 
 PROJECT_ID = "11111111-2222-3333-4444-555555555555"
 NAME = "2026-01-31_3fa94c"
+
+
+def an_id(number: int) -> str:
+    """Return the UUID of the object of a cell."""
+    return str(UUID(int=number))
 
 
 def an_assignment(
@@ -27,7 +33,7 @@ def an_assignment(
     """Return an assignment of as many cells as the orders name, all of image 1."""
     count = 1 + max(max(order) for order in orders.values())
     cells = tuple(
-        AssignedCell(CellKey(project_id, "1", f"object-{number}"), 10.0 * number, 20, 0, 0, 30, 30)
+        AssignedCell(CellKey(project_id, "1", an_id(number)), 10.0 * number, 20, 0, 0, 30, 30)
         for number in range(count)
     )
     return Assignment(
@@ -122,6 +128,7 @@ __all__ = [
     "a_line",
     "an_assignment",
     "an_empty_project",
+    "an_id",
     "decide",
     "read_all",
     "save_assignment",

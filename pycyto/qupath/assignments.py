@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
+from uuid import UUID
 
 from pycyto import files
 from pycyto.errors import BadInputError, UsageError
@@ -266,7 +267,7 @@ def _cell_from(cell: Mapping[str, Any], project_id: str) -> AssignedCell:
     entry_id, point = str(cell["entry_id"]), cell["point_index"]
     if not _ENTRY_ID.fullmatch(entry_id) or not (point is None or type(point) is int):
         raise ValueError(f"cell {str(cell)[:80]}")
-    key = CellKey(project_id, entry_id, str(cell["object_id"]), point)
+    key = CellKey(project_id, entry_id, str(UUID(cell["object_id"])), point)
     x, y, width, height = (float(cell[name]) for name in ("x", "y", "width", "height"))
     if not all(map(math.isfinite, (x, y, width, height))):
         raise ValueError(f"cell {str(cell)[:80]}")

@@ -30,6 +30,7 @@ from tests.reading import (
     a_line,
     an_assignment,
     an_empty_project,
+    an_id,
     decide,
     read_all,
     save_assignment,
@@ -93,6 +94,7 @@ def test_the_assignment_of_another_project_is_refused(project: Project) -> None:
         {"orders": {"A": [0, 1, 2, 3], "B": [0, 1, 2, 3, 3, 3]}},
         {"orders": {"A": [0, 1, 2, 3], "B": [0, 1, 2, 3.0]}},
         {"cells": [{"entry_id": "../1"}]},
+        {"cells": [{"entry_id": "1", "object_id": "Erika", "point_index": None}]},
         {"cells": None},
         {"assignment": "2026-01-31_000000"},
     ],
@@ -198,13 +200,13 @@ def test_a_cell_gets_the_label_that_its_readers_came_to(project: Project) -> Non
     found = consensus_labels(project)
     keys = [cell.key for cell in assigned.cells]
     assert {key.object_id: label.label for key, label in found.items()} == {
-        "object-0": "NILM", "object-1": "ASC-US", "object-2": "HSIL",
+        an_id(0): "NILM", an_id(1): "ASC-US", an_id(2): "HSIL",
     }  # fmt: skip
     origins = {key.object_id: (label.origin, label.annotator) for key, label in found.items()}
     assert origins == {
-        "object-0": ("consensus", "A + B"),
-        "object-1": ("consensus", "A + B"),
-        "object-2": ("adjudicated", "C"),
+        an_id(0): ("consensus", "A + B"),
+        an_id(1): ("consensus", "A + B"),
+        an_id(2): ("adjudicated", "C"),
     }
     # B read cell 0 last of all.
     assert found[keys[0]].decided_at == "2026-02-01T10:00:03.000Z"

@@ -390,3 +390,18 @@ def test_an_interrupted_comparison_leaves_nothing(
     assert {path.name for path in after.keys() - before.keys()} <= {"pseudonyms.key"}
     assert {path: after[path] for path in before} == before
     assert not (project.parent / "report").exists()
+
+
+def test_every_key_of_the_figures_is_documented(project: Path) -> None:
+    assignment, truth = double_read(project)
+    a_run(project, assignment, dict(enumerate(truth)), set())
+    content = json.loads(compared(project).figures.read_text("utf-8"))
+
+    page = (Path(__file__).parents[2] / "docs" / "agreement-schema.md").read_text("utf-8")
+    parts = (
+        content, content["assignment"], content["labels"], content["model"],
+        content["readers"][0], content["between_readers"][0], content["against_labels"][0],
+        content["disagreements"], content["disagreements"]["shown"][0], content["intervals"],
+    )  # fmt: skip
+    for key in {key for part in parts for key in part}:
+        assert f"`{key}`" in page, key
