@@ -122,7 +122,10 @@ def test_what_does_not_fit_is_named_before_anything_is_copied(
     foreign = read_all(elsewhere / "x", other, "A", ["NILM"] * 3)
     stranger = write_reads(elsewhere / "y", "C", assigned, [a_line(assigned, "C", 0)])
     (elsewhere / "empty").mkdir()
+    lines = [a_line(assigned, "A", 0), a_line(assigned, "A", 1, cell=2)]
+    broken = write_reads(elsewhere / "z", "A", assigned, lines)
     for bad, word in (
+        (broken, "Line 2"),
         (foreign, "2026-09-09_bbbbbb"),
         (stranger, "'C' is no reader"),
         (elsewhere / "empty", "no reads here"),

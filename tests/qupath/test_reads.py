@@ -257,3 +257,10 @@ def test_of_two_consensus_labels_the_later_one_holds(project: Project) -> None:
 
     (found,) = consensus_labels(project).values()
     assert (found.label, found.decided_at) == ("HSIL", new)
+
+
+def test_a_cell_that_nobody_could_call_has_no_label(project: Project) -> None:
+    assigned = an_assignment({"A": [0], "B": [0]})
+    for reader in "AB":
+        read_all(project.workspace, assigned, reader, [None])
+    assert labels_of(project.workspace, assigned) == {}
