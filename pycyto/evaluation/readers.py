@@ -63,6 +63,8 @@ class Agreement:
         said so too. Not defined for a class that neither called.
     tally
         Of the cells by the first's class, then the second's.
+    with_model
+        Whether one of them is a model.
     """
 
     first: str
@@ -72,6 +74,7 @@ class Agreement:
     kappa: Estimate
     specific: tuple[Estimate, ...]
     tally: Tally
+    with_model: bool
 
     @property
     def cells(self) -> int:
@@ -88,6 +91,7 @@ class Agreement:
         return {
             "first": self.first,
             "second": self.second,
+            "with_model": self.with_model,
             "cells": self.cells,
             "agreement": self.agreement.to_json(),
             "quadratic_weighted_kappa": self.kappa.to_json(),
@@ -175,6 +179,7 @@ def agreement_of(
             for index in range(len(labels))
         ),
         tally=tally,
+        with_model=first.is_model or second.is_model,
     )
 
 

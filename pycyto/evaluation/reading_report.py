@@ -119,13 +119,7 @@ class Disputed:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """Some of the cells of one kind, the worst first; `total` is how many there are.
-
-    Attributes
-    ----------
-    without_picture
-        Why pictures are missing, by reason.
-    """
+    """Some of the cells of one kind, the worst first; `total` is how many there are."""
 
     cells: Sequence[Disputed]
     total: int
@@ -210,8 +204,7 @@ class ReadingReport:
     @property
     def between_people(self) -> list[Agreement]:
         """The pairs of which none is a model."""
-        models = {own.reader.name for own in self.against if own.reader.is_model}
-        return [pair for pair in self.pairs if not models & {pair.first, pair.second}]
+        return [pair for pair in self.pairs if not pair.with_model]
 
 
 def as_html(report: ReadingReport) -> str:

@@ -31,6 +31,11 @@ def cautions(report: ReadingReport) -> list[str]:
 
 def _between(report: ReadingReport) -> Iterator[str]:
     pairs = report.between_people
+    least, most = report.labels[0], report.labels[-1]
+    opposite = sum(pair.cross[0][-1] + pair.cross[-1][0] for pair in pairs)
+    if opposite:
+        times = counted(opposite, "time") if len(pairs) > 1 else counted(opposite, "cell")
+        yield f"One reader said {least} where another said {most}: {times}."
     if report.mean is not None:
         yield (
             f"Over the {report.mean.pairs} pairs of readers the mean raw agreement is "
@@ -39,11 +44,6 @@ def _between(report: ReadingReport) -> Iterator[str]:
         )
     elif pairs:
         yield _pair(pairs[0])
-    least, most = report.labels[0], report.labels[-1]
-    opposite = sum(pair.cross[0][-1] + pair.cross[-1][0] for pair in pairs)
-    if opposite:
-        times = counted(opposite, "time") if len(pairs) > 1 else counted(opposite, "cell")
-        yield f"One reader said {least} where another said {most}: {times}."
 
 
 def _pair(pair: Agreement) -> str:

@@ -11,29 +11,26 @@ from pycyto import files, provenance
 from pycyto.errors import BadInputError, UsageError
 from pycyto.evaluation.intervals import resampling
 from pycyto.evaluation.readers import (
-    AgainstConsensus,
-    Calls,
     against_consensus,
     agreement_of,
     all_pairs,
     mean_of,
 )
 from pycyto.evaluation.reading_report import ReadingReport, as_html, as_json
-from pycyto.evaluation.trend import TrendPoint
 from pycyto.labels import counted
 from pycyto.qupath.assignments import (
-    Assignment,
-    assignments_of,
     pick_assignment,
     reads_folder,
 )
 from pycyto.qupath.merging import merge_reads
+from pycyto.qupath.overwritten import warn_of_overwritten
 from pycyto.qupath.project import Project
 from pycyto.qupath.reads import reads_file
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.context import DEFAULT_ACCESS, Access, Context, open_context
 from pycyto.steps.disputed import galleries_of
-from pycyto.steps.read_cells import ReadImages, gone_cells, images_of
+from pycyto.steps.proficiency import trend_of
+from pycyto.steps.read_cells import gone_cells, images_of
 from pycyto.steps.readings import (
     Readings,
     labels_found,
@@ -159,11 +156,13 @@ def _report(
     people = [readings.calls(reader) for reader in assignment.readers]
     models, model = model_calls(project, assignment, run)
     images = images_of(context, assignment, reporter)
+    backend = context.backend(reporter)
+    warn_of_overwritten(project, lambda: backend, reporter)
     groups, labels = images.group_names(assignment), assignment.classes
     drawn = resampling(groups, seed)
     fresh = [own for own in models if not own.trained_on]
     among_people = all_pairs(people, labels, drawn)
-    found = galleries_of(context, readings, models, images)
+    found = galleries_of(context, readings, models, images, reporter)
     return ReadingReport(
         assignment={
             "name": assignment.name,
@@ -182,59 +181,18 @@ def _report(
             agreement_of(readings.calls(own.name), readings.calls(own.name, 1), labels, drawn)
             for own in people
         ],
-        against=_against(readings, [*people, *models], groups, seed),
+        against=[
+            against_consensus(own, readings.truth, labels, groups, seed)
+            for own in (*people, *models)
+        ],
         disputed=found.disputed,
         missed=found.missed,
-        trend=_trend(context, assignment, seed, reporter),
+        trend=trend_of(context, assignment, seed, reporter),
         model=model,
-        gone=gone_cells(context, assignment, images, reporter),
+        gone=gone_cells(backend, assignment, images, reporter),
         unpictured=found.unpictured,
         provenance=_record(project, readings, run, seed),
     )
-
-
-def _against(
-    readings: Readings, calls: Sequence[Calls], groups: Sequence[str], seed: int
-) -> list[AgainstConsensus]:
-    classes = readings.assignment.classes
-    return [against_consensus(own, readings.truth, classes, groups, seed) for own in calls]
-
-
-def _trend(
-    context: Context, assignment: Assignment, seed: int, reporter: Reporter
-) -> list[TrendPoint]:
-    """Return how the readers of a proficiency set did in all sets, in the order of time."""
-    if assignment.kind != "proficiency":
-        return []
-    points = []
-    for own in assignments_of(context.project):
-        if own.kind != "proficiency":
-            continue
-        readings, images = readings_of(context.project, own), images_of(context, own, reporter)
-        for reader in own.readers:
-            if reader in assignment.readers and readings.reads[reader]:
-                points += _point(readings, reader, images, seed)
-    return sorted(points, key=lambda point: (point.date, point.assignment))
-
-
-def _point(readings: Readings, reader: str, images: ReadImages, seed: int) -> list[TrendPoint]:
-    calls, groups = readings.calls(reader), images.group_names(readings.assignment)
-    (own,) = _against(readings, [calls], groups, seed)
-    if own.figures is None:
-        return []
-    last = max(readings.reads[reader].values(), key=lambda read: read.moment)
-    figures = own.figures
-    return [
-        TrendPoint(
-            reader,
-            readings.assignment.name,
-            last.at[:10],
-            figures.n,
-            figures.kappa,
-            figures.classes[-1].recall,
-            figures.worst_miss,
-        )
-    ]
 
 
 def _record(project: Project, readings: Readings, run: str | None, seed: int) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from pycyto.errors import BadInputError
 from pycyto.labels import counted
 from pycyto.qupath import runs
 from pycyto.qupath.assignments import AssignedCell, assignments_of, reads_folder
+from pycyto.qupath.backend import Backend
+from pycyto.qupath.overwritten import warn_of_overwritten
 from pycyto.qupath.project import ImageEntry, Project
 from pycyto.qupath.reads import consensus_labels
 from pycyto.qupath.run_tables import read_new, read_updates
@@ -53,7 +55,7 @@ def annotated(
         largest_outline=context.settings.largest_outline,
     )
     tally, chosen = Tally(), chosen_images(context.project, images)
-    backend = context.backend(reporter)
+    backend = _backend(context, reporter)
     found = {}
     with reporter.progress("images", len(chosen)) as advance:
         for image in read_cells(context.project, backend, chosen, wanted, tally):
@@ -86,7 +88,7 @@ def predicted(
     run = runs.pick(project.workspace, name, ())
     if run.project_id != project.project_id:
         raise BadInputError("This run is of another project.", where=run.folder)
-    backend = context.backend(reporter)
+    backend = _backend(context, reporter)
     found: dict[CellKey, Assignable] = {}
     gone = 0
     for image in chosen_images(project, images):
@@ -121,6 +123,12 @@ def adjudicated(project: Project) -> dict[CellKey, Assignable]:
         )
     cells = {cell.key: cell for own in assignments_of(project) for cell in own.cells}
     return {key: Assignable(cells[key], found.label) for key, found in labels.items()}
+
+
+def _backend(context: Context, reporter: Reporter) -> Backend:
+    backend = context.backend(reporter)
+    warn_of_overwritten(context.project, lambda: backend, reporter)
+    return backend
 
 
 def _assigned(cell: Cell) -> AssignedCell:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pycyto.evaluation.readers import NONE, Calls
 from pycyto.evaluation.reading_report import Disputed, Gallery, Said
+from pycyto.records import Reporter
 from pycyto.steps.context import Context
 from pycyto.steps.read_cells import ReadImages, pictures_of
 from pycyto.steps.readings import Readings
@@ -35,7 +36,11 @@ class Galleries:
 
 
 def galleries_of(
-    context: Context, readings: Readings, models: Sequence[Calls], images: ReadImages
+    context: Context,
+    readings: Readings,
+    models: Sequence[Calls],
+    images: ReadImages,
+    reporter: Reporter,
 ) -> Galleries:
     """Return the cells to show.
 
@@ -51,7 +56,7 @@ def galleries_of(
     apart = {cell for cells in missed.values() for cell in cells}
     disputed = [cell for cell in disputed if cell not in apart]
     shown = dict.fromkeys(cell for cells in (disputed, *missed.values()) for cell in cells[:MOST])
-    pictures, unpictured = pictures_of(context, readings.assignment, images, list(shown))
+    pictures, unpictured = pictures_of(context, readings.assignment, images, list(shown), reporter)
     said = _said(readings, models)
 
     def gallery(cells: Sequence[int]) -> Gallery:

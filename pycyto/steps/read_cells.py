@@ -14,6 +14,7 @@ from pycyto.labels import counted
 from pycyto.manifest import UNKNOWN, Row
 from pycyto.pseudonyms import pseudonyms_of
 from pycyto.qupath.assignments import AssignedCell, Assignment
+from pycyto.qupath.backend import Backend
 from pycyto.qupath.project import ImageEntry
 from pycyto.records import Bounds, Cell, ProjectObject, Reporter
 from pycyto.steps.cells import ImageCells, Tally, cut_patches
@@ -69,21 +70,23 @@ def images_of(context: Context, assignment: Assignment, reporter: Reporter) -> R
 
 
 def gone_cells(
-    context: Context, assignment: Assignment, images: ReadImages, reporter: Reporter
+    backend: Backend, assignment: Assignment, images: ReadImages, reporter: Reporter
 ) -> list[str]:
     """Return the object IDs of cells that are no longer in the project.
 
     Of an image whose objects cannot be read this is not known, and the reporter says so.
     """
-    backend = context.backend(reporter)
+    entries = sorted({cell.key.entry_id for cell in assignment.cells})
     there: dict[str, dict[str, ProjectObject]] = {}
     unknown = []
-    for entry_id in sorted({cell.key.entry_id for cell in assignment.cells}):
-        try:
-            objects = backend.read(entry_id).objects if entry_id in images.entries else ()
-            there[entry_id] = {item.object_id: item for item in objects}
-        except BadInputError as error:
-            unknown.append(error)
+    with reporter.progress("look for the cells", len(entries)) as advance:
+        for entry_id in entries:
+            try:
+                objects = backend.read(entry_id).objects if entry_id in images.entries else ()
+                there[entry_id] = {item.object_id: item for item in objects}
+            except BadInputError as error:
+                unknown.append(error)
+            advance(1)
     if unknown:
         reporter.warn(
             f"Whether the cells of {counted(len(unknown), 'image')} are still there is not known: "
@@ -100,7 +103,11 @@ def _is_gone(cell: AssignedCell, objects: Mapping[str, ProjectObject]) -> bool:
 
 
 def pictures_of(
-    context: Context, assignment: Assignment, images: ReadImages, which: Sequence[int]
+    context: Context,
+    assignment: Assignment,
+    images: ReadImages,
+    which: Sequence[int],
+    reporter: Reporter,
 ) -> tuple[dict[int, str], Counter[str]]:
     """Return data URIs of the patches of some cells, and by reason how many could not be cut.
 
@@ -109,17 +116,18 @@ def pictures_of(
     numbers = {assignment.cells[index].key: index for index in which}
     found: dict[int, str] = {}
     tally = Tally()
-    for entry_id, image in images.entries.items():
-        cells = [_cell(assignment.cells[at]) for key, at in numbers.items() if key[1] == entry_id]
-        cut = cut_patches(
-            ImageCells(image, "", cells),
-            resolution=Resolution(),
-            mappings=context.settings.path_mappings,
-            tally=tally,
-        )
-        for cell, _, pixels in cut:
-            if pixels is not None:
-                found[numbers[cell.key]] = data_uri(pixels)
+    with reporter.progress("cut pictures", len(which)) as advance:
+        for entry_id, image in images.entries.items():
+            own = [assignment.cells[at] for key, at in numbers.items() if key.entry_id == entry_id]
+            for cell, _, pixels in cut_patches(
+                ImageCells(image, "", [_cell(assigned) for assigned in own]),
+                resolution=Resolution(),
+                mappings=context.settings.path_mappings,
+                tally=tally,
+            ):
+                if pixels is not None:
+                    found[numbers[cell.key]] = data_uri(pixels)
+                    advance(1)
     missing = tally.failed + tally.skipped
     missing["image no longer in the project"] = len(which) - len(found) - missing.total()
     return found, +missing
