@@ -10,18 +10,9 @@ from typing import Any
 from pycyto import files, provenance
 from pycyto.errors import BadInputError, UsageError
 from pycyto.evaluation.intervals import resampling
-from pycyto.evaluation.readers import (
-    against_consensus,
-    agreement_of,
-    all_pairs,
-    mean_of,
-)
+from pycyto.evaluation.readers import against_consensus, agreement_of, all_pairs, mean_of
 from pycyto.evaluation.reading_report import ReadingReport, as_html, as_json
-from pycyto.labels import counted
-from pycyto.qupath.assignments import (
-    pick_assignment,
-    reads_folder,
-)
+from pycyto.qupath.assignments import ADJUDICATION, CONSENSUS, pick_assignment, reads_folder
 from pycyto.qupath.merging import merge_reads
 from pycyto.qupath.overwritten import warn_of_overwritten
 from pycyto.qupath.project import Project
@@ -31,13 +22,7 @@ from pycyto.steps.context import DEFAULT_ACCESS, Access, Context, open_context
 from pycyto.steps.disputed import galleries_of
 from pycyto.steps.proficiency import trend_of
 from pycyto.steps.read_cells import gone_cells, images_of
-from pycyto.steps.readings import (
-    Readings,
-    labels_found,
-    model_calls,
-    progress_of,
-    readings_of,
-)
+from pycyto.steps.readings import Readings, labels_found, model_calls, progress_of, readings_of
 
 REPORT_FILE, FIGURES_FILE = "index.html", "agreement.json"
 
@@ -197,15 +182,13 @@ def _report(
 
 def _record(project: Project, readings: Readings, run: str | None, seed: int) -> dict[str, Any]:
     assignment, workspace = readings.assignment, project.workspace
-    paths = {
-        f"reads of {reader}": reads_file(workspace, reader, assignment.name)
-        for reader in assignment.readers
-    }
+    folders = (*assignment.readers, CONSENSUS, ADJUDICATION)
+    paths = {f"reads of {name}": reads_file(workspace, name, assignment.name) for name in folders}
     paths["assignment"] = reads_folder(workspace) / f"{assignment.name}.json"
     return provenance.record(
         "agreement",
         {"assignment": assignment.name, "run": run},
-        counts={"cells": len(assignment.cells), "readers": counted(len(paths) - 1, "reader")},
+        counts={"cells": len(assignment.cells), "readers": len(assignment.readers)},
         inputs={name: files.sha256_of(path) for name, path in paths.items() if path.exists()},
         seed=seed,
     )
