@@ -45,6 +45,14 @@ class PycytoDecisions {
         return byCell.get(cellKey) ?: new ArrayList<Map<String, Object>>()
     }
 
+    /** Whether a reviewer has decided on the class of an object, also on the one that a run gave it, and that stands. */
+    boolean isDecided(String imageId, String objectId) {
+        List<Map<String, Object>> lines = of(PycytoCell.keyOf(imageId, objectId, null))
+        return lines.any { Map<String, Object> one ->
+            one.get('action') in ['class', 'accept'] && !lines.any { Map<String, Object> it -> it.get('takes_back') == one.get('decision') }
+        }
+    }
+
     /** This reviewer's decisions that can still be taken back, the oldest first. */
     List<Map<String, Object>> getOwn() {
         return Collections.unmodifiableList(own)
