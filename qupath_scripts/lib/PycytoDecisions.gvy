@@ -45,12 +45,11 @@ class PycytoDecisions {
         return byCell.get(cellKey) ?: new ArrayList<Map<String, Object>>()
     }
 
-    /** Whether a reviewer has decided on the class of an object, also on the one that a run gave it, and that stands. */
-    boolean isDecided(String imageId, String objectId) {
-        List<Map<String, Object>> lines = of(PycytoCell.keyOf(imageId, objectId, null))
-        return lines.any { Map<String, Object> one ->
-            one.get('action') in ['class', 'accept'] && !lines.any { Map<String, Object> it -> it.get('takes_back') == one.get('decision') }
-        }
+    /** The last decision on the class of a cell that was not taken back, also where it was flagged since; or null. */
+    Map<String, Object> standing(String cellKey) {
+        List<Map<String, Object>> lines = of(cellKey)
+        Set<Object> takenBack = lines.collect { Map<String, Object> it -> it.get('takes_back') }.toSet()
+        return lines.reverse().find { Map<String, Object> it -> it.get('action') in ['class', 'accept'] && !(it.get('decision') in takenBack) }
     }
 
     /** This reviewer's decisions that can still be taken back, the oldest first. */

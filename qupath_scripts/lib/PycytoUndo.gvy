@@ -87,7 +87,7 @@ class PycytoUndo {
             : object.isLocked() && !row.former_locked ? 'locked'
             : (object.getName() ?: '') != (row.former_name ?: '') ? 'named'
             : isMoved(object.getROI(), row) ? 'moved'
-            : row.done == 'updated' && decisions.isDecided(image.id, row.object_id) ? 'reviewed'
+            : row.done == 'updated' && decisions.standing(PycytoCell.keyOf(image.id, row.object_id, null)) ? 'reviewed'
             : null
     }
 

@@ -189,7 +189,7 @@ class PycytoWriting {
         if (decisions == null) {
             decisions = new PycytoDecisions(run.project, null)
         }
-        return decisions.isDecided(image.id, objectId)
+        return decisions.standing(PycytoCell.keyOf(image.id, objectId, null)) != null
     }
 
     /** Notes what is done to an object; the former one tells how a detection was before it got its class. */

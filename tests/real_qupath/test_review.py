@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pycyto import Access, predict, write_back
-from pycyto.errors import BadInputError, RefusedError
 from pycyto.qupath import _java
 from pycyto.qupath.geojson_backend import GeoJsonBackend
 from pycyto.qupath.locate import Installation
