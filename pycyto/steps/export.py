@@ -27,7 +27,7 @@ from pycyto.steps.cells import ImageCells, Tally, chosen_images, cut_patches, re
 from pycyto.steps.context import DEFAULT_ACCESS, Access, Context, open_context
 from pycyto.steps.data_set import DataSet, ImageKey
 from pycyto.steps.labelling import Labelling, LabelsInQuPath, verdicts_of
-from pycyto.steps.reviewed import DecidedLabels, decided_labels
+from pycyto.steps.reviewed import decided_labels
 from pycyto.steps.rows import row_of
 
 # A killed export loses at most what it cut since the manifest was last written.
@@ -198,9 +198,7 @@ def _with_id(context: Context) -> Context:
     return Context(project, context.settings, context.scheme, context.access)
 
 
-def _labelling(
-    context: Context, classes: Sequence[str] | None, *, reviewed: bool
-) -> DecidedLabels | LabelsInQuPath:
+def _labelling(context: Context, classes: Sequence[str] | None, *, reviewed: bool) -> Labelling:
     if reviewed:
         return decided_labels(context.project, context.scheme, classes)
     return LabelsInQuPath(context.scheme, verdicts_of(context.project))
