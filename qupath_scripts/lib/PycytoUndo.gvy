@@ -16,6 +16,7 @@ class PycytoUndo {
     private final PycytoRun run
     private final PycytoImage image
     private final PycytoFormer former
+    @Lazy private PycytoDecisions decisions = new PycytoDecisions(run.project, null)
     private final double mark
     private final List<PathObject> removed = []
     private final Map<PathObject, Map<String, String>> restored = [:]
@@ -86,6 +87,7 @@ class PycytoUndo {
             : object.isLocked() && !row.former_locked ? 'locked'
             : (object.getName() ?: '') != (row.former_name ?: '') ? 'named'
             : isMoved(object.getROI(), row) ? 'moved'
+            : row.done == 'updated' && decisions.standing(PycytoCell.keyOf(image.id, row.object_id, null)) ? 'reviewed'
             : null
     }
 

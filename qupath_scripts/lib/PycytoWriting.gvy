@@ -12,13 +12,15 @@ import qupath.lib.objects.PathObject
 import qupath.lib.roi.interfaces.ROI
 
 class PycytoWriting {
-    // A detection with five measurements takes about this many bytes in data.qpdata and the file of cells.
+    // A detection with seven measurements takes about this many bytes in data.qpdata and the file of cells.
     private static final long BYTES_PER_OBJECT = 4096L
 
     private final PycytoRun run
     private final PycytoImage image
     private final double mark
     private final Set<String> labels
+    private final PycytoDisagreement disagreement
+    private PycytoDecisions decisions  // of reviewers; read when first asked for
     private final Map<String, PathObject> byId = [:]
     private final List<PathObject> made = []
     private final List<PathObject> updated = []
@@ -38,6 +40,7 @@ class PycytoWriting {
         this.image = image
         mark = run.mark
         labels = run.colours.keySet()
+        disagreement = new PycytoDisagreement(run.scheme)
     }
 
     /**
@@ -132,14 +135,15 @@ class PycytoWriting {
 
     @CompileStatic
     private void create(Map<String, String> row, Map<String, Double> values) {
-        PathObject same = byId.get(row.get('object_id'))
-        ROI roi = roiFor(row, byId.get(row.get('source_id')))
+        PathObject same = byId.get(row.get('object_id')), source = byId.get(row.get('source_id'))
+        ROI roi = roiFor(row, source)
         if (same != null && PycytoObjects.hasMark(same, PycytoObjects.RUN_MARK, mark)) {
             there++
         } else if (same != null || roi == null) {
             gone++
         } else {
             values.put(PycytoObjects.RUN_MARK, mark)
+            disagreement.measure(source, row.get('class'), values)
             PathObject detection = PycytoObjects.detection(roi, row.get('object_id'), row.get('class'), values)
             made.add(detection)
             note(detection, 'created', row.get('class'), null)
@@ -170,7 +174,7 @@ class PycytoWriting {
             there++
         } else if (target == null || !target.isDetection() || !(isAsPredicted || PycytoObjects.isAt(target, x, y))) {
             gone++
-        } else if (!PycytoObjects.isUndecided(target)) {
+        } else if (!PycytoObjects.isUndecided(target) || isReviewed(row.get('object_id'))) {
             decided++
         } else {
             note(target, 'updated', row.get('class'), target)
@@ -178,6 +182,14 @@ class PycytoWriting {
             PycytoObjects.classify(target, row.get('class'), values)
             updated.add(target)
         }
+    }
+
+    @CompileStatic
+    private boolean isReviewed(String objectId) {
+        if (decisions == null) {
+            decisions = new PycytoDecisions(run.project, null)
+        }
+        return decisions.standing(PycytoCell.keyOf(image.id, objectId, null)) != null
     }
 
     /** Notes what is done to an object; the former one tells how a detection was before it got its class. */
