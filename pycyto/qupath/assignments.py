@@ -18,6 +18,7 @@ from uuid import UUID
 from pycyto import files
 from pycyto.errors import BadInputError, UsageError
 from pycyto.labels import scheme_named
+from pycyto.manifest import UNKNOWN
 from pycyto.qupath.logs import file_name_of
 from pycyto.qupath.project import Project
 from pycyto.records import CellKey
@@ -73,6 +74,8 @@ class Assignment:
         The share of the cells that is shown twice.
     orders
         By reader: indices of `cells`; a cell that is shown twice is there twice.
+    selected_by
+        Name of the run by whose predictions the cells were chosen; else ``unknown``.
     """
 
     name: str
@@ -85,6 +88,7 @@ class Assignment:
     repeat: float
     cells: tuple[AssignedCell, ...]
     orders: Mapping[str, tuple[int, ...]]
+    selected_by: str = UNKNOWN
 
     @property
     def readers(self) -> tuple[str, ...]:
@@ -168,6 +172,7 @@ def save_assignment(workspace: Path, assignment: Assignment) -> Path:
         "classes": list(assignment.classes),
         "readers": list(assignment.readers),
         "repeat": assignment.repeat,
+        "selected_by": assignment.selected_by,
         "cells": [_cell_to_json(cell) for cell in assignment.cells],
         "orders": {reader: list(order) for reader, order in assignment.orders.items()},
     }
@@ -260,6 +265,7 @@ def _assignment_from(content: Any) -> Assignment:
         repeat=float(content["repeat"]),
         cells=tuple(_cell_from(cell, project_id) for cell in content["cells"]),
         orders={str(reader): tuple(orders[reader]) for reader in content["readers"]},
+        selected_by=str(content["selected_by"]),
     )
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pycyto.errors import BadInputError
+from pycyto.manifest import UNKNOWN
 from pycyto.qupath.assignments import (
     ADJUDICATION,
     CONSENSUS,
@@ -76,12 +77,15 @@ class ConsensusLabel:
         Whose label it is, joined by `TOGETHER`.
     decided_at
         When, ISO 8601; where all said the same, when the last of them did.
+    selected_by
+        See `Assignment`.
     """
 
     label: str
     origin: Origin
     annotator: str
     decided_at: str
+    selected_by: str = UNKNOWN
 
 
 def reads_file(workspace: Path, folder: str, assignment: str) -> Path:
@@ -173,7 +177,7 @@ def labels_of(workspace: Path, assignment: Assignment) -> dict[int, ConsensusLab
         own = [reads[cell] for reads in firsts if cell in reads]
         label = _label_of(own, len(firsts), together.get(cell), decided.get(cell))
         if label is not None:
-            found[cell] = label
+            found[cell] = replace(label, selected_by=assignment.selected_by)
     return found
 
 

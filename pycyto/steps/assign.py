@@ -12,6 +12,7 @@ from pycyto import files
 from pycyto.datasets.assigning import chosen_cells, equal_shares, reading_orders
 from pycyto.errors import BadInputError, UsageError
 from pycyto.labels import LabelScheme, counted, listed
+from pycyto.manifest import UNKNOWN
 from pycyto.qupath.assignments import (
     Assignment,
     assignment_name,
@@ -122,6 +123,7 @@ def assign(  # noqa: PLR0913 - each is an option of the command
         repeat=repeat,
         cells=tuple(found[key].cell for key in chosen),
         orders=reading_orders(len(chosen), names, repeat=repeat, seed=seed),
+        selected_by=run or UNKNOWN,
     )
     return _kept(context, assignment, Counter(found[key].label for key in chosen), reporter)
 

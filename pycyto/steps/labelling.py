@@ -71,11 +71,11 @@ def label_from(decision: Decision, scheme: LabelScheme) -> Label:
 def label_read(agreed: ConsensusLabel, scheme: LabelScheme) -> Label:
     """Return the label that blinded readers came to.
 
-    What picked the cell is not known here: it was drawn by lot, from annotated cells or
-    from those of a run.
+    Where a run's predictions picked the cell, a model had a part in what is tested on it,
+    however blind the readers were.
     """
     name = label_of(agreed.label, scheme)
-    return Label(name, agreed.origin, UNKNOWN, agreed.annotator, agreed.decided_at)
+    return Label(name, agreed.origin, agreed.selected_by, agreed.annotator, agreed.decided_at)
 
 
 def verdicts_of(project: Project) -> dict[CellKey, Verdict]:

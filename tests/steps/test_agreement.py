@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from pycyto import Access, agreement, assign
+from pycyto import Access, agreement, assign, export
 from pycyto.errors import BadInputError, RefusedError, UsageError
+from pycyto.manifest import read_manifest
 from pycyto.qupath.assignments import ADJUDICATION, CONSENSUS, Assignment
 from pycyto.qupath.project import open_project
 from pycyto.qupath.reads import consensus_labels
@@ -405,3 +406,36 @@ def test_every_key_of_the_figures_is_documented(project: Path) -> None:
     )  # fmt: skip
     for key in {key for part in parts for key in part}:
         assert f"`{key}`" in page, key
+
+
+# --- what others make of it -------------------------------------------------------------------
+
+
+def test_the_labels_go_out_with_export_and_the_manifest_says_whose_they_are(project: Path) -> None:
+    assignment, truth = double_read(project)
+    hsil = truth.index("HSIL")
+    decide(project / "pycyto", CONSENSUS, assignment, {hsil: "ASC-US"})
+    decide(project / "pycyto", ADJUDICATION, assignment, {hsil: "HSIL"}, people="C")
+    export(project, out=project.parent / "patches", reviewed=True, access=GEOJSON)
+
+    rows = {row.object_id: row for row in read_manifest(project.parent / "patches")}
+    assert len(rows) == compared(project).found.consensus.labelled == 33
+    decided = rows[assignment.cells[hsil].key.object_id]
+    assert (decided.label, decided.label_origin, decided.annotator) == ("HSIL", "adjudicated", "C")
+    assert not any(row.helped_by_model for row in rows.values())
+
+
+def test_cells_that_a_model_picked_are_marked_however_blind_the_readers_were(
+    project: Path,
+) -> None:
+    first = assigned(project)
+    run = a_run(project, first, dict(enumerate(truth_of(project, first))), set())
+    assignment = assigned(project, cells=8, per_class=True, run=run.name)
+    for reader in "AB":
+        read_all(project / "pycyto", assignment, reader, truth_of(project, assignment))
+    export(project, out=project.parent / "patches", reviewed=True, access=GEOJSON)
+
+    rows = read_manifest(project.parent / "patches")
+    assert {row.selected_by for row in rows} == {run.name}
+    assert {row.label_origin for row in rows} == {"consensus"}
+    assert all(row.helped_by_model for row in rows)

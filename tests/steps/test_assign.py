@@ -80,10 +80,11 @@ def test_the_file_is_as_documented_and_tells_no_label_and_no_name(project: Path)
     assert load_assignment(made.file, open_project(project)) == made.assignment
     assert list(content) == [
         "schema", "assignment", "kind", "created_at", "project_id", "seed", "scheme", "classes",
-        "readers", "repeat", "cells", "orders",
+        "readers", "repeat", "selected_by", "cells", "orders",
     ]  # fmt: skip
     keys = {"entry_id", "object_id", "point_index", "x", "y", "z", "t", "width", "height"}
     assert all(set(cell) == keys for cell in content["cells"])
+    assert content["selected_by"] == "unknown"
     for name in ("Muster", "b.png", "P1", "label"):
         assert name not in text
     points = [cell for cell in content["cells"] if cell["point_index"] is not None]
@@ -193,6 +194,7 @@ def test_cells_of_a_run_are_chosen_by_what_it_called_them(project: Path) -> None
     found = run(project, 3, run=made.name, repeat=0, reporter=heard)
 
     assert found.by_class == {"NILM": 1, "HSIL": 2}
+    assert found.assignment.selected_by == made.name
     ids = {cell.key.object_id for cell in found.assignment.cells}
     assert {TinyCell(10.0, 50.5).object_id, TinyCell(11.0, 50.5).object_id} < ids
     assert {cell.key.point_index for cell in found.assignment.cells} == {None, 1}
