@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pycyto.evaluation.readers import NONE, Calls
 from pycyto.evaluation.reading_report import Disputed, Gallery, Said
+from pycyto.qupath.reads import Read
 from pycyto.records import Reporter
 from pycyto.steps.context import Context
 from pycyto.steps.read_cells import ReadImages, pictures_of
@@ -15,7 +16,7 @@ from pycyto.steps.readings import Readings
 # Pictures in one gallery: enough to see what goes wrong, few enough to mail the page.
 MOST = 48
 
-_WORDS = {"class": "", "skip": "cannot say", "flag": "flagged", "": "not read"}
+_WITHOUT_CLASS = {"skip": "cannot say", "flag": "flagged"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,25 +96,23 @@ def _said(readings: Readings, models: Sequence[Calls]) -> list[tuple[Said, ...]]
     """Return for each cell what everybody said of it."""
     assignment = readings.assignment
     firsts = {reader: readings.shown(reader, 0) for reader in assignment.readers}
-    told: list[tuple[Said, ...]] = []
-    for cell in range(len(assignment.cells)):
-        reads = ((reader, own.get(cell)) for reader, own in firsts.items())
-        people = [
-            Said(reader, (read and read.label) or _WORDS[read.action if read else ""])
-            for reader, read in reads
-        ]
-        calls = ((own.name, int(own.classes[cell])) for own in models)
-        told.append(
-            (
-                *people,
-                *(
-                    Said(name, assignment.classes[call], is_model=True)
-                    for name, call in calls
-                    if call != NONE
-                ),
-            )
+    return [
+        (
+            *(Said(reader, _answer(reads.get(cell))) for reader, reads in firsts.items()),
+            *(
+                Said(own.name, assignment.classes[own.classes[cell]], is_model=True)
+                for own in models
+                if own.classes[cell] != NONE
+            ),
         )
-    return told
+        for cell in range(len(assignment.cells))
+    ]
+
+
+def _answer(read: Read | None) -> str:
+    if read is None:
+        return "not read"
+    return read.label or _WITHOUT_CLASS[read.action]
 
 
 def _described(
