@@ -25,7 +25,7 @@ class PycytoLabels {
     /** Columns of the manifest that tell how the label of an object, or of one of its points, came about. */
     Map<String, Object> columnsOf(PathObject object, Integer pointIndex, String label) {
         String key = PycytoCell.keyOf(imageId, object.getID().toString(), pointIndex)
-        Map<String, Object> decided = decisions.standing(key)
+        Map<String, Object> decided = decisions.labelling(key)
         if (decided == null || labelOf(decided.get('label')) != label) {
             return BY_HAND
         }
