@@ -134,10 +134,9 @@ class LabelsInQuPath:
         if verdict is None or verdict.decided is None:
             return label
         reviewed = label_from(verdict.decided, self._scheme)
-        # An annotation that had this class before anybody reviewed it owes it to no review.
+        # A cell that had this class before anybody reviewed it owes it to no review.
         before = label_of(verdict.lines[0].old_class, self._scheme)
-        is_older = cell.kind == "annotation" and before == label.name
-        return reviewed if reviewed.name == label.name and not is_older else label
+        return reviewed if reviewed.name == label.name != before else label
 
     def say(self, reporter: Reporter) -> None:
         """Tell nothing."""

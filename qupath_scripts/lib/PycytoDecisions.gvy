@@ -45,16 +45,30 @@ class PycytoDecisions {
         return byCell.get(cellKey) ?: new ArrayList<Map<String, Object>>()
     }
 
-    /** The last decision on the class of a cell that was not taken back, also where it was flagged since; or null. */
-    Map<String, Object> standing(String cellKey) {
-        List<Map<String, Object>> lines = of(cellKey)
-        Set<Object> takenBack = lines.collect { Map<String, Object> it -> it.get('takes_back') }.toSet()
-        return lines.reverse().find { Map<String, Object> it -> it.get('action') in ['class', 'accept'] && !(it.get('decision') in takenBack) }
+    /** The decision that gave a cell its class, also where it was flagged since; null where none stands. */
+    Map<String, Object> labelling(String cellKey) {
+        return standing(of(cellKey)).reverse().find { Map<String, Object> it -> it.get('label') != null }
     }
 
     /** This reviewer's decisions that can still be taken back, the oldest first. */
     List<Map<String, Object>> getOwn() {
         return Collections.unmodifiableList(own)
+    }
+
+    /** Objects of an image that somebody has decided on in a review: what a run does leaves them as they are. */
+    static Set<String> decidedIn(PycytoProject project, String imageId) {
+        Map<String, List<Map<String, Object>>> ofImage = readAll(project).findAll { Map<String, Object> it -> it.get('entry_id') == imageId }
+            .groupBy { Map<String, Object> it -> it.get('object_id') as String }
+        return ofImage.findAll { String id, List<Map<String, Object>> lines -> standing(lines).any { it.get('label') != null } }.keySet()
+    }
+
+    /** Decisions that were not taken back. */
+    static List<Map<String, Object>> standing(List<Map<String, Object>> lines) {
+        Set<Object> takenBack = new HashSet<Object>()
+        for (Map<String, Object> it : lines) {
+            takenBack.add(it.get('takes_back'))
+        }
+        return lines.findAll { Map<String, Object> it -> it.get('action') != 'take back' && !takenBack.contains(it.get('decision')) }
     }
 
     /** Writes a decision to this reviewer's log; it is on the disk when this returns. */

@@ -25,12 +25,9 @@ class PycytoLabels {
     /** Columns of the manifest that tell how the label of an object, or of one of its points, came about. */
     Map<String, Object> columnsOf(PathObject object, Integer pointIndex, String label) {
         String key = PycytoCell.keyOf(imageId, object.getID().toString(), pointIndex)
-        Map<String, Object> decided = decisions.standing(key)
-        if (decided == null || labelOf(decided.get('label')) != label) {
-            return BY_HAND
-        }
-        // An annotation that had this class before anybody reviewed it owes it to no review.
-        if (object.isAnnotation() && labelOf(decisions.of(key).first().get('old_class')) == label) {
+        Map<String, Object> decided = decisions.labelling(key)
+        // A cell that had this class before anybody reviewed it owes it to no review.
+        if (decided == null || labelOf(decided.get('label')) != label || labelOf(decisions.of(key).first().get('old_class')) == label) {
             return BY_HAND
         }
         return [

@@ -20,7 +20,7 @@ class PycytoWriting {
     private final double mark
     private final Set<String> labels
     private final PycytoDisagreement disagreement
-    private PycytoDecisions decisions  // of reviewers; read when first asked for
+    private final Set<String> reviewed  // detections whose class somebody has decided in a review
     private final Map<String, PathObject> byId = [:]
     private final List<PathObject> made = []
     private final List<PathObject> updated = []
@@ -41,6 +41,7 @@ class PycytoWriting {
         mark = run.mark
         labels = run.colours.keySet()
         disagreement = new PycytoDisagreement(run.scheme)
+        reviewed = PycytoDecisions.decidedIn(run.project, image.id)
     }
 
     /**
@@ -174,7 +175,7 @@ class PycytoWriting {
             there++
         } else if (target == null || !target.isDetection() || !(isAsPredicted || PycytoObjects.isAt(target, x, y))) {
             gone++
-        } else if (!PycytoObjects.isUndecided(target) || isReviewed(row.get('object_id'))) {
+        } else if (!PycytoObjects.isUndecided(target) || reviewed.contains(row.get('object_id'))) {
             decided++
         } else {
             note(target, 'updated', row.get('class'), target)
@@ -182,14 +183,6 @@ class PycytoWriting {
             PycytoObjects.classify(target, row.get('class'), values)
             updated.add(target)
         }
-    }
-
-    @CompileStatic
-    private boolean isReviewed(String objectId) {
-        if (decisions == null) {
-            decisions = new PycytoDecisions(run.project, null)
-        }
-        return decisions.standing(PycytoCell.keyOf(image.id, objectId, null)) != null
     }
 
     /** Notes what is done to an object; the former one tells how a detection was before it got its class. */

@@ -233,7 +233,7 @@ def test_python_and_groovy_replay_decisions_alike(
             })
         )  # fmt: skip
         cell.replay(theirs.of(cell.getKey()))
-        verdict, standing = verdicts.get(key), theirs.standing(cell.getKey())
+        verdict, standing = verdicts.get(key), theirs.labelling(cell.getKey())
         assert str(cell.getState()) == (verdict.state if verdict else "open")
         states.add(str(cell.getState()))
         decided = verdict.decided if verdict else None

@@ -609,23 +609,6 @@ def accept(project: Path, run: Run, count: int) -> list[CellKey]:
     return keys
 
 
-def test_undo_leaves_what_a_reviewer_has_accepted(
-    project: Path, access: Access, installation: Installation
-) -> None:
-    predict(project, model="m", objects="detections", access=access)
-    run = write_back(project, access=access).run
-    keys = accept(project, run, 2)
-    entry_id = keys[0].entry_id
-    Inside(project, installation).save(entry_id, lambda h: h.getRootObject().setName("seen"))
-
-    result = undo(project, access=access)
-
-    assert result.run.images[entry_id].left == {key.object_id: "reviewed" for key in keys}
-    objects = PaquoBackend(open_project(project), installation).read(entry_id).objects
-    kept = {item.object_id for item in objects if item.classified_by_pycyto}
-    assert kept == {key.object_id for key in keys}
-
-
 def test_a_later_run_leaves_what_a_reviewer_has_accepted(
     project: Path, access: Access, installation: Installation
 ) -> None:
