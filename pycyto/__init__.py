@@ -10,6 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pycyto.steps.agreement import agreement as agreement
+    from pycyto.steps.assign import assign as assign
     from pycyto.steps.audit import audit as audit
     from pycyto.steps.context import Access as Access
     from pycyto.steps.doctor import doctor as doctor
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Access",
+    "agreement",
+    "assign",
     "audit",
     "doctor",
     "evaluate",

@@ -35,6 +35,7 @@ def pycyto = loader.loadClass('Pycyto')
 def selection = loader.loadClass('PycytoSelection')
 def patch = loader.loadClass('PycytoPatch')
 def objects = loader.loadClass('PycytoObjects')
+def labels = loader.loadClass('PycytoLabels')
 def dataSets = loader.loadClass('PycytoDataSet')
 
 // --- action ---------------------------------------------------------------------------------
@@ -75,8 +76,8 @@ pycyto.run(this, 'export_patches', settings) { job, image ->
     def cal = server.pixelCalibration, seen = [] as Set
     def ofImage = dataSets.columnsOf(image, config.metadata_keys) + [
         mpp: cal.hasPixelSizeMicrons() ? cal.averagedPixelSizeMicrons : '', scheme: config.scheme,
-        label_origin: 'manual', selected_by: 'manual', decided_at: pycyto.UNKNOWN,
     ]
+    def given = labels.newInstance(image, config.scheme)
     cells.each { object, index, x, y ->
         def roi = object.getROI(), left = patch.edge(x), top = patch.edge(y)
         def reason = roi.z > 0 || roi.t > 0 ? selection.OTHER_PLANE
@@ -86,7 +87,7 @@ pycyto.run(this, 'export_patches', settings) { job, image ->
             return
         }
         def label = selection.labelOf(config.scheme, object.pathClass.toString()), id = object.getID().toString()
-        def row = ofImage + [
+        def row = ofImage + given.columnsOf(object, index, label) + [
             object_id: id, point_index: index, kind: object.isAnnotation() ? 'annotation' : object.isCell() ? 'cell' : 'detection',
             centroid_x: x, centroid_y: y, left: left, top: top, width: patch.PATCH_SIZE, downsample: 1.0d, z: roi.z, t: roi.t,
             label: label, original_label: object.pathClass.toString(),

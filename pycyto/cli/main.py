@@ -36,6 +36,8 @@ COMMANDS = {
     "write-back": "Put predictions into the project as classified detections.",
     "undo": "Take a written run out of the project again.",
     "runs": "List the runs of a project and what became of them.",
+    "assign": "Choose cells for blinded reading by several readers.",
+    "agreement": "Compare what the readers said, with each other and with a model.",
     "scripts": "Show the Groovy scripts, or install them into QuPath.",
 }
 

@@ -48,6 +48,8 @@ class Selection:
     classified_detections
         False where a class is to be given: one that is there is not replaced,
         unless an earlier run gave it and nobody has decided since.
+    any_class
+        Whatever the class is, also one that a run gave: the labels come from elsewhere.
     centroid
         Of QuPath cell objects: that of the cell or of its nucleus.
     largest_outline
@@ -59,6 +61,7 @@ class Selection:
     classes: tuple[str, ...] | None = None
     unclassified: bool = False
     classified_detections: bool = True
+    any_class: bool = False
     centroid: Centroid = "cell"
     largest_outline: float = 8.0
 
@@ -135,6 +138,7 @@ def _reason_against(item: ProjectObject, wanted: Selection) -> str | None:
     asked_for = wanted.objects == "all" or is_annotation == (wanted.objects == "annotations")
     no_nucleus = item.kind == "cell" and item.nucleus_centroid is None
     gets_class = not is_annotation and not wanted.classified_detections
+    takes_class = wanted.classified_detections and not wanted.any_class
     decided = gets_class and not item.undecided
     # The first that applies is the one that is counted.
     against = {
@@ -142,7 +146,7 @@ def _reason_against(item: ProjectObject, wanted: Selection) -> str | None:
         NOT_ASKED_FOR: not asked_for,
         # A prediction must never become a label, or the next model learns from itself.
         OURS: item.made_by_pycyto,
-        OUR_CLASS: wanted.classified_detections and item.classified_by_pycyto,
+        OUR_CLASS: takes_class and item.classified_by_pycyto,
         TISSUE: item.area > wanted.largest_outline * PATCH_SIZE**2,
         NO_NUCLEUS: wanted.centroid == "nucleus" and no_nucleus,
         CLASSIFIED: decided,
@@ -154,6 +158,8 @@ def _reason_against(item: ProjectObject, wanted: Selection) -> str | None:
 
 
 def _reason_against_class(class_name: str | None, wanted: Selection) -> str | None:
+    if wanted.any_class:
+        return None
     if class_name is None:
         return None if wanted.unclassified else NO_CLASS
     if wanted.classes is None:

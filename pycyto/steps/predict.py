@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pycyto import files, provenance
@@ -17,20 +17,22 @@ from pycyto.learning.engines import EngineName, choose_engine
 from pycyto.learning.inference import Engine, classify
 from pycyto.manifest import Row, read_manifest
 from pycyto.qupath.overwritten import warn_of_overwritten
-from pycyto.qupath.project import FILE_NAME, ensure_project_id
+from pycyto.qupath.project import FILE_NAME, Project, ensure_project_id
 from pycyto.qupath.runs import Run
 from pycyto.qupath.selection import CLASSIFIED, Centroid, ObjectKind, Selection, wanted_classes
 from pycyto.records import (
     SILENT,
     Bounds,
     Cell,
+    CellKey,
     Prediction,
     Reporter,
     path_from,
 )
 from pycyto.settings import load_settings
-from pycyto.steps.cells import Tally, chosen_images, cut_patches, read_cells
+from pycyto.steps.cells import ImageCells, Tally, chosen_images, cut_patches, read_cells
 from pycyto.steps.context import DEFAULT_ACCESS, Access, open_context
+from pycyto.steps.labelling import verdicts_of
 from pycyto.steps.staging import stage
 
 
@@ -134,12 +136,13 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     found = ensure_project_id(context.project)
     job = _Job(found.workspace, bundle, choose_engine(bundle, engine, reporter), objects, wanted)
     rule = bundle.resolution.at_any_scale() if any_resolution else bundle.resolution
+    reviewed = _reviewed_detections(found) if objects != "annotations" else frozenset()
 
     def patches(advance: Callable[[int], None]) -> Iterator[Pixels]:
         for image in read_cells(found, backend, chosen, wanted, job.tally):
             job.data_sha256[image.image.entry_id] = image.data_sha256
             for cell, _, pixels in cut_patches(
-                image,
+                _without(reviewed, image, job.tally),
                 resolution=rule,
                 mappings=context.settings.path_mappings,
                 tally=job.tally,
@@ -152,6 +155,21 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     with reporter.progress("images", len(chosen)) as advance:
         predictions = _classified(job, patches(advance))
     return _finish(job, predictions, context.settings.point_radius, reporter)
+
+
+def _reviewed_detections(project: Project) -> frozenset[CellKey]:
+    """Return what a reviewer has given its class, also the one that it had from a run.
+
+    Annotations may be among them: no prediction changes their class.
+    """
+    return frozenset(key for key, verdict in verdicts_of(project).items() if verdict.decided)
+
+
+def _without(reviewed: frozenset[CellKey], image: ImageCells, tally: Tally) -> ImageCells:
+    """Return the cells of an image without the detections that a reviewer has decided on."""
+    cells = [one for one in image.cells if one.kind == "annotation" or one.key not in reviewed]
+    tally.skipped.update([CLASSIFIED] * (len(image.cells) - len(cells)))
+    return replace(image, cells=cells)
 
 
 def _rows(folder: Path, bundle: Bundle, *, any_resolution: bool) -> list[Row]:

@@ -113,6 +113,7 @@ def _new(item: Prediction, run_id: str, point_radius: float) -> NewDetection:
         label=item.label,
         probabilities=item.probabilities,
         trained_on=item.trained_on,
+        source_class=cell.class_name,
     )
 
 

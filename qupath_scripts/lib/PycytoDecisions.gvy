@@ -45,6 +45,11 @@ class PycytoDecisions {
         return byCell.get(cellKey) ?: new ArrayList<Map<String, Object>>()
     }
 
+    /** The decision that gave a cell its class, also where it was flagged since; null where none stands. */
+    Map<String, Object> labelling(String cellKey) {
+        return standing(of(cellKey)).reverse().find { Map<String, Object> it -> it.get('label') != null }
+    }
+
     /** This reviewer's decisions that can still be taken back, the oldest first. */
     List<Map<String, Object>> getOwn() {
         return Collections.unmodifiableList(own)

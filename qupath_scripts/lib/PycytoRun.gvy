@@ -49,6 +49,8 @@ class PycytoRun {
 
     String getCreatedAt() { json.get('created_at').asString }
 
+    String getScheme() { json.get('scheme').asString }
+
     Map<String, List<Number>> getColours() { PycytoFiles.toMap(json.get('colours')) as Map<String, List<Number>> }
 
     /** The first 24 bits of the run's UUID: a detection's measurement (float) holds them exactly. */

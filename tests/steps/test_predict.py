@@ -80,6 +80,8 @@ def test_annotations_become_new_detections(project: Path) -> None:
         cell.object_id for cell in (*CELLS[:2], CELLS[3], TinyCell(50, 50, "HSIL"))
     }
     assert [row["radius"] for row in new if row["point_index"]] == ["20.0", "20.0"]
+    said = {row["source_id"]: row["source_class"] for row in new}
+    assert [said[cell.object_id] for cell in (*CELLS[:2], CELLS[3])] == ["NILM", "", "LSIL"]
     assert table(result.run.folder / "updates") == []
     assert sum(result.by_label.values()) == 5
     content = json.loads((result.run.folder / "run.json").read_text())
@@ -189,7 +191,8 @@ def test_a_projects_run_and_that_of_its_patches_agree(
     away = predict(tmp_path / "patches", model="m").run
 
     def said(folder: Path) -> set[tuple[str, ...]]:
-        columns = ("entry_id", "source_id", "point_index", "x", "y", "class", "P(HSIL)", "radius")
+        place = ("entry_id", "source_id", "point_index", "x", "y", "radius")
+        columns = (*place, "class", "P(HSIL)", "source_class")
         return {tuple(row[name] for name in columns) for row in table(folder / "new")}
 
     assert said(here.folder) == said(away.folder)
