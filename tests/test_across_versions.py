@@ -94,7 +94,7 @@ for image in open_project(folder).images:
             "class colour": None if named is None else str(named.getColor()),
             "locked": bool(item.isLocked()),
             "java": str(item.getClass().getName()),
-            "measurements": [str(name) for name in item.getMeasurementList().getNames()],
+            "measurements": [str(name) for name in item.getMeasurementList().getMeasurementNames()],
         }
 Path(sys.argv[1]).write_text(json.dumps(found))
 """
