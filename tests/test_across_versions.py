@@ -94,7 +94,7 @@ for image in open_project(folder).images:
             "class colour": None if named is None else str(named.getColor()),
             "locked": bool(item.isLocked()),
             "java": str(item.getClass().getName()),
-            "measurements": [str(name) for name in item.getMeasurementList().getNames()],
+            "measurements": [str(name) for name in item.getMeasurementList().getMeasurementNames()],
         }
 Path(sys.argv[1]).write_text(json.dumps(found))
 """
@@ -367,6 +367,6 @@ def test_python_and_groovy_leave_the_same_files(twins: Twins, installation: Path
     assert one.state == other.state == "written"
     counts = ("new", "updates", "created", "updated", "gone", "decided", "read_back")
     for entry_id, state in one.images.items():
-        for name in counts:
-            assert getattr(state, name) == getattr(other.images[entry_id], name)
+        for count in counts:
+            assert getattr(state, count) == getattr(other.images[entry_id], count)
     assert sum(state.updated for state in one.images.values()) > 0

@@ -211,9 +211,9 @@ def test_python_and_groovy_replay_decisions_alike(
     project: Path, installation: Installation
 ) -> None:
     """The same state, label and last word for each cell, from the logs of two reviewers."""
-    from jpype import JArray, JDouble
+    from jpype import JArray, JClass, JDouble
 
-    java, library = _java.start(installation), _java.library(installation)
+    library = _java.library(installation)
     opened, rng = ensure_project_id(open_project(project)), np.random.default_rng(20261126)
     keys = [CellKey(opened.project_id, "1", str(uuid4())) for _ in range(60)]
     lines = random_log(rng, keys, 400)
@@ -226,9 +226,9 @@ def test_python_and_groovy_replay_decisions_alike(
     states = set()
     for key in keys:
         cell = library.PycytoCell(
-            java.HashMap({
+            JClass("java.util.HashMap")({
                 "entryId": "1", "objectId": key.object_id, "detectionId": key.object_id,
-                "x": 0.0, "y": 0.0, "predicted": "HSIL", "labels": java.ArrayList(),
+                "x": 0.0, "y": 0.0, "predicted": "HSIL", "labels": JClass("java.util.ArrayList")(),
                 "probabilities": JArray(JDouble)(0), "isTrainedOn": False,
             })
         )  # fmt: skip

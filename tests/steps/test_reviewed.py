@@ -234,7 +234,9 @@ def test_a_class_that_came_of_a_review_stays_so_when_it_is_flagged(
 # --- blinded reads ------------------------------------------------------------------------------
 
 
-def read_blinded(project: Path, cells: Iterable[tuple[TinyCell, str]]) -> None:
+def read_blinded(
+    project: Path, cells: Iterable[tuple[TinyCell, str]], selected_by: str = "unknown"
+) -> None:
     """Let two readers agree on cells."""
     pairs = list(cells)
     order = tuple(range(len(pairs)))
@@ -251,6 +253,7 @@ def read_blinded(project: Path, cells: Iterable[tuple[TinyCell, str]]) -> None:
             AssignedCell(key_of(project, cell), cell.x, cell.y, 0, 0, 30, 30) for cell, _ in pairs
         ),
         orders={"A": order, "B": order},
+        selected_by=selected_by,
     )
     save_assignment(project / "pycyto", assignment)
     for reader in ("A", "B"):
@@ -270,6 +273,13 @@ def test_what_readers_agree_on_goes_before_a_single_review(project: Path, tmp_pa
     assert rows[NILM.object_id, None].label == "ASC-US"
     assert not rows[NILM.object_id, None].helped_by_model
     assert rows[HSIL.object_id, None].label_origin == "model_assisted"
+
+
+def test_a_run_that_chose_the_cells_of_readers_is_told(project: Path, tmp_path: Path) -> None:
+    read_blinded(project, [(BARE, "LSIL")], selected_by=RUN)
+    (row,) = rows_of(project, tmp_path / "out", reviewed=True).values()
+    assert said(row) == ("LSIL", "", "consensus", RUN, "A + B")
+    assert row.helped_by_model
 
 
 # --- what others make of it ----------------------------------------------------------------------
