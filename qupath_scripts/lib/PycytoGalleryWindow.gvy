@@ -1,0 +1,242 @@
+/*
+ * The gallery's window: a page of cells, what is known of the chosen one, and the keys.
+ *
+ * Tested on QuPath 0.5.1, 0.6.0 and 0.7.0.
+ */
+
+import java.util.function.Consumer
+import javafx.application.Platform
+import javafx.beans.value.ChangeListener
+import javafx.event.EventHandler
+import javafx.scene.Scene
+import javafx.scene.input.KeyCode
+import javafx.scene.input.KeyEvent
+import javafx.stage.Stage
+import javafx.stage.Window
+import qupath.fx.dialogs.Dialogs
+
+class PycytoGalleryWindow {
+    private static final String NAME = 'pycyto: gallery'
+
+    private final PycytoReview review
+    private final PycytoGallery gallery
+    private final PycytoSitting sitting  // what the viewer shows
+    private final PycytoSlides slides
+    private final PycytoThumbnails thumbnails
+    private final List<PycytoCell> all
+    private final PycytoLock lock
+    private final PycytoGalleryView view
+    private final Stage stage = new Stage()
+    private List<PycytoCell> page = []
+    private boolean isJumping = false
+    private long shownAt = 0
+
+    /** Opens the gallery for a run of the open project; where it is open already, it comes to the front. */
+    static void open(PycytoJob job) {
+        boolean isThere = false
+        Pycyto.inWindow {
+            def window = Window.windows.find { it instanceof Stage && it.title == NAME } as Stage
+            window?.toFront()
+            isThere = window != null
+        }
+        if (isThere) {
+            return
+        }
+        def run = PycytoRun.chosen(job.project, job.config.run)
+        String reviewer = PycytoReviewer.name(job.config.reviewer)
+        def lock = new PycytoLock()
+        lock.take(PycytoDecisions.folderOf(job.project), job.name, job.config.lock_holder)
+        try {
+            def review = new PycytoReview(run, new PycytoDecisions(job.project, reviewer), job.config.hsil_above as double)
+            Pycyto.inWindow { new PycytoGalleryWindow(review, lock, job).show() }
+        } catch (Throwable e) {
+            lock.giveBack()
+            throw e
+        }
+    }
+
+    private PycytoGalleryWindow(PycytoReview review, PycytoLock lock, PycytoJob job) {
+        this.review = review
+        this.lock = lock
+        all = review.cells
+        sitting = new PycytoSitting(review, job.project.gui, Integer.MAX_VALUE)
+        slides = new PycytoSlides(sitting)
+        thumbnails = new PycytoThumbnails(slides, { PycytoCell it -> Platform.runLater { showPicture(it) } } as Consumer)
+        gallery = new PycytoGallery([classes: review.labels, columns: job.config.columns, rows: job.config.rows, hsilAbove: review.hsilAbove], this,
+            { String label, String state -> review.cells(predicted: label, state: state) })
+        Map<String, String> imageNames = job.project.project.imageList.collectEntries { [it.getID(), it.imageName] }
+        view = new PycytoGalleryView(gallery, imageNames, review.decisions.reviewer, { showClass(it) }, { place, times -> clicked(place, times) })
+    }
+
+    // --- what it shows ---------------------------------------------------------------------------
+
+    private void show() {
+        stage.title = NAME
+        stage.scene = new Scene(view.root, 1180, 960)
+        stage.scene.stylesheets.setAll(sitting.gui.stage.scene.stylesheets)
+        stage.scene.addEventFilter(KeyEvent.KEY_PRESSED, { KeyEvent it -> pressed(it) } as EventHandler)
+        listen()
+        stage.show()
+        followViewer()
+        showClass(review.labels.find { label -> all.any { it.predicted == label && it.state == PycytoCell.OPEN } } ?: review.labels[0])
+        stage.requestFocus()
+    }
+
+    private void showClass(String label) {
+        gallery.show(label, view.state)
+        refresh()
+        view.root.requestFocus()
+    }
+
+    /** Shows the page and the chosen cell as they are now; reads the pictures of a page that was turned to. */
+    private void refresh() {
+        List<PycytoCell> now = gallery.pageCells()
+        if (now != page) {
+            page = now
+            shownAt = System.nanoTime()
+            load()
+        }
+        view.showPage(thumbnails)
+        view.showNumbers(all)
+        view.describe(gallery.chosen)
+        view.message.text = gallery.message
+    }
+
+    private void load() {
+        List<PycytoCell> next = gallery.pageCells(gallery.page + 1)
+        slides.keep((page + next)*.entryId as Set)
+        thumbnails.want(page, next)
+    }
+
+    private void showPicture(PycytoCell cell) {
+        int place = page.indexOf(cell)
+        if (place >= 0) {
+            view.showPlace(place, thumbnails)
+        }
+    }
+
+    // --- what is done with it --------------------------------------------------------------------
+
+    private void pressed(KeyEvent event) {
+        if (event.controlDown || event.altDown || event.metaDown) {
+            return
+        }
+        boolean isKnown = event.code == KeyCode.ENTER
+        if (isKnown) {
+            jump()
+        } else if (gallery.press(event.text ==~ /[1-9]/ ? "DIGIT${event.text}" : event.code.name())) {
+            isKnown = true
+            refresh()
+        }
+        if (isKnown) {
+            event.consume()
+        }
+    }
+
+    private void clicked(int place, int times) {
+        if (place < page.size()) {
+            gallery.choose(gallery.page * gallery.size + place)
+            refresh()
+        }
+        if (times == 2) {
+            jump()
+        }
+    }
+
+    /** What is to be seen of a cell: nobody has looked at one without a picture. */
+    String sightOf(PycytoCell cell) {
+        return thumbnails.problems.containsKey(cell.key) ? PycytoGallery.NO_PICTURE
+            : thumbnails.of(cell) != null && slides.ready(cell.entryId) != null ? PycytoGallery.SHOWN : PycytoGallery.LOADING
+    }
+
+    Map<String, Object> decide(PycytoCell cell, String action, String label, String way) {
+        slideOf(cell).decide(cell, action, label, seen(way))
+        return cell.decisions.last()
+    }
+
+    void takeBack(PycytoCell cell, Map<String, Object> decision) {
+        slideOf(cell).takeBack(cell, decision, seen('gallery'))
+    }
+
+    private PycytoDecider slideOf(PycytoCell cell) {
+        PycytoDecider slide = slides.ready(cell.entryId)
+        if (slide == null) {
+            Pycyto.refuse(thumbnails.problems[cell.key] ?: 'This slide is just being opened. Press the key again in a moment.')
+        }
+        return slide
+    }
+
+    private Map<String, Object> seen(String way) {
+        return [shown: 'prediction', seconds: (System.nanoTime() - shownAt) / 1.0e9d, way: way]
+    }
+
+    // --- QuPath's window -------------------------------------------------------------------------
+
+    private void listen() {
+        def gui = sitting.gui
+        def toBack = { KeyEvent it -> back(it) } as EventHandler
+        def toFollow = { o, before, now -> followViewer() } as ChangeListener
+        def toClose = { o, before, now -> stage.hide() } as ChangeListener
+        gui.stage.addEventFilter(KeyEvent.KEY_PRESSED, toBack)
+        gui.imageDataProperty().addListener(toFollow)
+        gui.projectProperty().addListener(toClose)
+        // Whoever goes to QuPath's window may open another image there: with nothing left to save it asks nothing.
+        stage.focusedProperty().addListener({ o, before, now -> now ?: slides.saveViewer() } as ChangeListener)
+        stage.onHidden = {
+            gui.stage.removeEventFilter(KeyEvent.KEY_PRESSED, toBack)
+            gui.imageDataProperty().removeListener(toFollow)
+            gui.projectProperty().removeListener(toClose)
+            close()
+        } as EventHandler
+    }
+
+    /** Shows the chosen cell in QuPath's viewer and goes there; this window stays. */
+    private void jump() {
+        if (gallery.chosen == null) {
+            return
+        }
+        isJumping = true
+        tellRefusal { slides.jump(gallery.chosen) }
+        isJumping = false
+        load()
+        sitting.gui.stage.toFront()
+        sitting.gui.stage.requestFocus()
+        sitting.viewer.view.requestFocus()
+    }
+
+    private void back(KeyEvent event) {
+        if (event.code == KeyCode.ESCAPE) {
+            stage.toFront()
+            stage.requestFocus()
+            event.consume()
+        }
+    }
+
+    private void followViewer() {
+        if (!isJumping) {
+            tellRefusal { slides.follow() }
+            load()
+        }
+    }
+
+    private void tellRefusal(Closure action) {
+        try {
+            action.call()
+        } catch (PycytoRefusal refusal) {
+            view.message.text = refusal.message
+        }
+    }
+
+    private void close() {
+        try {
+            thumbnails.close()
+            slides.close()
+        } finally {
+            lock.giveBack()
+        }
+        if (slides.problems) {
+            Dialogs.showWarningNotification(NAME, 'Not saved:\n' + slides.problems.collect { id, why -> "entry ID ${id}: ${why}" }.join('\n')
+                + '\nYour decisions are kept in the log. Start the gallery again: it brings them into the images.')
+        }
+    }
+}

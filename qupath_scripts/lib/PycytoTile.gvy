@@ -1,0 +1,78 @@
+/*
+ * One place of the gallery: a picture in a frame of the predicted class, P(HSIL), what the expert says where
+ * that is another class, and what was decided.
+ *
+ * Tested on QuPath 0.5.1, 0.6.0 and 0.7.0.
+ */
+
+import javafx.geometry.Pos
+import javafx.scene.control.Label
+import javafx.scene.image.Image
+import javafx.scene.image.ImageView
+import javafx.scene.layout.StackPane
+import qupath.lib.common.ColorTools
+import qupath.lib.objects.classes.PathClass
+
+class PycytoTile extends StackPane {
+    private static final int FRAME = 4
+    private static final String SUSPECT = '#c62828', PLAIN = 'rgba(0,0,0,0.55)', PUT_OFF = '#616161'
+
+    private final ImageView picture = new ImageView()
+    private final Label none = new Label()      // in place of the picture
+    private final Label hsil = new Label()
+    private final Label expert = new Label()
+    private final Label decided = new Label()
+
+    PycytoTile() {
+        picture.smooth = true
+        picture.preserveRatio = true
+        none.wrapText = true
+        setAlignment(hsil, Pos.TOP_RIGHT)
+        setAlignment(expert, Pos.TOP_LEFT)
+        setAlignment(decided, Pos.BOTTOM_CENTER)
+        children.addAll(none, picture, hsil, expert, decided)
+    }
+
+    void setSide(double side) {
+        setMinSize(side, side)
+        setMaxSize(side, side)
+        double inside = Math.max(1.0d, side - 4 * FRAME)
+        picture.fitWidth = inside
+        decided.maxWidth = inside
+        none.maxWidth = inside
+    }
+
+    /**
+     * @param image      the picture, or null
+     * @param missing    what to say in its place
+     * @param isSuspect  whether P(HSIL) is so high that the cell wants a key of its own
+     */
+    void show(PycytoCell cell, Image image, String missing, boolean isSuspect, boolean isChosen) {
+        picture.image = image
+        none.text = image == null ? missing : ''
+        // The ring around the chosen one is black on a light window and white on a dark one.
+        String ring = isChosen ? '-fx-text-background-color' : 'transparent'
+        setStyle("-fx-border-color: ${ring}, ${colourOf(cell.predicted)}; -fx-border-width: ${FRAME}; -fx-border-insets: 0, ${FRAME}; -fx-border-radius: 3;")
+        badge(hsil, String.format(Locale.ROOT, isSuspect ? '! HSIL %.2f' : '%.2f', cell.hsil), isSuspect ? SUSPECT : PLAIN)
+        badge(expert, cell.state != PycytoCell.DECIDED && cell.isDisagreement() ? "expert: ${cell.expertClass}" : '', colourOf(cell.expertLabel))
+        if (cell.state == PycytoCell.DECIDED) {
+            badge(decided, (cell.label == cell.predicted ? '\u2713 ' : '\u2192 ') + cell.label, colourOf(cell.label))
+        } else {
+            badge(decided, cell.state == PycytoCell.OPEN ? '' : cell.state, PUT_OFF)
+        }
+    }
+
+    /** Makes a label a coloured mark whose text can be read on its colour; none where there is no text. */
+    static void badge(Label label, String text, String colour) {
+        label.visible = !text.isEmpty()
+        label.text = text
+        label.setStyle("-fx-background-color: ${colour}; -fx-text-fill: ladder(${colour}, white 60%, black 61%); "
+            + '-fx-font-size: 11px; -fx-font-weight: bold; -fx-padding: 0 4 0 4; -fx-alignment: center;')
+    }
+
+    /** As QuPath shows the class. */
+    static String colourOf(String label) {
+        Integer colour = label == null ? null : PathClass.fromString(label).getColor()
+        return colour == null ? PUT_OFF : String.format('#%06x', colour & 0xffffff)
+    }
+}
