@@ -33,7 +33,7 @@ def reviews = loader.loadClass('PycytoReview')
 def deciders = loader.loadClass('PycytoDecider')
 
 // --- action ---------------------------------------------------------------------------------
-pycyto.run(this, 'review', settings) { job, image ->
+pycyto.open(this, 'review', settings, { job -> loader.loadClass('PycytoReviewPanel').open(job) }) { job, image ->
     job.refuseSaveAfterwards()
     job.lock(decisions.folderOf(job.project))
     def run = runs.chosen(job.project, job.config.run)
@@ -44,5 +44,6 @@ pycyto.run(this, 'review', settings) { job, image ->
     image.checkComplete()
     def decider = deciders.newInstance(review, image)
     decider.save()
+    image.refreshViewers()
     decider.counts()
 }
