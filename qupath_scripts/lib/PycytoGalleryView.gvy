@@ -18,6 +18,7 @@ import javafx.scene.control.ToggleButton
 import javafx.scene.control.ToggleGroup
 import javafx.scene.input.MouseEvent
 import javafx.scene.layout.BorderPane
+import javafx.scene.layout.FlowPane
 import javafx.scene.layout.GridPane
 import javafx.scene.layout.HBox
 import javafx.scene.layout.Priority
@@ -79,18 +80,19 @@ class PycytoGalleryView {
         BorderPane.setMargin(grid, new Insets(2 * GAP, 0, 2 * GAP, 0))
     }
 
-    private HBox keys() {
+    private FlowPane keys() {
         def digits = gallery.classes.indexed().collect { index, label ->
             new Label().tap { PycytoTile.badge(it, "${index + 1}  ${label}", PycytoTile.colourOf(label)) }
         }
-        return row(digits + KEYS.collect { new Label(it).tap { opacity = 0.75 } })
+        def keys = new FlowPane(2 * GAP, GAP)
+        keys.children.setAll(digits + KEYS.collect { new Label(it).tap { setStyle(PycytoCellCard.FAINT) } })
+        return keys
     }
 
     private static HBox row(List<Region> nodes) {
         def row = new HBox(2 * GAP)
         row.children.setAll(nodes)
         row.alignment = Pos.CENTER_LEFT
-        nodes.findAll { it instanceof Label && it.text }.each { it.setMinWidth(Region.USE_PREF_SIZE) }
         return row
     }
 
@@ -149,7 +151,7 @@ class PycytoGalleryView {
     }
 
     void describe(PycytoCell cell) {
-        String probabilities = cell?.probabilityByLabel?.collect { label, p -> String.format(Locale.ROOT, '%s %.2f', label, p) }?.join('   ')
-        about.text = cell == null ? '' : [imageNames[cell.entryId], probabilities, cell.expertClass ? "expert: ${cell.expertClass}" : '', cell.elsewhere].findAll().join('      ')
+        String probabilities = cell?.probabilityByLabel?.collect { label, p -> "${label} ${PycytoCellCard.percent(p)}" }?.join('   ')
+        about.text = cell == null ? '' : [imageNames[cell.entryId], probabilities, cell.expertClass ? "expert: ${cell.expertClass}" : '', cell.elsewhere ? "decided before, and ${cell.elsewhere}" : ''].findAll().join('      ')
     }
 }

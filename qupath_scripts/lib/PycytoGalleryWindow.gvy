@@ -61,7 +61,7 @@ class PycytoGalleryWindow {
         all = review.cells
         sitting = new PycytoSitting(review, job.project.gui, Integer.MAX_VALUE)
         slides = new PycytoSlides(sitting)
-        thumbnails = new PycytoThumbnails(slides, { PycytoCell it -> Platform.runLater { showPicture(it) } } as Consumer)
+        thumbnails = new PycytoThumbnails(slides, { PycytoCell cell -> Platform.runLater { showPicture(cell) } } as Consumer)
         gallery = new PycytoGallery([classes: review.labels, columns: job.config.columns, rows: job.config.rows, hsilAbove: review.hsilAbove], this,
             { String label, String state -> review.cells(predicted: label, state: state) })
         Map<String, String> imageNames = job.project.project.imageList.collectEntries { [it.getID(), it.imageName] }

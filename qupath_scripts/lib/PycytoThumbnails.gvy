@@ -46,17 +46,18 @@ class PycytoThumbnails {
     /** Reads the pictures of a page, then those of the next; what was wanted before is given up. */
     void want(List<PycytoCell> page, List<PycytoCell> next) {
         int mine = ++wish
-        List<PycytoCell> cells = page + next
-        reader.submit({
-            Map<String, String> shut = new HashMap<String, String>()  // slides that cannot be opened, and why
-            for (PycytoCell cell : cells) {
-                if (mine != wish) {
-                    return
-                }
-                read(cell, shut)
-                told.accept(cell)
+        reader.execute({ readAll(page + next, mine) } as Runnable)
+    }
+
+    private void readAll(List<PycytoCell> cells, int mine) {
+        Map<String, String> shut = new HashMap<String, String>()  // slides that cannot be opened, and why
+        for (PycytoCell cell : cells) {
+            if (mine != wish) {
+                return
             }
-        } as Runnable)
+            read(cell, shut)
+            told.accept(cell)
+        }
     }
 
     private void read(PycytoCell cell, Map<String, String> shut) {

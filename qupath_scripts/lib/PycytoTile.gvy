@@ -10,8 +10,6 @@ import javafx.scene.control.Label
 import javafx.scene.image.Image
 import javafx.scene.image.ImageView
 import javafx.scene.layout.StackPane
-import qupath.lib.common.ColorTools
-import qupath.lib.objects.classes.PathClass
 
 class PycytoTile extends StackPane {
     private static final int FRAME = 4
@@ -20,17 +18,15 @@ class PycytoTile extends StackPane {
     private final ImageView picture = new ImageView()
     private final Label none = new Label()      // in place of the picture
     private final Label hsil = new Label()
-    private final Label expert = new Label()
-    private final Label decided = new Label()
+    private final Label said = new Label()      // by the expert or in a review
 
     PycytoTile() {
         picture.smooth = true
         picture.preserveRatio = true
         none.wrapText = true
         setAlignment(hsil, Pos.TOP_RIGHT)
-        setAlignment(expert, Pos.TOP_LEFT)
-        setAlignment(decided, Pos.BOTTOM_CENTER)
-        children.addAll(none, picture, hsil, expert, decided)
+        setAlignment(said, Pos.BOTTOM_CENTER)
+        children.addAll(none, picture, hsil, said)
     }
 
     void setSide(double side) {
@@ -38,7 +34,7 @@ class PycytoTile extends StackPane {
         setMaxSize(side, side)
         double inside = Math.max(1.0d, side - 4 * FRAME)
         picture.fitWidth = inside
-        decided.maxWidth = inside
+        said.maxWidth = inside
         none.maxWidth = inside
     }
 
@@ -53,12 +49,14 @@ class PycytoTile extends StackPane {
         // The ring around the chosen one is black on a light window and white on a dark one.
         String ring = isChosen ? '-fx-text-background-color' : 'transparent'
         setStyle("-fx-border-color: ${ring}, ${colourOf(cell.predicted)}; -fx-border-width: ${FRAME}; -fx-border-insets: 0, ${FRAME}; -fx-border-radius: 3;")
-        badge(hsil, String.format(Locale.ROOT, isSuspect ? '! HSIL %.2f' : '%.2f', cell.hsil), isSuspect ? SUSPECT : PLAIN)
-        badge(expert, cell.state != PycytoCell.DECIDED && cell.isDisagreement() ? "expert: ${cell.expertClass}" : '', colourOf(cell.expertLabel))
+        // Rounded down: what is just below the threshold must not look like it.
+        badge(hsil, (isSuspect ? '! HSIL ' : '') + "${Math.floor(100 * cell.hsil) as int} %", isSuspect ? SUSPECT : PLAIN)
         if (cell.state == PycytoCell.DECIDED) {
-            badge(decided, (cell.label == cell.predicted ? '\u2713 ' : '\u2192 ') + cell.label, colourOf(cell.label))
+            badge(said, (cell.label == cell.predicted ? '\u2713 ' : '\u2192 ') + cell.label, colourOf(cell.label))
+        } else if (cell.state == PycytoCell.OPEN) {
+            badge(said, cell.isDisagreement() ? "expert: ${cell.expertClass}" : '', colourOf(cell.expertClass))
         } else {
-            badge(decided, cell.state == PycytoCell.OPEN ? '' : cell.state, PUT_OFF)
+            badge(said, cell.state, PUT_OFF)
         }
     }
 
@@ -70,9 +68,8 @@ class PycytoTile extends StackPane {
             + '-fx-font-size: 11px; -fx-font-weight: bold; -fx-padding: 0 4 0 4; -fx-alignment: center;')
     }
 
-    /** As QuPath shows the class. */
+    /** As QuPath shows the class; grey for none. */
     static String colourOf(String label) {
-        Integer colour = label == null ? null : PathClass.fromString(label).getColor()
-        return colour == null ? PUT_OFF : String.format('#%06x', colour & 0xffffff)
+        return label == null ? PUT_OFF : PycytoCellCard.colour(label)
     }
 }
