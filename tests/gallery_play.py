@@ -209,12 +209,15 @@ class Reviewer:
             self._press("SPACE" if cell.truth == cell.predicted else digit(cell.truth))
 
     def _go_to(self, cell_id: str) -> None:
-        columns = self.gallery.columns
-        steps = self.answer.place(cell_id) - self.answer.place(self.answer.chosen)
+        columns, here = self.gallery.columns, self.answer.place(self.answer.chosen)
+        steps = self.answer.place(cell_id) - here
         # Up and down by rows, the rest by single steps, whichever comes to fewer keys.
-        rows = min(
-            (int(steps / columns), round(steps / columns)), key=lambda n: _keys(n, steps, columns)
-        )
+        within = [
+            n
+            for n in (int(steps / columns), round(steps / columns))
+            if 0 <= here + n * columns < len(self.answer.cells)
+        ]
+        rows = min(within, key=lambda n: abs(n) + abs(steps - n * columns))
         for key, number in (("DOWN", rows), ("RIGHT", steps - rows * columns)):
             for _ in range(abs(number)):
                 self._press(key if number > 0 else {"DOWN": "UP", "RIGHT": "LEFT"}[key])
@@ -224,10 +227,6 @@ class Reviewer:
         self.answer = self.gallery.press(key)
         for cell_id, _, label, way in self.answer.decisions:
             self.decided[cell_id], self.ways[cell_id] = label, way
-
-
-def _keys(rows: int, steps: int, columns: int) -> int:
-    return abs(rows) + abs(steps - rows * columns)
 
 
 def wants_a_key(cell: Cell) -> bool:

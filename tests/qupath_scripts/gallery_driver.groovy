@@ -33,6 +33,7 @@ class Desk {
         if (cell.objectId in locked && line.old_class != line.new_class) {
             throw refusal.getConstructor(String).newInstance('locked')
         }
+        cell.elsewhere = null
         cell.replay(cell.decisions + [line])
         cell.expertClass = cell.expertLabel = line.new_class
         lines << [cell.objectId, line.action, line.label ?: '', way].join(',')

@@ -73,7 +73,7 @@ def test_a_page_is_accepted_but_for_what_wants_a_key_of_its_own(gallery: Gallery
             nilm("unknown class", 0.01, expert="Trichomonas"),
             nilm("changed outside", 0.01, traits=("elsewhere",)),
             nilm("not seen", 0.01, traits=("blank",)),
-            nilm("locked", 0.01, traits=("locked",)),
+            nilm("locked", 0.001, traits=("locked",)),
         ]
     )
     gallery.show("NILM")
