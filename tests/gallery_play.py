@@ -1,9 +1,9 @@
-"""Plays the gallery key by key: the real pages and keys, without QuPath, and reviewers who know the truth."""
+"""Plays the gallery key by key, without QuPath, as a reviewer does who knows the truth."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO

@@ -213,6 +213,7 @@ class PycytoGallery {
         }
         List<Map<String, Object>> accepted = []
         List<String> refused = []
+        done << accepted  // now, since a full disk may end it halfway
         open.findAll { !isHeldBack(it) }.each { PycytoCell cell ->
             try {
                 accepted << [cell: cell, decision: desk.decide(cell, 'accept', cell.predicted, 'page')]
@@ -220,8 +221,8 @@ class PycytoGallery {
                 refused << refusal.message
             }
         }
-        if (accepted) {
-            done << accepted
+        if (!accepted) {
+            done.removeLast()
         }
         chooseOpen(page * size)
         message = ["${accepted.size()} accepted.", open ? "${open.size()} want a key of their own." : message, *refused.unique()].join(' ')

@@ -69,6 +69,7 @@ class PycytoGalleryView {
         def group = new ToggleGroup()
         classes.values().each { it.toggleGroup = group }
         message.style = '-fx-font-weight: bold;'
+        message.wrapText = true
         grid.hgap = grid.vgap = GAP
         grid.alignment = Pos.CENTER
         grid.setMinSize(0, 0)
@@ -76,7 +77,7 @@ class PycytoGalleryView {
         root.padding = new Insets(2 * GAP)
         root.top = row(classes.values().toList() + [states, space(), progress, new Label("Reviewer: ${reviewer}")])
         root.center = grid
-        root.bottom = new VBox(GAP, row([about, space(), message]), keys())
+        root.bottom = new VBox(GAP, about, message, keys())
         BorderPane.setMargin(grid, new Insets(2 * GAP, 0, 2 * GAP, 0))
     }
 
@@ -146,6 +147,7 @@ class PycytoGalleryView {
         classes.each { label, button ->
             button.text = "${label}  ${open[label] ?: 0}"
             button.selected = label == gallery.label
+            button.style = "-fx-font-weight: ${button.selected ? 'bold' : 'normal'};"
         }
         progress.text = "Page ${gallery.page + 1} of ${gallery.pages}      ${all.size() - open.values().sum(0)} of ${all.size()} cells done      "
     }

@@ -13,6 +13,7 @@ import javafx.scene.input.KeyCode
 import javafx.scene.input.KeyEvent
 import javafx.stage.Stage
 import javafx.stage.Window
+import javafx.stage.WindowEvent
 import qupath.fx.dialogs.Dialogs
 
 class PycytoGalleryWindow {
@@ -79,6 +80,8 @@ class PycytoGalleryWindow {
         stage.show()
         followViewer()
         showClass(review.labels.find { label -> all.any { it.predicted == label && it.state == PycytoCell.OPEN } } ?: review.labels[0])
+        gallery.message = review.notices.join('\n')
+        tell()
         stage.requestFocus()
     }
 
@@ -99,7 +102,12 @@ class PycytoGalleryWindow {
         view.showPage(thumbnails)
         view.showNumbers(all)
         view.describe(gallery.chosen)
-        view.message.text = gallery.message
+        tell()
+    }
+
+    private void tell() {
+        List<String> unsaved = slides.problems.collect { id, why -> "Not saved, but kept in the log (entry ID ${id}): ${why}".toString() }
+        view.message.text = ([gallery.message] + unsaved).findAll().join('\n')
     }
 
     private void load() {
@@ -124,8 +132,8 @@ class PycytoGalleryWindow {
         boolean isKnown = event.code == KeyCode.ENTER
         if (isKnown) {
             jump()
-        } else if (gallery.press(event.text ==~ /[1-9]/ ? "DIGIT${event.text}" : event.code.name())) {
-            isKnown = true
+        } else {
+            attempt { isKnown = gallery.press(event.text ==~ /[1-9]/ ? "DIGIT${event.text}" : event.code.name()) }
             refresh()
         }
         if (isKnown) {
@@ -180,10 +188,13 @@ class PycytoGalleryWindow {
         gui.stage.addEventFilter(KeyEvent.KEY_PRESSED, toBack)
         gui.imageDataProperty().addListener(toFollow)
         gui.projectProperty().addListener(toClose)
+        def toQuit = { stage.hide() } as EventHandler
+        gui.stage.addEventFilter(WindowEvent.WINDOW_CLOSE_REQUEST, toQuit)
         // Whoever goes to QuPath's window may open another image there: with nothing left to save it asks nothing.
-        stage.focusedProperty().addListener({ o, before, now -> now ?: slides.saveViewer() } as ChangeListener)
+        stage.focusedProperty().addListener({ o, before, now -> attempt { now ? sitting.decider?.noticeSave() : slides.saveViewer() } } as ChangeListener)
         stage.onHidden = {
             gui.stage.removeEventFilter(KeyEvent.KEY_PRESSED, toBack)
+            gui.stage.removeEventFilter(WindowEvent.WINDOW_CLOSE_REQUEST, toQuit)
             gui.imageDataProperty().removeListener(toFollow)
             gui.projectProperty().removeListener(toClose)
             close()
@@ -196,7 +207,7 @@ class PycytoGalleryWindow {
             return
         }
         isJumping = true
-        tellRefusal { slides.jump(gallery.chosen) }
+        attempt { slides.jump(gallery.chosen) }
         isJumping = false
         load()
         sitting.gui.stage.toFront()
@@ -214,17 +225,22 @@ class PycytoGalleryWindow {
 
     private void followViewer() {
         if (!isJumping) {
-            tellRefusal { slides.follow() }
+            attempt { slides.follow() }
             load()
         }
     }
 
-    private void tellRefusal(Closure action) {
+    /** Does something; what goes wrong is a message in this window, never a dialog in the way. */
+    private void attempt(Closure action) {
         try {
             action.call()
         } catch (PycytoRefusal refusal) {
-            view.message.text = refusal.message
+            gallery.message = refusal.message
+        } catch (Throwable e) {
+            Pycyto.LOG.error(NAME, e)
+            gallery.message = "This did not work (${e.message ?: e}). What you have decided so far is kept. QuPath's log says more."
         }
+        tell()
     }
 
     private void close() {

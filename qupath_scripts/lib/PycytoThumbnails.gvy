@@ -25,7 +25,7 @@ class PycytoThumbnails {
     private final Map<String, Image> kept = Collections.synchronizedMap(new LinkedHashMap<String, Image>(KEPT, 0.75f, true) {
         @Override
         protected boolean removeEldestEntry(Map.Entry<String, Image> eldest) {
-            return size() > KEPT
+            return size() > PycytoThumbnails.KEPT
         }
     })
     // One thread: slides are opened one at a time, and a second reader would wait for the same disk.

@@ -25,6 +25,7 @@ def tell = {
         changed: viewer.imageData?.isChanged(),
         focused: Window.windows.find { it.isFocused() }?.title,
         windows: Window.windows*.title.findAll(),
+        pictures: Window.windows.collectMany { it.scene?.root?.lookupAll('.image-view') ?: [] }.count { it.image?.width == 224 && it.parent.visible },
     ]
     def part = new File(shown.parentFile, shown.name + '.part')
     part.text = new Gson().toJson(state)
