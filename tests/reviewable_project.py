@@ -30,7 +30,7 @@ def unsure(patch: Pixels) -> stub_model.Probabilities:
 
 
 def make(folder: Path, qupath: Path, entries: Collection[int] | None = ENTRIES) -> None:
-    """Make the project of some images or all, predict, and load the run with QuPath's own classes."""
+    """Make the project of some images or all, predict, and load the run."""
     copy_project(sample_project_folder(), folder)
     file = folder / "project.qpproj"
     content = files.read_json(file)

@@ -12,7 +12,6 @@ import javafx.scene.Scene
 import javafx.scene.input.KeyCode
 import javafx.scene.input.KeyEvent
 import javafx.stage.Stage
-import javafx.stage.Window
 import javafx.stage.WindowEvent
 import qupath.fx.dialogs.Dialogs
 
@@ -34,26 +33,7 @@ class PycytoGalleryWindow {
 
     /** Opens the gallery for a run of the open project; where it is open already, it comes to the front. */
     static void open(PycytoJob job) {
-        boolean isThere = false
-        Pycyto.inWindow {
-            def window = Window.windows.find { it instanceof Stage && it.title == NAME } as Stage
-            window?.toFront()
-            isThere = window != null
-        }
-        if (isThere) {
-            return
-        }
-        def run = PycytoRun.chosen(job.project, job.config.run)
-        String reviewer = PycytoReviewer.name(job.config.reviewer)
-        def lock = new PycytoLock()
-        lock.take(PycytoDecisions.folderOf(job.project), job.name, job.config.lock_holder)
-        try {
-            def review = new PycytoReview(run, new PycytoDecisions(job.project, reviewer), job.config.hsil_above as double)
-            Pycyto.inWindow { new PycytoGalleryWindow(review, lock, job).show() }
-        } catch (Throwable e) {
-            lock.giveBack()
-            throw e
-        }
+        PycytoReviewStart.open(job, NAME) { PycytoReview review, PycytoLock lock -> new PycytoGalleryWindow(review, lock, job).show() }
     }
 
     private PycytoGalleryWindow(PycytoReview review, PycytoLock lock, PycytoJob job) {
@@ -162,8 +142,9 @@ class PycytoGalleryWindow {
         return cell.decisions.last()
     }
 
+    /** Its slide may have been left long ago: then it is opened again, for which a large one takes some seconds. */
     void takeBack(PycytoCell cell, Map<String, Object> decision) {
-        slideOf(cell).takeBack(cell, decision, seen('gallery'))
+        slides.open(cell.entryId).takeBack(cell, decision, seen('gallery'))
     }
 
     private PycytoDecider slideOf(PycytoCell cell) {

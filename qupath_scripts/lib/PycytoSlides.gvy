@@ -35,8 +35,8 @@ class PycytoSlides {
         return shown?.image?.id == id ? shown : opened.get(id)
     }
 
-    /** Opens a slide from disk, unless it is open. Not for the window's thread: a large one takes seconds. */
-    PycytoDecider open(String id) {
+    /** Opens a slide from disk, unless it is open: a large one takes seconds. One at a time, so that none is opened twice. */
+    synchronized PycytoDecider open(String id) {
         saving.remove(id)?.get()
         PycytoDecider there = ready(id)
         if (there != null) {

@@ -80,11 +80,11 @@ class Both(Gallery):
 
 
 @contextlib.contextmanager
-def opened(qupath: Path, folder: Path, home: Path) -> Iterator[Both]:
-    """Open the gallery."""
+def opened(qupath: Path, folder: Path, home: Path, **settings: int) -> Iterator[Both]:
+    """Open the gallery with some of its settings."""
     home.mkdir(parents=True, exist_ok=True)
     config, start, state = (home / name for name in ("config.json", "start.json", "state.json"))
-    files.write_json(config, {"reviewer": "Anna"})
+    files.write_json(config, {"reviewer": "Anna", **settings})
     script = SCRIPTS / "gallery.groovy"
     files.write_json(start, {"script": str(script), "config": str(config), "state": str(state)})
     with qupath_window(qupath, folder, STARTER, home) as window:
@@ -184,8 +184,8 @@ def test_enter_shows_the_cell_in_the_viewer_and_escape_leads_back(
     qupath_installation: Path, reviewable: Path, tmp_path: Path
 ) -> None:
     cells = cells_of(reviewable)
-    with opened(qupath_installation, reviewable, tmp_path / "home") as both:
-        both.start(cells)
+    with opened(qupath_installation, reviewable, tmp_path / "home", columns=4, rows=2) as both:
+        both.start(cells, columns=4, rows=2)
         both.show(LABELS[0])
         chosen = both.press("DIGIT3").chosen
         both.window.key("Return")
@@ -203,6 +203,29 @@ def test_enter_shows_the_cell_in_the_viewer_and_escape_leads_back(
         both.window.until(lambda: TITLE not in both.state()["windows"], "still open")
         both.window.until(lambda: not both.state()["changed"], "not saved")
         assert not [title for title in both.state()["windows"] if "ave" in title]
+
+
+def test_a_page_is_taken_back_from_afar(
+    qupath_installation: Path, reviewable: Path, tmp_path: Path
+) -> None:
+    """Its slide was saved and closed meanwhile."""
+    cells = cells_of(reviewable)
+    before = classes(reviewable)
+    with opened(qupath_installation, reviewable, tmp_path / "home", columns=4, rows=1) as both:
+        both.start(cells, columns=4, rows=1)
+        both.show(LABELS[0])
+        both.press("DIGIT4")
+        both.press("A")
+        while (answer := both.press("PAGE_DOWN")).page + 1 < answer.pages:
+            pass
+        both.window.until(lambda: classes(reviewable) != before, "not saved when it was left")
+        while not (answer := both.press("BACK_SPACE")).message.startswith("Nothing"):
+            assert (answer.page, answer.decisions[0][1]) == (0, "take back")
+        both.window.key("alt+F4")
+        both.window.until(lambda: TITLE not in both.state()["windows"], "still open")
+    made = [(key_of(line), line["action"]) for line in decisions(reviewable)]
+    assert made == [(cell, action) for cell, action, _, _ in both.decided]
+    assert classes(reviewable) == before
 
 
 def test_killed_after_a_page_nothing_is_lost(
