@@ -11,12 +11,15 @@ import javafx.event.EventHandler
 import javafx.scene.Scene
 import javafx.scene.input.KeyCode
 import javafx.scene.input.KeyEvent
+import javafx.stage.Screen
 import javafx.stage.Stage
 import javafx.stage.WindowEvent
 import qupath.fx.dialogs.Dialogs
 
 class PycytoGalleryWindow {
     private static final String NAME = 'pycyto: gallery'
+    private static final double WIDTH = 1180, HEIGHT = 960
+    private static final double MARGIN = 40  // for the window's frame, on small screens
 
     private final PycytoReview review
     private final PycytoGallery gallery
@@ -28,7 +31,6 @@ class PycytoGalleryWindow {
     private final PycytoGalleryView view
     private final Stage stage = new Stage()
     private List<PycytoCell> page = []
-    private boolean isJumping = false
     private long shownAt = 0
 
     /** Opens the gallery for a run of the open project; where it is open already, it comes to the front. */
@@ -53,7 +55,8 @@ class PycytoGalleryWindow {
 
     private void show() {
         stage.title = NAME
-        stage.scene = new Scene(view.root, 1180, 960)
+        def screen = Screen.primary.visualBounds
+        stage.scene = new Scene(view.root, Math.min(WIDTH, screen.width - MARGIN), Math.min(HEIGHT, screen.height - MARGIN))
         stage.scene.stylesheets.setAll(sitting.gui.stage.scene.stylesheets)
         stage.scene.addEventFilter(KeyEvent.KEY_PRESSED, { KeyEvent it -> pressed(it) } as EventHandler)
         listen()
@@ -164,7 +167,7 @@ class PycytoGalleryWindow {
     private void listen() {
         def gui = sitting.gui
         def toBack = { KeyEvent it -> back(it) } as EventHandler
-        def toFollow = { o, before, now -> followViewer() } as ChangeListener
+        def toFollow = { o, before, now -> Platform.runLater { followIfNeeded() } } as ChangeListener
         def toClose = { o, before, now -> stage.hide() } as ChangeListener
         gui.stage.addEventFilter(KeyEvent.KEY_PRESSED, toBack)
         gui.imageDataProperty().addListener(toFollow)
@@ -187,9 +190,7 @@ class PycytoGalleryWindow {
         if (gallery.chosen == null) {
             return
         }
-        isJumping = true
         attempt { slides.jump(gallery.chosen) }
-        isJumping = false
         load()
         sitting.gui.stage.toFront()
         sitting.gui.stage.requestFocus()
@@ -204,11 +205,15 @@ class PycytoGalleryWindow {
         }
     }
 
-    private void followViewer() {
-        if (!isJumping) {
-            attempt { slides.follow() }
-            load()
+    private void followIfNeeded() {
+        if (stage.showing && !slides.isInStep()) {
+            followViewer()
         }
+    }
+
+    private void followViewer() {
+        attempt { slides.follow() }
+        load()
     }
 
     /** Does something; what goes wrong is a message in this window, never a dialog in the way. */

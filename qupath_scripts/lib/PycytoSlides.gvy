@@ -71,6 +71,11 @@ class PycytoSlides {
         }
     }
 
+    /** Whether what the viewer shows has been taken over. */
+    boolean isInStep() {
+        return sitting.gui.imageData != null && sitting.decider?.image?.data.is(sitting.gui.imageData)
+    }
+
     /** Takes over what the viewer shows now. */
     void follow() {
         try {
