@@ -73,7 +73,8 @@ class PycytoSlides {
 
     /** Whether what the viewer shows has been taken over. */
     boolean isInStep() {
-        return sitting.gui.imageData != null && sitting.decider?.image?.data.is(sitting.gui.imageData)
+        PycytoDecider shown = sitting.decider
+        return shown != null && shown.image.data.is(sitting.gui.imageData)
     }
 
     /** Takes over what the viewer shows now. */
