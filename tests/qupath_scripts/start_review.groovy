@@ -15,7 +15,7 @@ def shown = new File(start.state as String)
 def tell = {
     def gui = QuPathGUI.getInstance()
     def viewer = gui.viewer
-    def entry = gui.project?.getEntry(viewer.imageData)
+    def entry = viewer.imageData == null ? null : gui.project?.getEntry(viewer.imageData)
     def state = [
         entry_id: entry?.getID(),
         selected: viewer.selectedObject?.getID()?.toString(),
