@@ -198,19 +198,19 @@ def test_enter_shows_the_cell_in_the_viewer_and_escape_leads_back(
         both.show(LABELS[0])
         chosen = both.press("DIGIT3").chosen
         both.window.key("Return")
-        both.window.until(lambda: both.state()["selected"] == chosen.split("/")[1], "not shown")
-        both.window.until(lambda: both.state()["focused"] != TITLE, "no focus for the viewer")
+        both.window.until(lambda: both.state().get("selected") == chosen.split("/")[1], "not shown")
+        both.window.until(lambda: both.state().get("focused") != TITLE, "no focus for the viewer")
         assert TITLE in both.state()["windows"]
         both.window.key("4")  # is for QuPath now
         both.window.key("Escape")
-        both.window.until(lambda: both.state()["focused"] == TITLE, "no way back")
+        both.window.until(lambda: both.state().get("focused") == TITLE, "no way back")
         both.press("DIGIT2")
         both.press("BACK_SPACE")
         both.window.until(lambda: len(decisions(reviewable)) == 3, "not decided")
         assert [line["label"] for line in decisions(reviewable)] == ["LSIL", "ASC-US", None]
         both.window.key("alt+F4")
         both.window.until(lambda: TITLE not in both.state()["windows"], "still open")
-        both.window.until(lambda: not both.state()["changed"], "not saved")
+        both.window.until(lambda: not both.state().get("changed"), "not saved")
         assert not [title for title in both.state()["windows"] if "ave" in title]
 
 
