@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +29,14 @@ def unsure(patch: Pixels) -> stub_model.Probabilities:
     return probabilities
 
 
-def make(folder: Path, qupath: Path) -> None:
-    """Make the project, predict, and load the run with QuPath's own classes."""
+def make(folder: Path, qupath: Path, entries: Collection[int] | None = ENTRIES) -> None:
+    """Make the project of some images or all, predict, and load the run."""
     copy_project(sample_project_folder(), folder)
     file = folder / "project.qpproj"
     content = files.read_json(file)
-    content["images"] = [image for image in content["images"] if image["entryID"] in ENTRIES]
+    content["images"] = [
+        image for image in content["images"] if entries is None or image["entryID"] in entries
+    ]
     files.write_json(file, content)
     run_script(qupath, SCRIPTS / "export_cells.groovy", folder)
     with stub_model.in_place(unsure):

@@ -100,9 +100,18 @@ class PycytoCell {
         decisions = all
         label = null
         state = OPEN
-        for (Map<String, Object> it : PycytoDecisions.standing(all)) {
+        for (Map<String, Object> it : standing(all)) {
             follow(it)
         }
+    }
+
+    /** Decisions that were not taken back. */
+    static List<Map<String, Object>> standing(List<Map<String, Object>> lines) {
+        Set<Object> takenBack = new HashSet<Object>()
+        for (Map<String, Object> it : lines) {
+            takenBack.add(it.get('takes_back'))
+        }
+        return lines.findAll { Map<String, Object> it -> it.get('action') != 'take back' && !takenBack.contains(it.get('decision')) }
     }
 
     private void follow(Map<String, Object> decision) {

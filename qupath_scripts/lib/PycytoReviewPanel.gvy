@@ -26,7 +26,6 @@ import javafx.scene.layout.HBox
 import javafx.scene.layout.Priority
 import javafx.scene.layout.VBox
 import javafx.stage.Stage
-import javafx.stage.Window
 import javafx.stage.WindowEvent
 import javafx.util.Duration
 import qupath.fx.dialogs.Dialogs
@@ -63,27 +62,7 @@ class PycytoReviewPanel {
 
     /** Opens the panel for a run of the open project; where it is open already, it comes to the front. */
     static void open(PycytoJob job) {
-        boolean isThere = false
-        Pycyto.inWindow {
-            def window = Window.windows.find { it instanceof Stage && it.title == NAME } as Stage
-            window?.toFront()
-            window?.requestFocus()
-            isThere = window != null
-        }
-        if (isThere) {
-            return
-        }
-        def run = PycytoRun.chosen(job.project, job.config.run)
-        String reviewer = PycytoReviewer.name(job.config.reviewer)
-        def lock = new PycytoLock()
-        lock.take(PycytoDecisions.folderOf(job.project), job.name, job.config.lock_holder)
-        try {
-            def review = new PycytoReview(run, new PycytoDecisions(job.project, reviewer), job.config.hsil_above as double)
-            Pycyto.inWindow { new PycytoReviewPanel(review, lock, job).show() }
-        } catch (Throwable e) {
-            lock.giveBack()
-            throw e
-        }
+        PycytoReviewStart.open(job, NAME) { PycytoReview review, PycytoLock lock -> new PycytoReviewPanel(review, lock, job).show() }
     }
 
     private PycytoReviewPanel(PycytoReview review, PycytoLock lock, PycytoJob job) {

@@ -15,7 +15,7 @@ def shown = new File(start.state as String)
 def tell = {
     def gui = QuPathGUI.getInstance()
     def viewer = gui.viewer
-    def entry = gui.project?.getEntry(viewer.imageData)
+    def entry = viewer.imageData == null ? null : gui.project?.getEntry(viewer.imageData)
     def state = [
         entry_id: entry?.getID(),
         selected: viewer.selectedObject?.getID()?.toString(),
@@ -25,6 +25,7 @@ def tell = {
         changed: viewer.imageData?.isChanged(),
         focused: Window.windows.find { it.isFocused() }?.title,
         windows: Window.windows*.title.findAll(),
+        pictures: Window.windows.collectMany { it.scene?.root?.lookupAll('.image-view') ?: [] }.count { it.image?.width == 224 && it.parent.visible },
     ]
     def part = new File(shown.parentFile, shown.name + '.part')
     part.text = new Gson().toJson(state)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,20 +12,12 @@ from pycyto import manifest, records, settings
 from pycyto.labels import SCHEMES
 from pycyto.qupath import project, selection
 from pycyto.steps import cells
+from tests.groovy_jar import groovy_command
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((ROOT / "qupath_scripts").glob("*.groovy"))
 SHARED = sorted((ROOT / "qupath_scripts" / "lib").glob("*.gvy"))
 TEXT = "\n".join(path.read_text("utf-8") for path in SHARED)
-
-
-def groovy_jar() -> Path | None:
-    """Return Groovy's jar: from PYCYTO_GROOVY_JAR, else from Maven's local repository."""
-    named = os.environ.get("PYCYTO_GROOVY_JAR")
-    if named:
-        return Path(named)
-    kept = Path.home() / ".m2/repository/org/apache/groovy/groovy"
-    return max(kept.glob("4.*/groovy-4.*[0-9].jar"), default=None)
 
 
 def constant(name: str) -> str:
@@ -47,14 +37,11 @@ def block(name: str) -> str:
 
 
 def test_no_syntax_errors_and_no_misspelt_names() -> None:
-    jar = groovy_jar()
-    if jar is None or shutil.which("java") is None:
-        pytest.skip("needs Java and Groovy's jar: set PYCYTO_GROOVY_JAR")
     own = sorted((ROOT / "tests" / "qupath_scripts").glob("*.groovy"))
     checker = ROOT / "tests" / "qupath_scripts" / "check_names.groovy"
     checked = [*SCRIPTS, *SHARED, *own]
     done = subprocess.run(
-        ["java", "-cp", str(jar), "groovy.ui.GroovyMain", str(checker), *map(str, checked)],
+        [*groovy_command(), str(checker), *map(str, checked)],
         capture_output=True,
         text=True,
         timeout=120,
