@@ -28,14 +28,29 @@ class Pycyto {
      * @param action    gets a PycytoJob and a PycytoImage, returns the counts of what it did
      */
     static void run(Script script, String name, Map<String, Object> settings, Closure<Map<String, Object>> action) {
-        def job = new PycytoJob(script, name)
-        try {
-            job.configure(settings)
-            job.openProject()
+        guarded(script, name, settings) { PycytoJob job ->
             job.lock(job.project.workspace)
             for (PycytoImage image in job.images()) {
                 job.handle(image, action)
             }
+        }
+    }
+
+    /**
+     * ... on the project as a whole: no image has to be open, and the action locks what it writes to.
+     *
+     * @param action  gets a PycytoJob, returns the counts of what it did
+     */
+    static void runOnProject(Script script, String name, Map<String, Object> settings, Closure<Map<String, Object>> action) {
+        guarded(script, name, settings) { PycytoJob job -> job.counts = action.call(job) }
+    }
+
+    private static void guarded(Script script, String name, Map<String, Object> settings, Closure action) {
+        def job = new PycytoJob(script, name)
+        try {
+            job.configure(settings)
+            job.openProject()
+            action.call(job)
         } catch (PycytoRefusal refusal) {
             job.error = refusal.message
         } catch (Throwable e) {

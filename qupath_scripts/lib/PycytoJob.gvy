@@ -18,6 +18,7 @@ class PycytoJob {
     final String name
     Map<String, Object> config = [:]
     PycytoProject project
+    Map<String, Object> counts = [:]  // of the project as a whole, beside those of its images
     String error
 
     private final Script script
@@ -112,6 +113,13 @@ class PycytoJob {
         }
     }
 
+    /** "Run for project" starts a script once for each image. */
+    void refuseBatch() {
+        if (batchIndex > 0 || !batchLast) {
+            Pycyto.refuse('This script is for the project as a whole. Start it with "Run", not with "Run for project".')
+        }
+    }
+
     /** Keeps other scripts and commands out of a folder; the caller of a headless script may hold the lock for it. */
     void lock(File place) {
         lock.take(place, name, config.lock_holder)
@@ -135,7 +143,7 @@ class PycytoJob {
         }
         List<String> problems = images.findAll { it.value.error != null }.collect { "entry ID ${it.key}: ${it.value.error}".toString() }
         String problem = error ?: problems ? ([error] + problems).findAll().join('\n') : null
-        Map<String, Object> counts = total(images.values())
+        Map<String, Object> counts = total(images.values() + this.counts)
         if (file != null) {
             PycytoFiles.writeJson(file, [schema: Pycyto.SCHEMA, script: name, qupath: GeneralTools.version.toString(),
                 started_at: started, finished_at: PycytoFiles.now(), ok: problem == null, error: problem,
@@ -145,8 +153,9 @@ class PycytoJob {
     }
 
     private void tell(int n, Map<String, Object> counts, String problem) {
-        String text = "${name}: ${n} image${n == 1 ? '' : 's'}; " + counts.collect { k, v -> "${k} ${v}" }.join(', ')
-        Pycyto.LOG.info(text)
+        // A script for the project as a whole has no images of its own.
+        List<String> told = n == 0 && this.counts ? [] : ["${n} image${n == 1 ? '' : 's'}".toString()]
+        Pycyto.LOG.info("${name}: ${(told + counts.collect { k, v -> "${k} ${v}" }).join(', ')}")
         if (error != null) {
             Pycyto.LOG.error("{}: {}", name, error)
         }
@@ -158,7 +167,7 @@ class PycytoJob {
         } else {
             // A notification is as wide as its longest line.
             List<String> lines = counts.collect { k, v -> "${k}: ${v instanceof Map ? v.values().sum() ?: 0 : v}".toString() }
-            Dialogs.showInfoNotification("pycyto: ${name}", (["${n} image${n == 1 ? '' : 's'}"] + lines).join('\n'))
+            Dialogs.showInfoNotification("pycyto: ${name}", (told + lines).join('\n'))
         }
     }
 
