@@ -60,7 +60,7 @@ class PycytoReads {
         String problem = line.schema != Pycyto.SCHEMA ? 'was written by another version of pycyto'
             : line.assignment != assignment.name ? "belongs to the assignment ${line.assignment}"
             : ownFile && line.reader != reader ? "is by ${line.reader}"
-            : !(position instanceof Long) || !(position in 0..<order.size()) || line.cell != order[position as int] ? 'is of a cell that is not at this place of the order'
+            : !(position instanceof Long) || !((position as int) in order.indices) || line.cell != order[position as int] ? 'is of a cell that is not at this place of the order'
             : !(line.action in ACTIONS) || line.action == CLASS && !(line.label in assignment.classes) ? 'says something that cannot be said in this assignment'
             : null
         if (problem != null) {
