@@ -4,6 +4,8 @@
  * Tested on QuPath 0.5.1, 0.6.0 and 0.7.0.
  */
 
+import java.time.Instant
+
 class PycytoConsensus {
     final PycytoAssignment assignment
     final Map<String, PycytoReads> reads  // by reader
@@ -28,7 +30,7 @@ class PycytoConsensus {
      * else whoever is still to see it a second time would hear here what the others said.
      */
     List<Integer> getDisagreements() {
-        return assignment.cells.indices.findAll { int cell -> isRead(cell) && agreed(cell) == null }
+        return reads.size() < 2 ? [] : assignment.cells.indices.findAll { int cell -> isRead(cell) && agreed(cell) == null }
     }
 
     private boolean isRead(int cell) {
@@ -41,8 +43,12 @@ class PycytoConsensus {
     }
 
     private String first(String who, int cell) {
-        int position = positions[who][cell].first()
+        int position = firstShowing(who, cell)
         return reads[who].labelAt(position) ?: reads[who].actionAt(position)
+    }
+
+    private int firstShowing(String who, int cell) {
+        return positions[who][cell].first()
     }
 
     private int rank(String word) {
@@ -50,10 +56,10 @@ class PycytoConsensus {
         return place < 0 ? assignment.classes.size() : place
     }
 
-    /** The class that all readers gave when they saw the cell first, or null. */
+    /** The class that all readers gave when they saw the cell first, or null. One reader alone is no consensus. */
     private String agreed(int cell) {
         List<String> words = said(cell).unique(false)
-        return words.size() == 1 && words[0] in assignment.classes ? words[0] : null
+        return reads.size() > 1 && words.size() == 1 && words[0] in assignment.classes ? words[0] : null
     }
 
     /** Cells that were left open when the readers looked at them together. */
@@ -72,22 +78,40 @@ class PycytoConsensus {
     }
 
     /** The label of a cell: as a third reader decided, else as was agreed on, else as all readers said; or null. */
-    String labelOf(int cell) {
-        return adjudication.labelAt(cell) ?: consensus.labelAt(cell) ?: (isRead(cell) ? agreed(cell) : null)
+    Label labelOf(int cell) {
+        for (PycytoReads together in [adjudication, consensus]) {
+            if (together.labelAt(cell) != null) {
+                return new Label(word: together.labelAt(cell), isAdjudicated: together.is(adjudication), at: together.momentAt(cell))
+            }
+        }
+        def word = agreed(cell)
+        return word == null ? null : new Label(word: word, at: reads.collect { who, read -> read.momentAt(firstShowing(who, cell)) }.max())
     }
 
-    /** Labels of cells by other assignments than one, by the key of the cell; where several say something, the newest does. */
-    static Map<List<Object>, String> labelsBeside(PycytoAssignment asked) {
-        Map<List<Object>, String> labels = [:]
-        PycytoAssignment.all(asked.project).findAll { it.name != asked.name && !it.proficiency && it.projectId == asked.projectId }.each { other ->
-            def found = new PycytoConsensus(other)
-            other.cells.eachWithIndex { cell, n ->
-                def label = found.labelOf(n)
-                if (label != null) {
-                    labels[cell.key] = label
+    /** What a cell is, and since when. */
+    static class Label {
+        String word
+        boolean isAdjudicated
+        Instant at
+
+        /** An adjudicated label goes before the others, and then the one that was decided last: as in Python. */
+        boolean goesBefore(Label other) {
+            return other == null || (isAdjudicated <=> other.isAdjudicated ?: at <=> other.at) >= 0
+        }
+    }
+
+    /** The labels that a project's assignments have come to, by the key of the cell. Those for training make none. */
+    static Map<List<Object>, String> labels(PycytoProject project, String projectId) {
+        Map<List<Object>, Label> found = [:]
+        PycytoAssignment.all(project).findAll { !it.proficiency && it.projectId == projectId }.each { assignment ->
+            def consensus = new PycytoConsensus(assignment)
+            assignment.cells.eachWithIndex { cell, n ->
+                def label = consensus.labelOf(n)
+                if (label?.goesBefore(found[cell.key])) {
+                    found[cell.key] = label
                 }
             }
         }
-        return labels
+        return found.collectEntries { key, label -> [key, label.word] }
     }
 }

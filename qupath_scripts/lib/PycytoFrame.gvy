@@ -12,7 +12,7 @@ class PycytoFrame {
     // It only decides how large the picture comes up.
     private static final double USUAL_PIXEL = 0.25d
     // A cell that would fill more than this part of the canvas comes up smaller.
-    private static final double LARGEST_PART = 0.6d
+    private static final double LARGEST_PART = 0.9d
     private static final double SMALLEST_PIXEL = 0.02d  // magnified 50 times
     private static final double MARGIN = 0.25d          // read beyond each edge, so that a small move needs no new pixels
 

@@ -54,7 +54,7 @@ class PycytoReading {
     /** Goes back to the cell that was read last, which is unread then; false where there is none. */
     boolean takeBack(double seconds) {
         Integer last = reads.takeBack(seconds)
-        position = last ?: position
+        position = last == null ? position : last
         return last != null
     }
 

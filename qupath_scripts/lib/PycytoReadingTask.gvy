@@ -18,7 +18,7 @@ class PycytoReadingTask {
     final PycytoReads reads
     final List<Integer> positions  // to be gone through
     final boolean isTold           // the consensus is shown after each answer
-    private final PycytoConsensus consensus          // null while somebody reads: others' labels are not even opened
+    private final PycytoConsensus consensus          // null while somebody reads blinded
     private final Map<List<Object>, String> answers  // by cell; of a proficiency assignment only
 
     private PycytoReadingTask(PycytoAssignment assignment, String mode, PycytoReads reads, List<Integer> positions, boolean isTold, PycytoConsensus consensus) {
@@ -27,7 +27,7 @@ class PycytoReadingTask {
         this.reads = reads
         this.positions = positions
         this.consensus = consensus
-        answers = assignment.proficiency ? PycytoConsensus.labelsBeside(assignment) : [:]
+        answers = assignment.proficiency ? PycytoConsensus.labels(assignment.project, assignment.projectId) : [:]
         this.isTold = isTold && answers
     }
 

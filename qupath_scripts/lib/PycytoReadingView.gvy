@@ -22,7 +22,7 @@ class PycytoReadingView {
     // As a 40x objective shows it, twice enlarged: an intermediate cell is some 400 pixels wide.
     private static final double USUAL_MICROMETRES = 0.125d  // per pixel of the screen
     private static final Color SURROUNDINGS = Color.gray(0.82d)
-    private static final Color SHADE = Color.gray(0d, 0.45d)
+    private static final Color SHADE = Color.gray(0d, 0.6d)
     private static final List<Integer> SCALES = [500, 200, 100, 50, 20, 10, 5, 2]  // micrometres
     private static final double LONGEST_SCALE = 160d
 
@@ -169,7 +169,7 @@ class PycytoReadingView {
 
     /** Four corners around the cell, at some distance: its edge stays free to be judged. */
     private void drawMark(GraphicsContext g) {
-        double half = Math.max(Math.max(cell.width, cell.height) / frame.downsample * 0.62d, 24d) as double
+        double half = Math.max(Math.max(cell.width, cell.height) / frame.downsample * 0.56d, 24d) as double
         double arm = Math.min(half * 0.3d, 22d) as double
         double x = frame.screenX(cell.x), y = frame.screenY(cell.y)
         [[SHADE, 3d], [Color.WHITE, 1.2d]].each { colour, width ->

@@ -5,6 +5,8 @@
  * Tested on QuPath 0.5.1, 0.6.0 and 0.7.0.
  */
 
+import java.time.Instant
+
 class PycytoReads {
     // Folders beside those of the readers.
     static final String CONSENSUS = 'consensus'
@@ -30,7 +32,10 @@ class PycytoReads {
         this.order = order
         this.ownFile = ownFile
         log = new PycytoLog(new File(PycytoAssignment.folder(assignment.project), "${folder}/${assignment.name}.jsonl"))
-        log.lines().eachWithIndex { line, n -> replay(line, n + 1) }
+        log.lines().eachWithIndex { line, n ->
+            check(line, n + 1)
+            note(line)
+        }
     }
 
     /** What a reader of the assignment has said so far. */
@@ -46,8 +51,7 @@ class PycytoReads {
         return new PycytoReads(assignment, folder, who, (0..<assignment.cells.size()).toList(), false)
     }
 
-    private void replay(Map<String, Object> line, int number) {
-        check(line, number)
+    private void note(Map<String, Object> line) {
         int position = line.position as int
         standing.remove(position)
         if (line.action != TAKE_BACK) {
@@ -59,9 +63,9 @@ class PycytoReads {
         def position = line.position
         String problem = line.schema != Pycyto.SCHEMA ? 'was written by another version of pycyto'
             : line.assignment != assignment.name ? "belongs to the assignment ${line.assignment}"
-            : ownFile && line.reader != reader ? "is by ${line.reader}"
+            : ownFile && PycytoLog.fileNameOf("${line.reader}") != PycytoLog.fileNameOf(reader) ? "is by ${line.reader}"
             : !(position instanceof Long) || !((position as int) in order.indices) || line.cell != order[position as int] ? 'is of a cell that is not at this place of the order'
-            : !(line.action in ACTIONS) || line.action == CLASS && !(line.label in assignment.classes) ? 'says something that cannot be said in this assignment'
+            : !(line.action in ACTIONS) || (line.label in assignment.classes) != (line.action == CLASS) ? 'says something that cannot be said in this assignment'
             : null
         if (problem != null) {
             Pycyto.refuse("Line ${number} of ${file} ${problem}. Nothing was changed. Put the right file there, that of ${reader} for ${assignment.name}; "
@@ -92,6 +96,11 @@ class PycytoReads {
         return standing[position]?.label
     }
 
+    /** When that was said. */
+    Instant momentAt(int position) {
+        return standing[position] == null ? null : Instant.parse(standing[position].at as String)
+    }
+
     /** The position that was read last, or null. */
     Integer getLast() {
         return standing ? standing.keySet().last() : null
@@ -118,6 +127,6 @@ class PycytoReads {
             at: PycytoLog.now(), position: position as long, cell: order[position] as long,
             action: action, label: label, seconds: Math.round(seconds * 1000d) / 1000d]
         log.append(line)
-        replay(line, standing.size() + 1)
+        note(line)
     }
 }
