@@ -33,7 +33,9 @@ class PycytoReadingChoice {
     /** The task, or null when the user has cancelled. */
     static PycytoReadingTask ask(PycytoProject project, PycytoAssignment preset, Map<String, Object> config) {
         if (config.reader) {
-            return PycytoReadingTask.of(preset, config.mode as String ?: PycytoReadingTask.due(preset), config.reader as String, config.feedback as boolean)
+            // A reader alone is here to read, not to agree with themselves.
+            String mode = config.mode ?: (config.reader in preset.readers ? PycytoReadingTask.READING : PycytoReadingTask.due(preset))
+            return PycytoReadingTask.of(preset, mode, config.reader as String, config.feedback as boolean)
         }
         PycytoReadingChoice choice = null
         Pycyto.inWindow { choice = new PycytoReadingChoice(project, preset, config.mode as String).shown() }
@@ -43,7 +45,6 @@ class PycytoReadingChoice {
     private PycytoReadingChoice(PycytoProject project, PycytoAssignment preset, String presetMode) {
         assignment.items.setAll(PycytoAssignment.all(project).findAll { it.projectId == preset.projectId }.reverse())
         assignment.converter = converter { PycytoAssignment it -> "${it.name}   (${it.kind}, ${it.cells.size()} cells)".toString() }
-        mode.items.setAll(PycytoReadingTask.MODES)
         mode.converter = converter { String it -> WORDS[it] }
         reader.converter = converter { String it -> "${it}   (${PycytoReads.by(assignment.value, it).count} of ${assignment.value.orders[it].size()} read)".toString() }
         reader.promptText = 'Choose your name'
@@ -73,6 +74,7 @@ class PycytoReadingChoice {
     private void assigned(String presetMode) {
         reader.items.setAll(assignment.value.readers)
         reader.value = assignment.value.readers.size() == 1 ? assignment.value.readers[0] : null  // never somebody else by mistake
+        mode.items.setAll(assignment.value.proficiency ? [PycytoReadingTask.READING] : PycytoReadingTask.MODES)
         mode.value = presetMode ?: PycytoReadingTask.due(assignment.value)
     }
 

@@ -44,6 +44,9 @@ class PycytoReadingTask {
             def reads = PycytoReads.by(assignment, who)
             return new PycytoReadingTask(assignment, mode, reads, reads.order.indices.toList(), isTold, null)
         }
+        if (assignment.proficiency) {
+            Pycyto.refuse("The cells of ${assignment.name} have a consensus already: it is for training, and is read only.")
+        }
         def consensus = new PycytoConsensus(assignment)
         if (!who?.trim()) {
             Pycyto.refuse('Say who sits at the screen: the labels are kept under their names.')

@@ -8,6 +8,7 @@
 import java.util.concurrent.CompletableFuture
 import java.util.concurrent.Executor
 import java.util.function.BiConsumer
+import javafx.animation.PauseTransition
 import javafx.application.Platform
 import javafx.beans.value.ChangeListener
 import javafx.event.EventHandler
@@ -17,6 +18,7 @@ import javafx.scene.input.MouseEvent
 import javafx.scene.input.ScrollEvent
 import javafx.scene.layout.Pane
 import javafx.scene.paint.Color
+import javafx.util.Duration
 
 class PycytoReadingView {
     // As a 40x objective shows it, twice enlarged: an intermediate cell is some 400 pixels wide.
@@ -25,6 +27,8 @@ class PycytoReadingView {
     private static final Color SHADE = Color.gray(0d, 0.6d)
     private static final List<Integer> SCALES = [500, 200, 100, 50, 20, 10, 5, 2]  // micrometres
     private static final double LONGEST_SCALE = 160d
+    private static final double POINT = 80d               // distance of the mark from a point, in pixels of the screen
+    private static final Duration PATIENCE = Duration.millis(400d)  // before it is said that an image is being opened
 
     final Pane node = new Pane()
     private final Canvas canvas = new Canvas()
@@ -36,6 +40,7 @@ class PycytoReadingView {
     private PycytoFrame frame
     private PycytoAssignment.Cell cellAhead
     private CompletableFuture<PycytoPictures.Picture> pictureAhead
+    private final PauseTransition waiting = new PauseTransition(PATIENCE)
     private double dragX, dragY
 
     PycytoReadingView(PycytoPictures pictures) {
@@ -47,6 +52,7 @@ class PycytoReadingView {
         def resize = { source, before, now -> resized() } as ChangeListener
         canvas.widthProperty().addListener(resize)
         canvas.heightProperty().addListener(resize)
+        waiting.onFinished = { sayThatItTakesTime() } as EventHandler
         canvas.onMousePressed = { MouseEvent e -> dragX = e.x; dragY = e.y } as EventHandler
         canvas.onMouseDragged = { MouseEvent e -> move(dragX - e.x, dragY - e.y); dragX = e.x; dragY = e.y } as EventHandler
         canvas.onScroll = { ScrollEvent e -> magnify(Math.pow(1.0015d, e.deltaY), e.x, e.y) } as EventHandler
@@ -64,6 +70,7 @@ class PycytoReadingView {
         cell = next
         picture = null
         draw()
+        waiting.playFromStart()
         def reading = next.is(cellAhead) ? pictureAhead : around(next)
         cellAhead = after
         reading.whenCompleteAsync({ found, problem ->
@@ -153,8 +160,6 @@ class PycytoReadingView {
         g.fill = SURROUNDINGS
         g.fillRect(0d, 0d, canvas.width, canvas.height)
         if (picture == null) {
-            g.fill = Color.gray(0.35d)
-            g.fillText('Opening the image ...', 24d, 36d)
             return
         }
         g.drawImage(picture.pixels, frame.screenX(picture.left), frame.screenY(picture.top),
@@ -167,9 +172,17 @@ class PycytoReadingView {
         }
     }
 
+    private void sayThatItTakesTime() {
+        if (picture == null) {
+            canvas.graphicsContext2D.fill = Color.gray(0.35d)
+            canvas.graphicsContext2D.fillText('Opening the image ...', 24d, 36d)
+        }
+    }
+
     /** Four corners around the cell, at some distance: its edge stays free to be judged. */
     private void drawMark(GraphicsContext g) {
-        double half = Math.max(Math.max(cell.width, cell.height) / frame.downsample * 0.56d, 24d) as double
+        double extent = Math.max(cell.width, cell.height) / frame.downsample
+        double half = extent > 0d ? Math.max(extent * 0.56d, 24d) : POINT  // a point has no extent
         double arm = Math.min(half * 0.3d, 22d) as double
         double x = frame.screenX(cell.x), y = frame.screenY(cell.y)
         [[SHADE, 3d], [Color.WHITE, 1.2d]].each { colour, width ->

@@ -7,6 +7,7 @@
  * Tested on QuPath 0.5.1, 0.6.0 and 0.7.0.
  */
 
+import javafx.beans.value.ChangeListener
 import javafx.event.EventHandler
 import javafx.scene.Scene
 import javafx.scene.input.KeyCode
@@ -54,8 +55,12 @@ class PycytoReadingWindow {
         stage.scene = new Scene(look.root, 1100d, 820d)
         stage.scene.addEventFilter(KeyEvent.KEY_PRESSED, { KeyEvent e -> safely { pressed(e) } } as EventHandler)
         stage.scene.addEventFilter(KeyEvent.KEY_RELEASED, { KeyEvent e -> held.remove(e.code) } as EventHandler)
+        stage.focusedProperty().addListener({ source, before, now -> held.clear() } as ChangeListener)  // who goes elsewhere lets go of keys there
         stage.onCloseRequest = { WindowEvent e -> e.consume(); close() } as EventHandler
         stage.onShown = { WindowEvent e -> safely { curtain = new PycytoCurtain(stage); showCell() } } as EventHandler
+        def main = task.assignment.project.gui.stage
+        stage.x = main.x  // on the screen that QuPath is on
+        stage.y = main.y
         stage.maximized = true
         stage.showAndWait()
     }
@@ -77,7 +82,7 @@ class PycytoReadingWindow {
             return
         }
         look.showCells()
-        view.show(reading.cell, reading.cellAfter, { cellIsShown() }, { Throwable problem -> cellIsMissing(problem) })
+        view.show(reading.cell, reading.cellAfter, { safely { cellIsShown() } }, { Throwable problem -> safely { cellIsMissing(problem) } })
     }
 
     private void cellIsShown() {
@@ -96,7 +101,12 @@ class PycytoReadingWindow {
         if (shownAt == 0L || isAnswered || reading.position == null) {
             return  // nobody can judge a cell before it is seen
         }
-        reading.say(action, label, seconds())
+        try {
+            reading.say(action, label, seconds())
+        } catch (IOException e) {
+            look.tell("This answer could not be written to the disk (${e.message ?: e}). Make room, or mend what is wrong, and answer again.")
+            return
+        }
         if (task.isTold) {
             isAnswered = true
             look.tell("You said: ${PycytoReadingLook.inWords(label ?: action)}.   Consensus: ${task.answer(reading.position) ?: 'none'}.   Space: next cell")
@@ -183,7 +193,7 @@ class PycytoReadingWindow {
             action.call()
         } catch (Exception e) {
             Pycyto.LOG.error('read_cells', e)
-            look.tell("That did not work, and was not noted: ${e.message ?: e}")
+            look.tell("Something went wrong: ${e.message ?: e}. What was answered before is kept.")
         }
     }
 }

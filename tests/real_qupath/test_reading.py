@@ -216,6 +216,8 @@ def test_training_readers_are_told_the_score_at_the_end(
     truth = labels_of(double_read.folder / "pycyto", double_read.assignment)
     by_key = {double_read.assignment.cells[n].key: label.label for n, label in truth.items()}
     words = [by_key[training.assignment.cells[n].key] for n in training.assignment.orders["T"]]
+    with pytest.raises(RefusedError, match="is for training, and is read only"):
+        groovy.task("consensus", "T")
     task = groovy.task(who="T")
     assert not task.getIsTold()
     assert groovy.task(who="T", told=True).getIsTold()
