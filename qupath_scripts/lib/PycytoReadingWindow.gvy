@@ -18,6 +18,8 @@ import javafx.stage.WindowEvent
 
 class PycytoReadingWindow {
     private static final double STEP = 60d  // pixels of the screen, per press of an arrow
+    // Nobody judges a cell sooner, in seconds: such a key was meant for the cell before, or pressed twice.
+    private static final double SOONEST = 0.25d
 
     private final PycytoReadingTask task
     private final PycytoReading reading
@@ -98,8 +100,8 @@ class PycytoReadingWindow {
     }
 
     private void answer(String action, String label) {
-        if (shownAt == 0L || isAnswered || reading.position == null) {
-            return  // nobody can judge a cell before it is seen
+        if (shownAt == 0L || isAnswered || seconds() < SOONEST) {
+            return
         }
         try {
             reading.say(action, label, seconds())

@@ -9,9 +9,12 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 
@@ -57,6 +60,7 @@ def reading(
 def press(window: Window, project: AssignedProject, folder: str, *keys: str) -> None:
     """Press keys one by one. A key that finds no cell on the screen yet is pressed again."""
     for key in keys:
+        time.sleep(1.0)
         before = len(project.lines(folder))
 
         def answered(key: str = key, before: int = before) -> bool:
@@ -131,11 +135,12 @@ def test_a_missing_image_and_a_deleted_object(
     order = project.assignment.orders["A"]
     entries = [project.assignment.cells[cell].key.entry_id for cell in order]
     gone = entries[0]
-    content = files.read_json(project.folder / "project.qpproj")
-    for image in content["images"]:
+    for image in files.read_json(project.folder / "project.qpproj")["images"]:
         if str(image["entryID"]) == gone:
-            image["serverBuilder"]["uri"] = "file:/nowhere/field.jpg"
-    files.write_json(project.folder / "project.qpproj", content)
+            # Not deleted: QuPath would ask for it when it opens the project.
+            Path(url2pathname(urlsplit(image["serverBuilder"]["uri"]).path)).write_bytes(
+                b"no image"
+            )
     shutil.rmtree(project.folder / "data" / next(entry for entry in entries if entry != gone))
     readable = [n for n, entry in enumerate(entries) if entry != gone]
     with reading(qupath_installation, project, tmp_path / "home", reader="A") as window:
