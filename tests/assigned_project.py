@@ -11,6 +11,7 @@ from typing import Any
 from pycyto import Access
 from pycyto.labels import BETHESDA
 from pycyto.qupath.assignments import Assignment
+from pycyto.qupath.logs import objects_in
 from pycyto.qupath.reads import reads_file
 from pycyto.steps.assign import assign
 from pycyto.steps.demo import copy_project
@@ -36,9 +37,7 @@ class AssignedProject:
     def lines(self, folder: str) -> list[dict[str, Any]]:
         """Return what was said so far."""
         path = self.file(folder)
-        if not path.exists():
-            return []
-        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        return [line for _, line in objects_in(path)] if path.exists() else []
 
     def say(self, folder: str, words: Sequence[str | None]) -> None:
         """Write a file of reads: a class or another action for each position, None for unread."""

@@ -11,6 +11,7 @@ import javafx.scene.control.Dialog
 import javafx.scene.control.Label
 import javafx.scene.control.TextField
 import javafx.scene.layout.GridPane
+import javafx.scene.layout.Priority
 import javafx.scene.layout.StackPane
 import javafx.util.Callback
 import javafx.util.StringConverter
@@ -50,6 +51,7 @@ class PycytoReadingChoice {
         reader.promptText = 'Choose your name'
         people.promptText = 'Who sits at the screen, as A + B'
         [assignment, mode, reader].each { it.maxWidth = Double.MAX_VALUE }
+        GridPane.setHgrow(assignment, Priority.ALWAYS)
         assignment.valueProperty().addListener({ source, before, now -> assigned(presetMode) } as ChangeListener)
         mode.valueProperty().addListener({ source, before, now -> modeChosen() } as ChangeListener)
         lay(project)

@@ -102,7 +102,7 @@ def test_a_sitting(qupath_installation: Path, project: AssignedProject, tmp_path
         (2, "take back", None),
         (2, "class", "ASC-US"),
     ]
-    assert all(0 < line["seconds"] < 300 for line in project.lines("A"))
+    assert all(0 <= line["seconds"] < 300 for line in project.lines("A"))
     assert everything_but_reads(project.folder) == before
     assert not (project.reads / "a" / "lock.json").exists()
     result = files.read_json(project.folder / "pycyto" / "results" / "read_cells.json")
@@ -157,11 +157,13 @@ def test_choosing_who_reads_and_a_key_that_is_held_down(
 ) -> None:
     with reading(qupath_installation, project, tmp_path / "home") as window:
         window.focus("pycyto: read_cells")
+        time.sleep(10.0)  # until it is painted and takes keys
         window.picture(tmp_path / "choice.png")
         # From the assignment to what to do, to the name: the second one.
         window.key("Tab", "Tab", "Down", "Down", "Return")
         window.wait_for(f"pycyto: {project.assignment.name}")
         press(window, project, "B", "4")
+        time.sleep(3.0)
         window.hold("3", seconds=3.0)
         press(window, project, "B", "1")
     assert [line["label"] for line in project.lines("B")] == ["HSIL", "LSIL", "NILM"]
@@ -178,7 +180,9 @@ def test_consensus_at_one_screen(
         qupath_installation, project, tmp_path / "home", reader="A + B"
     ) as window:  # what is due
         window.focus("pycyto")
-        press(window, project, CONSENSUS, "4", "f")
+        press(window, project, CONSENSUS, "4")
+        window.picture(tmp_path / "consensus.png")
+        press(window, project, CONSENSUS, "f")
         window.key("Return")
         window.wait_for(MAIN)
     lines = project.lines(CONSENSUS)
