@@ -311,6 +311,7 @@ def test_which_assignment(groovy: Groovy, double_read: AssignedProject) -> None:
 
 SIZES = st.floats(50, 3000)
 IMAGE = (4096.0, 3072.0)
+LARGE = (4000.0, 3000.0)  # a canvas that holds every cell
 
 
 @given(
@@ -353,11 +354,11 @@ def test_cells_come_up_at_one_magnification(
 ) -> None:
     around = _java.library(installation).PycytoFrame.around
     cells = groovy.assignment().getCells()
-    shown = {around(cell, 0.125, 0.25, 1400.0, 800.0).getDownsample() for cell in cells}
+    shown = {around(cell, 0.125, 0.25, *LARGE).getDownsample() for cell in cells}
     assert shown == {0.5}
     # A pixel of the screen is the same length in every image, ...
-    assert around(cells[0], 0.125, 0.5, 1400.0, 800.0).getDownsample() == 0.25
+    assert around(cells[0], 0.125, 0.5, *LARGE).getDownsample() == 0.25
     # ... and where nobody knows the pixels' size, they are taken for the usual ones.
-    assert around(cells[0], 0.125, float("nan"), 1400.0, 800.0).getDownsample() == 0.5
+    assert around(cells[0], 0.125, float("nan"), *LARGE).getDownsample() == 0.5
     small = around(cells[0], 0.125, 0.25, 60.0, 60.0)
     assert cells[0].getWidth() / small.getDownsample() <= 0.9 * 60 + 1e-9
