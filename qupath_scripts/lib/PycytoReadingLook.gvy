@@ -41,6 +41,7 @@ class PycytoReadingLook {
     private final Label said = onImage(Pos.TOP_CENTER)
     private final Label note = onImage(Pos.BOTTOM_CENTER)
     private final Node cellPage
+    private final HBox answers = new HBox(10d)
 
     PycytoReadingLook(PycytoReadingTask task, Node cell, Closure press) {
         this.task = task
@@ -61,6 +62,7 @@ class PycytoReadingLook {
 
     void showCells() {
         root.center = cellPage
+        answers.disable = false
         write(said, '')
     }
 
@@ -98,6 +100,7 @@ class PycytoReadingLook {
         page.maxWidth = 640d
         page.alignment = Pos.CENTER_LEFT
         root.center = new StackPane(page)
+        answers.disable = true
     }
 
     private List<String> unreadable(PycytoReading reading) {
@@ -121,12 +124,12 @@ class PycytoReadingLook {
     }
 
     private Node foot() {
-        List<Node> answers = task.assignment.classes.withIndex().collect { label, n -> button("${n + 1}", label, KeyCode.valueOf("DIGIT${n + 1}")) }
-        answers << button('S', 'Cannot say', KeyCode.S) << button('F', 'Flag', KeyCode.F)
+        task.assignment.classes.eachWithIndex { label, n -> answers.children << button("${n + 1}", label, KeyCode.valueOf("DIGIT${n + 1}")) }
+        answers.children << button('S', 'Cannot say', KeyCode.S) << button('F', 'Flag', KeyCode.F)
         def keys = new Label('Drag or arrows: look around     Wheel, + and -: magnify     C: centre     R: usual size     M: mark on or off')
         keys.style = '-fx-opacity: 0.6; -fx-font-size: 11px;'
         keys.padding = new Insets(0d, 14d, 8d, 14d)
-        return new VBox(row(*answers, space(), button('Backspace', 'Back', KeyCode.BACK_SPACE), button('Esc', 'Close', KeyCode.ESCAPE)), keys)
+        return new VBox(row(answers, space(), button('Backspace', 'Back', KeyCode.BACK_SPACE), button('Esc', 'Close', KeyCode.ESCAPE)), keys)
     }
 
     /** A button takes no focus: keys mean the same whatever was clicked last. */
@@ -142,6 +145,7 @@ class PycytoReadingLook {
     private static Label text(String line, int size) {
         def made = new Label(line)
         made.wrapText = true
+        made.minHeight = Region.USE_PREF_SIZE  // all its lines
         made.style = "-fx-font-size: ${size}px;"
         return made
     }
