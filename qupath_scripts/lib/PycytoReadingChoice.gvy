@@ -5,6 +5,7 @@
  */
 
 import javafx.beans.value.ChangeListener
+import javafx.event.EventHandler
 import javafx.scene.control.ButtonType
 import javafx.scene.control.ComboBox
 import javafx.scene.control.Dialog
@@ -71,6 +72,7 @@ class PycytoReadingChoice {
         dialog.dialogPane.lookupButton(ButtonType.OK).disableProperty().bind(
             reader.visibleProperty().and(reader.valueProperty().isNull()) | people.visibleProperty().and(people.textProperty().isEmpty()))
         dialog.initOwner(project.gui.stage)
+        dialog.onShown = { reader.requestFocus() } as EventHandler  // the rest is preset
     }
 
     private void assigned(String presetMode) {

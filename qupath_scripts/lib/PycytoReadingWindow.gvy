@@ -15,6 +15,7 @@ import javafx.scene.input.KeyEvent
 import javafx.stage.Modality
 import javafx.stage.Stage
 import javafx.stage.WindowEvent
+import org.codehaus.groovy.runtime.StackTraceUtils
 
 class PycytoReadingWindow {
     private static final double STEP = 60d  // pixels of the screen, per press of an arrow
@@ -93,7 +94,7 @@ class PycytoReadingWindow {
     }
 
     private void cellIsMissing(Throwable problem) {
-        Pycyto.LOG.warn('read_cells: the image with entry ID {} cannot be shown: {}', reading.cell.imageId, problem.message ?: problem.toString())
+        Pycyto.LOG.warn('read_cells: the image with entry ID {} cannot be shown: {}', reading.cell.imageId, StackTraceUtils.extractRootCause(problem).toString())
         reading.leaveUnread()
         look.tell("${PycytoReadingLook.cells(reading.unreadable)} cannot be shown, since the image cannot be opened. Left unread; reading goes on.")
         showCell()

@@ -90,6 +90,7 @@ def test_a_sitting(qupath_installation: Path, project: AssignedProject, tmp_path
         assert window.titles() == [title]
         press(window, project, "A", "4", "s", "f", "BackSpace", "KP_2")
         assert (project.reads / "a" / "lock.json").exists()
+        window.picture(tmp_path / "reading.png")
         # ... and Escape brings it back.
         window.key("Escape")
         window.wait_for(MAIN)
@@ -159,8 +160,9 @@ def test_choosing_who_reads_and_a_key_that_is_held_down(
         window.focus("pycyto: read_cells")
         time.sleep(10.0)  # until it is painted and takes keys
         window.picture(tmp_path / "choice.png")
-        # From the assignment to what to do, to the name: the second one.
-        window.key("Tab", "Tab", "Down", "Down", "Return")
+        for key in ("Down", "Down", "Return"):  # the second name
+            window.key(key)
+            time.sleep(1.0)
         window.wait_for(f"pycyto: {project.assignment.name}")
         press(window, project, "B", "4")
         time.sleep(3.0)
