@@ -147,6 +147,7 @@ def test_a_missing_image_and_a_deleted_object(
     with reading(qupath_installation, project, tmp_path / "home", reader="A") as window:
         window.focus("pycyto")
         press(window, project, "A", *("1" for _ in readable))
+        time.sleep(2.0)
         window.picture(tmp_path / "last page.png")
         window.key("Return")
         window.wait_for(MAIN)
@@ -183,6 +184,7 @@ def test_consensus_at_one_screen(
     ) as window:  # what is due
         window.focus("pycyto")
         press(window, project, CONSENSUS, "4")
+        time.sleep(1.0)
         window.picture(tmp_path / "consensus.png")
         press(window, project, CONSENSUS, "f")
         window.key("Return")
