@@ -161,6 +161,7 @@ def test_choosing_who_reads_and_a_key_that_is_held_down(
         window.focus("pycyto: read_cells")
         time.sleep(10.0)  # until it is painted and takes keys
         window.picture(tmp_path / "choice.png")
+        place = window.place_of(MAIN)
         for key in ("Down", "Down", "Return"):  # the second name
             window.key(key)
             time.sleep(1.0)
@@ -169,8 +170,33 @@ def test_choosing_who_reads_and_a_key_that_is_held_down(
         time.sleep(3.0)
         window.hold("3", seconds=3.0)
         press(window, project, "B", "1")
+        window.key("Escape")
+        window.until(lambda: window.place_of(MAIN) == place, "QuPath is elsewhere than before")
     assert [line["label"] for line in project.lines("B")] == ["HSIL", "LSIL", "NILM"]
     assert not project.lines("A")
+
+
+def test_training_with_the_consensus_after_each_answer(
+    qupath_installation: Path, project: AssignedProject, tmp_path: Path
+) -> None:
+    for reader in ("A", "B"):
+        project.say(reader, ["NILM"] * 12)
+    training = assigned(project.folder, cells=5, repeat=0.0, readers=("T",), proficiency=True)
+    with reading(
+        qupath_installation, training, tmp_path / "home", reader="T", feedback=True
+    ) as window:
+        window.focus("pycyto")
+        press(window, training, "T", "4")
+        # What was answered stands once the consensus is on the screen.
+        window.key("1", "BackSpace")
+        time.sleep(2.0)
+        window.picture(tmp_path / "feedback.png")
+        window.key("space")
+        press(window, training, "T", "1")
+    assert [(line["position"], line["label"]) for line in training.lines("T")] == [
+        (0, "HSIL"),
+        (1, "NILM"),
+    ]
 
 
 def test_consensus_at_one_screen(
