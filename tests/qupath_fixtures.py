@@ -134,7 +134,7 @@ def hard_project(
 
 
 def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
-    """Give QuPath a home of its own, and let it start quickly."""
+    """Keep the user's own settings of QuPath out of what is started."""
     # Read by every Java, whatever launcher starts it. The last two halve a short run.
     options = (
         f"-Duser.home={home}",
