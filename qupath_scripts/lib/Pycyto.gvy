@@ -17,6 +17,7 @@ import qupath.fx.utils.FXUtils
 class Pycyto {
     static final Logger LOG = LoggerFactory.getLogger('pycyto')
     static final int SCHEMA = 1
+    static final String VERSION = '0.1.0'  // of the Python package that these scripts belong to
     static final String UNKNOWN = 'unknown'
 
     /**
@@ -28,14 +29,25 @@ class Pycyto {
      * @param action    gets a PycytoJob and a PycytoImage, returns the counts of what it did
      */
     static void run(Script script, String name, Map<String, Object> settings, Closure<Map<String, Object>> action) {
+        perform(script, name, settings) { PycytoJob job ->
+            for (PycytoImage image in job.images()) {
+                job.handle(image, action)
+            }
+        }
+    }
+
+    /** The same for what a script does to a project as a whole: the action gets the PycytoJob alone. */
+    static void runOnProject(Script script, String name, Map<String, Object> settings, Closure<Map<String, Object>> action) {
+        perform(script, name, settings) { PycytoJob job -> job.counts = action.call(job) }
+    }
+
+    private static void perform(Script script, String name, Map<String, Object> settings, Closure<?> action) {
         def job = new PycytoJob(script, name)
         try {
             job.configure(settings)
             job.openProject()
             job.lock(job.project.workspace)
-            for (PycytoImage image in job.images()) {
-                job.handle(image, action)
-            }
+            action.call(job)
         } catch (PycytoRefusal refusal) {
             job.error = refusal.message
         } catch (Throwable e) {
@@ -47,17 +59,25 @@ class Pycyto {
         }
     }
 
+    /**
+     * Does what takes long on a thread of its own where QuPath has started the script on the window's,
+     * which must not wait; else right here.
+     */
+    static void offWindow(Closure<?> action) {
+        if (Platform.isFxApplicationThread()) {
+            new Thread({ action.call() } as Runnable, 'pycyto').start()
+        } else {
+            action.call()
+        }
+    }
+
     /** Stops the work on an image (or the script) with a message for the user. */
     static void refuse(String message, String kind = 'refused') {
         throw new PycytoRefusal(message, kind)
     }
 
-    /** Runs something on the thread of the window and waits for it. */
-    static void inWindow(Closure action) {
-        if (Platform.isFxApplicationThread()) {
-            action.call()
-        } else {
-            FXUtils.callOnApplicationThread({ action.call() } as Callable)
-        }
+    /** Runs something on the thread of the window, waits for it and returns what it does. */
+    static <T> T inWindow(Closure<T> action) {
+        return Platform.isFxApplicationThread() ? action.call() : FXUtils.callOnApplicationThread({ action.call() } as Callable<T>)
     }
 }
