@@ -159,7 +159,9 @@ def chosen_images(project: Project, wanted: Sequence[str] | None) -> list[ImageE
         return list(project.images)
     found = []
     for text in wanted:
-        matches = [image for image in project.images if text in (image.entry_id, image.name)]
+        # An image may be named as another's entry ID.
+        matches = [image for image in project.images if image.entry_id == text]
+        matches = matches or [image for image in project.images if image.name == text]
         if not matches:
             known = ", ".join(f"{image.entry_id} ({image.name})" for image in project.images[:20])
             raise UsageError(

@@ -112,6 +112,14 @@ def test_only_chosen_objects_are_predicted(project: Path) -> None:
 
 
 @pytest.mark.usefixtures("bundle")
+def test_an_entry_id_is_no_name_of_another_image(tmp_path: Path) -> None:
+    cells = [TinyCell(50, 50, "HSIL")]
+    images = [TinyImage("1", "2", cells), TinyImage("2", "b.png", cells)]
+    run = predict(build(tmp_path / "p", images), model="m", images=["2"], access=GEOJSON).run
+    assert list(run.images) == ["2"]
+
+
+@pytest.mark.usefixtures("bundle")
 def test_chosen_objects_that_are_not_there_are_told(project: Path) -> None:
     there, gone = CELLS[0].object_id, "1f9c2a00-0000-4000-8000-000000000001"
     said = Said()
