@@ -104,8 +104,8 @@ class Said(Silent):
 
 def test_every_user_folder_gets_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    for version in ("v0.5", "v0.6"):
-        (tmp_path / "QuPath" / version).mkdir(parents=True)
+    for name in ("v0.5", "v0.6"):
+        (tmp_path / "QuPath" / name).mkdir(parents=True)
     assert len(install_scripts()) == 2
 
 
