@@ -25,6 +25,7 @@ def selection = load('PycytoSelection')
 
 // --- action ---------------------------------------------------------------------------------
 pycyto.runOnProject(this, 'set_up_classes', settings) { job ->
+    job.lock(job.project.workspace)
     def missing = selection.missingClasses(job.config.scheme, job.project.classNames)
     def added = job.project.addClasses(missing)
     [added: added.size(), 'already there': selection.coloursOf(job.config.scheme).size() - added.size()]

@@ -29,24 +29,28 @@ class Pycyto {
      * @param action    gets a PycytoJob and a PycytoImage, returns the counts of what it did
      */
     static void run(Script script, String name, Map<String, Object> settings, Closure<Map<String, Object>> action) {
-        perform(script, name, settings) { PycytoJob job ->
+        guarded(script, name, settings) { PycytoJob job ->
+            job.lock(job.project.workspace)
             for (PycytoImage image in job.images()) {
                 job.handle(image, action)
             }
         }
     }
 
-    /** The same for what a script does to a project as a whole: the action gets the PycytoJob alone. */
+    /**
+     * ... on the project as a whole: no image has to be open, and the action locks what it writes to.
+     *
+     * @param action  gets a PycytoJob, returns the counts of what it did
+     */
     static void runOnProject(Script script, String name, Map<String, Object> settings, Closure<Map<String, Object>> action) {
-        perform(script, name, settings) { PycytoJob job -> job.counts = action.call(job) }
+        guarded(script, name, settings) { PycytoJob job -> job.counts = action.call(job) }
     }
 
-    private static void perform(Script script, String name, Map<String, Object> settings, Closure<?> action) {
+    private static void guarded(Script script, String name, Map<String, Object> settings, Closure action) {
         def job = new PycytoJob(script, name)
         try {
             job.configure(settings)
             job.openProject()
-            job.lock(job.project.workspace)
             action.call(job)
         } catch (PycytoRefusal refusal) {
             job.error = refusal.message
@@ -78,6 +82,22 @@ class Pycyto {
 
     /** Runs something on the thread of the window, waits for it and returns what it does. */
     static <T> T inWindow(Closure<T> action) {
-        return Platform.isFxApplicationThread() ? action.call() : FXUtils.callOnApplicationThread({ action.call() } as Callable<T>)
+        if (Platform.isFxApplicationThread()) {
+            return action.call()
+        }
+        T result = null
+        Throwable problem = null
+        def attempt = {
+            try {
+                result = action.call()
+            } catch (Throwable e) {
+                problem = e  // would only be logged there
+            }
+        }
+        FXUtils.callOnApplicationThread(attempt as Callable)
+        if (problem != null) {
+            throw problem
+        }
+        return result
     }
 }

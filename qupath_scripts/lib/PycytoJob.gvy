@@ -19,8 +19,8 @@ class PycytoJob {
     final String name
     Map<String, Object> config = [:]
     PycytoProject project
+    Map<String, Object> counts = [:]  // of the project as a whole, beside those of its images
     String error
-    Map<String, Object> counts = [:]  // of what was done to the project as a whole
 
     private final Script script
     private final boolean batchSave
@@ -159,7 +159,7 @@ class PycytoJob {
         }
         List<String> problems = images.findAll { it.value.error != null }.collect { "entry ID ${it.key}: ${it.value.error}".toString() }
         String problem = error ?: problems ? ([error] + problems).findAll().join('\n') : null
-        Map<String, Object> sum = total(images.values() + [counts])
+        Map<String, Object> sum = total(images.values() + this.counts)
         if (project != null) {
             PycytoFiles.writeJson(resultFile, [schema: Pycyto.SCHEMA, script: name, qupath: GeneralTools.version.toString(),
                 started_at: started, finished_at: PycytoFiles.now(), ok: problem == null, error: problem,
