@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pycyto import files, provenance
 from pycyto.errors import BadInputError
 from pycyto.labels import counted, listed
 from pycyto.records import SILENT, Reporter
+from pycyto.steps.findings import Finding
 
 _SUBFOLDER = "pycyto"
 # Tells the scripts which Python to start, and the next installation what this one has put there.
@@ -81,7 +83,7 @@ def install_scripts(
     BadInputError
         No user folder is there.
     """
-    targets = [Path(user_folder)] if user_folder else sorted((Path.home() / "QuPath").glob("v*"))
+    targets = [Path(user_folder)] if user_folder else _user_folders()
     targets = [target for target in targets if target.is_dir()]
     if not targets:
         raise BadInputError(
@@ -98,6 +100,28 @@ def install_scripts(
         "are not there, set the user directory (Edit, Preferences) and start QuPath anew."
     )
     return made
+
+
+def findings() -> Iterator[Finding]:
+    """Tell of installed scripts whether they are of this version, and find their Python."""
+    for place in (folder / "scripts" / _SUBFOLDER for folder in _user_folders()):
+        if not place.is_dir():
+            continue
+        note, this = _note_in(place), provenance.version_of("pycyto")
+        if note.get("pycyto") != this:
+            text = f"The scripts in {place} are of pycyto {note.get('pycyto', 'an older version')}."
+            yield Finding("problem", text, f"Those of {this}: pycyto scripts install")
+        elif not Path(str(note.get("python"))).is_file():
+            text = (
+                f"The scripts in {place} are to start a Python that is gone: {note.get('python')}."
+            )
+            yield Finding("problem", text, "Tell them of this one: pycyto scripts install")
+        else:
+            yield Finding("good", f"Scripts for QuPath in {place}.")
+
+
+def _user_folders() -> list[Path]:
+    return sorted((Path.home() / "QuPath").glob("v*"))
 
 
 def _install(place: Path) -> Installed:
@@ -122,11 +146,18 @@ def _install(place: Path) -> Installed:
 
 def _installed_before(place: Path) -> dict[str, str]:
     """Return the files that an installation has left, with what their content was."""
-    if not (place / _NOTE).exists():
-        return {}
-    listed = files.read_json(place / _NOTE).get("files", {})
+    listed = _note_in(place).get("files", {})
     # Names from a file: none may lead out of the folder.
     return {name: sha256 for name, sha256 in listed.items() if _is_inside(place, name)}
+
+
+def _note_in(place: Path) -> dict[str, Any]:
+    """Return what an installation has noted; nothing where there is none, or it cannot be read."""
+    try:
+        note = files.read_json(place / _NOTE)
+    except BadInputError:
+        return {}
+    return note if isinstance(note, dict) and isinstance(note.get("files"), dict) else {}
 
 
 def _is_inside(place: Path, name: str) -> bool:

@@ -123,9 +123,6 @@ class PycytoJob {
             problem = e.toString()
         } finally {
             image.close()
-            if (project.gui != null && image.isOpen()) {
-                PycytoUnchanged.keep(image.data, new File(bound('qupath.script.file') as String))
-            }
         }
         if (problem != null) {
             Pycyto.LOG.error("{}: {} (entry ID {}): {}", name, image.entry.imageName, image.id, problem)
@@ -166,6 +163,9 @@ class PycytoJob {
                 counts: sum, choices: choices, images: images])
         }
         tell(images.size(), sum, problem)
+        if (QuPathGUI.instance != null && QP.currentImageData != null) {
+            PycytoUnchanged.keep(QP.currentImageData, new File(bound('qupath.script.file') as String))
+        }
     }
 
     private File getResultFile() {

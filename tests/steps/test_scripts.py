@@ -5,12 +5,20 @@ import json
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pycyto import doctor
 from pycyto.errors import BadInputError
 from pycyto.records import Silent
-from pycyto.steps.scripts import install_scripts, list_scripts, purpose_of, scripts_folder
+from pycyto.steps.scripts import (
+    findings,
+    install_scripts,
+    list_scripts,
+    purpose_of,
+    scripts_folder,
+)
 
 
 def test_the_scripts_are_there_and_say_what_they_do() -> None:
@@ -90,6 +98,41 @@ def test_a_note_cannot_name_files_elsewhere(tmp_path: Path, name: str) -> None:
     mine = older(done.folder, name, "x", now="x")
     assert install_scripts(tmp_path)[0].removed == ()
     assert mine.read_text() == "x"
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of scripts in the home of a user."""
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    (tmp_path / "QuPath" / "v0.6").mkdir(parents=True)
+    (done,) = install_scripts()
+    return done.folder
+
+
+def test_doctor_finds_the_scripts(installed: Path) -> None:
+    (finding,) = findings()
+    assert (finding.level, str(installed) in finding.text) == ("good", True)
+    assert finding in doctor()
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"pycyto": "0.0.1"}, "are of pycyto 0.0.1"),
+        ({"python": "/no/python"}, "a Python that is gone: /no/python"),
+        ({"files": None}, "are of pycyto an older version"),
+    ],
+)
+def test_doctor_says_when_they_are_to_be_installed_again(
+    installed: Path, change: dict[str, Any], text: str
+) -> None:
+    note = installed / "lib" / "installed.json"
+    note.write_text(json.dumps(json.loads(note.read_text("utf-8")) | change), "utf-8")
+    (finding,) = findings()
+    assert (finding.level, text in finding.text) == ("problem", True)
+    assert "pycyto scripts install" in finding.remedy
+    install_scripts()
+    assert [finding.level for finding in findings()] == ["good"]
 
 
 class Said(Silent):
