@@ -20,7 +20,8 @@ def slowly(patch):
     time.sleep(float(os.environ.get("STUB_SECONDS_PER_CELL", "0")))
     return stub_model.by_brightness(patch)
 
-stub_model.in_place(slowly).__enter__()
+in_place = stub_model.in_place(slowly)  # held, or it would end at once
+in_place.__enter__()
 if os.environ.get("STUB_DIES"):
     mock.patch("pycyto.steps.staging.runs.save", lambda run: os._exit(9)).__enter__()
 """

@@ -160,7 +160,7 @@ class PycytoJob {
         if (project != null) {
             PycytoFiles.writeJson(resultFile, [schema: Pycyto.SCHEMA, script: name, qupath: GeneralTools.version.toString(),
                 started_at: started, finished_at: PycytoFiles.now(), ok: problem == null, error: problem,
-                counts: sum, choices: choices, images: images])
+                counts: sum, choices: choices.findAll { it.value }, images: images])
         }
         tell(images.size(), sum, problem)
         if (QuPathGUI.instance != null && QP.currentImageData != null) {

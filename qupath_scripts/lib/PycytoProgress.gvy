@@ -18,36 +18,40 @@ import javafx.stage.Stage
 import qupath.lib.gui.QuPathGUI
 
 class PycytoProgress {
-    private final Label done = new Label('Starting')
-    private final ProgressBar bar = new ProgressBar(ProgressBar.INDETERMINATE_PROGRESS)
-    private final Label said = new Label(' ')
-    private final Button button = new Button('Cancel')
-    private Stage stage  // none without a window
+    private final Runnable cancel
+    private Stage stage  // null without QuPath's window, and then there are no controls either
+    private Label done
+    private ProgressBar bar
+    private Label said
+    private Button button
 
-    private PycytoProgress() {}
+    private PycytoProgress(Runnable cancel) {
+        this.cancel = cancel
+    }
 
     /**
      * Shows it beside QuPath's window.
      *
      * @param about   what is done, with what
-     * @param cancel  is called once, on the window's thread, when the user has had enough
+     * @param cancel  is called once when the user has had enough, on a thread of its own
      */
     static PycytoProgress show(QuPathGUI gui, String title, String about, Runnable cancel) {
         Pycyto.LOG.info('{}: {}', title, about)
-        return gui == null ? new Silent() : Pycyto.inWindow { new PycytoProgress().open(gui, title, about, cancel) }
+        def progress = new PycytoProgress(cancel)
+        if (gui != null) {
+            Pycyto.inWindow { progress.open(gui, title, about) }
+        }
+        return progress
     }
 
-    private PycytoProgress open(QuPathGUI gui, String title, String about, Runnable cancel) {
-        def stop = { event ->
-            event.consume()
-            if (!button.disabled) {
-                end('Cancelling')
-                new Thread(cancel, 'pycyto cancel').start()  // ending a process takes a moment
-            }
-        } as EventHandler
-        button.onAction = stop
+    private void open(QuPathGUI gui, String title, String about) {
+        done = new Label('Starting')
+        bar = new ProgressBar(ProgressBar.INDETERMINATE_PROGRESS)
         bar.maxWidth = Double.MAX_VALUE
+        said = new Label(' ')
         said.wrapText = true
+        button = new Button('Cancel')
+        button.onAction = { event -> stop() } as EventHandler
         def box = new VBox(10, new Label(about), bar, done, said, button)
         box.padding = new Insets(15)
         box.alignment = Pos.CENTER_LEFT
@@ -56,25 +60,32 @@ class PycytoProgress {
         stage.initOwner(gui.stage)
         stage.title = title
         stage.scene = new Scene(box)
-        stage.onCloseRequest = stop
+        stage.onCloseRequest = { event -> event.consume(); stop() } as EventHandler
         stage.show()
-        return this
+    }
+
+    private void stop() {
+        if (!button.disabled) {
+            end('Cancelling')
+            new Thread(cancel, 'pycyto cancel').start()  // to end a process takes a moment
+        }
     }
 
     void progress(String of, long number, Long total) {
-        Platform.runLater {
+        inWindow {
             done.text = total == null ? "${number} ${of}" : "${number} of ${total} ${of}"
             bar.progress = total ? number / (double) total : ProgressBar.INDETERMINATE_PROGRESS
         }
     }
 
     void say(String text) {
-        Platform.runLater { said.text = text }
+        Pycyto.LOG.info(text)
+        inWindow { said.text = text }
     }
 
     /** What follows is short, and not to be broken off. */
     void finishing(String what) {
-        Platform.runLater { end(what) }
+        inWindow { end(what) }
     }
 
     private void end(String what) {
@@ -84,21 +95,12 @@ class PycytoProgress {
     }
 
     void close() {
-        Platform.runLater { stage.close() }
+        inWindow { stage.close() }
     }
 
-    /** In its place without a window. */
-    private static class Silent extends PycytoProgress {
-        @Override
-        void progress(String of, long number, Long total) {}
-
-        @Override
-        void say(String text) { Pycyto.LOG.info(text) }
-
-        @Override
-        void finishing(String what) { Pycyto.LOG.info(what) }
-
-        @Override
-        void close() {}
+    private void inWindow(Closure<?> action) {
+        if (stage != null) {
+            Platform.runLater(action as Runnable)
+        }
     }
 }
