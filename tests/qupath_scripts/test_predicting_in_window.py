@@ -32,6 +32,8 @@ import qupath.lib.objects.PathObjects
 import qupath.lib.regions.ImagePlane
 import qupath.lib.roi.ROIs
 import com.google.gson.Gson
+import javafx.stage.Stage
+import javafx.stage.Window
 
 def qupath = QuPathGUI.getInstance()
 Thread.start {
@@ -133,6 +135,30 @@ def test_cancelled_at_the_press_of_a_button(
     assert "Cancelled. Nothing was changed." in result_of(project)["error"]
     assert list((project / "pycyto").glob("runs/*")) == []
     assert not (project / "pycyto" / "lock.json").exists()
+
+
+EDITED = """
+    def chosen = hierarchy.annotationObjects.findAll { it.pathClass != null }.take(6)
+    hierarchy.selectionModel.setSelectedObjects(chosen, null)
+    Thread.start {
+        while (!Window.windows.any { it instanceof Stage && it.title == 'pycyto: predict_cells' }) sleep(100)
+        hierarchy.removeObject(chosen[0], true)
+        hierarchy.addObject(PathObjects.createAnnotationObject(ROIs.createPointsROI(50, 50, ImagePlane.defaultPlane)))
+        told.edited = hierarchy.annotationObjects.size()
+    }
+    run('predict_cells')
+    told.annotations = hierarchy.annotationObjects.size()
+"""
+
+
+def test_what_is_edited_meanwhile_stays_as_it_was_edited(
+    qupath_installation: Path, project: Path, scripts: Path
+) -> None:
+    with driven(qupath_installation, project, scripts, EDITED) as window:
+        done = told(window, scripts)
+    assert done["annotations"] == done["edited"]
+    counts = result_of(project)["counts"]
+    assert (counts["created"], counts["gone"]) == (5, 1)
 
 
 UNCHANGED = """
