@@ -42,6 +42,8 @@ Thread.start {
     def entry = qupath.project.getEntry(data)
     def told = [:]
     def run = { name -> qupath.runScript(new File('%(scripts)s', name + '.groovy'), null) }
+    def somewhere = ROIs.createPointsROI(50, 50, ImagePlane.defaultPlane)
+    def point = { PathObjects.createAnnotationObject(somewhere) }
     entry.saveImageData(data)
     %(actions)s
     new File('%(out)s').text = new Gson().toJson(told)
@@ -141,9 +143,9 @@ EDITED = """
     def chosen = hierarchy.annotationObjects.findAll { it.pathClass != null }.take(6)
     hierarchy.selectionModel.setSelectedObjects(chosen, null)
     Thread.start {
-        while (!Window.windows.any { it instanceof Stage && it.title == 'pycyto: predict_cells' }) sleep(100)
+        while (!Window.windows.any { it instanceof Stage && it.title.startsWith('pycyto') }) sleep(100)
         hierarchy.removeObject(chosen[0], true)
-        hierarchy.addObject(PathObjects.createAnnotationObject(ROIs.createPointsROI(50, 50, ImagePlane.defaultPlane)))
+        hierarchy.addObject(point())
         told.edited = hierarchy.annotationObjects.size()
     }
     run('predict_cells')
@@ -164,13 +166,12 @@ def test_what_is_edited_meanwhile_stays_as_it_was_edited(
 UNCHANGED = """
     run('export_cells')
     told.afterExport = data.isChanged()
-    def roi = ROIs.createPointsROI(50, 50, ImagePlane.defaultPlane)
-    hierarchy.addObject(PathObjects.createAnnotationObject(roi))
+    hierarchy.addObject(point())
     run('set_up_classes')
     told.afterEdit = data.isChanged()
     run('export_cells')
     told.afterSave = data.isChanged()
-    hierarchy.addObject(PathObjects.createAnnotationObject(roi))
+    hierarchy.addObject(point())
     told.afterOtherEdit = data.isChanged()
 """
 
