@@ -143,7 +143,9 @@ EDITED = """
     def chosen = hierarchy.annotationObjects.findAll { it.pathClass != null }.take(6)
     hierarchy.selectionModel.setSelectedObjects(chosen, null)
     Thread.start {
-        while (!Window.windows.any { it instanceof Stage && it.title.startsWith('pycyto') }) sleep(100)
+        while (!Window.windows.any { it instanceof Stage && it.title?.startsWith('pycyto') }) {
+            sleep(100)
+        }
         hierarchy.removeObject(chosen[0], true)
         hierarchy.addObject(point())
         told.edited = hierarchy.annotationObjects.size()
