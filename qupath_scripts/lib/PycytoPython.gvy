@@ -23,7 +23,7 @@ class PycytoPython {
     static String find(PycytoProject project, String setting) {
         if (setting) {
             def reason = reasonAgainst(setting)
-            return reason == null ? setting : Pycyto.refuse("${reason} (setting \"python\" of this script)".toString(), 'bad input')
+            return reason == null ? setting : Pycyto.refuse("In the setting \"python\" of this script: ${reason}".toString(), 'bad input')
         }
         List<String> reasons = []
         for (String python in [remembered.get(), installer()].findAll().unique()) {
@@ -47,14 +47,16 @@ class PycytoPython {
         } catch (IOException e) {
             return "${python} cannot be started (${e.message})."
         }
-        if (said.startsWith('pycyto ')) {
-            String version = said.substring('pycyto '.length())
-            return version == Pycyto.VERSION ? null : "${python} has pycyto ${version}, and these scripts belong to ${Pycyto.VERSION}. "
-                + "Start this in a terminal, then the script again: \"${python}\" -m pycyto scripts install"
-        }
-        return said.contains('nknown option') ? "${python} is too old: pycyto needs Python 3.11 to 3.13."
+        return said == "pycyto ${Pycyto.VERSION}" ? null
+            : said.startsWith('pycyto ') ? otherVersion(python, said)
+            : said.contains('nknown option') ? "${python} is too old: pycyto needs Python 3.11 to 3.13."
             : said.contains('No module named') ? "pycyto is not installed in ${python}."
             : "pycyto does not start in ${python}: ${said ?: 'it gave no answer'}"
+    }
+
+    private static String otherVersion(String python, String version) {
+        return "${python} has ${version}, and these scripts belong to ${Pycyto.VERSION}. " +
+            "Start this in a terminal, then the script again: \"${python}\" -m pycyto scripts install"
     }
 
     /** The last line that a program prints. */
