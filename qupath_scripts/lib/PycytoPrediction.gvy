@@ -38,7 +38,7 @@ class PycytoPrediction {
         try {
             int code = command.run { Map<String, Object> event -> heed(event) }
             if (code != 0 || name == null) {
-                Pycyto.refuse(errors.join('\n') ?: "pycyto has ended unexpectedly (${code}). Its last words:\n${command.lastWords()}".toString(), 'bad input')
+                Pycyto.refuse(errors.join('\n') ?: ["pycyto has ended unexpectedly (exit code ${code}).", command.lastWords()].findAll().join('\n'), 'bad input')
             }
             isStaged = true
             return PycytoRun.chosen(project, name)

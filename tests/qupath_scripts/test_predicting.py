@@ -156,7 +156,7 @@ def test_what_was_half_made_is_deleted(
 ) -> None:
     before = state_of(hard_project)
     monkeypatch.setenv("STUB_DIES", "yes")
-    with pytest.raises(BadInputError, match=r"pycyto has ended unexpectedly \(9\)"):
+    with pytest.raises(BadInputError, match=r"pycyto has ended unexpectedly \(exit code 9\)"):
         predict(hard_project, model, "5")
     assert state_of(hard_project) == before
 
