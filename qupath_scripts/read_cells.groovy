@@ -11,8 +11,6 @@
  * Tested on QuPath 0.5.1, 0.6.0 and 0.7.0.
  */
 
-import org.codehaus.groovy.control.CompilerConfiguration
-
 // --- settings -------------------------------------------------------------------------------
 def settings = [
     assignment: '',   // name of a file in pycyto/reads, without .json; empty: the newest
@@ -22,15 +20,16 @@ def settings = [
 ]
 
 // --- guard ----------------------------------------------------------------------------------
-if (!binding.hasVariable('qupath.script.file')) {
+def lib = binding.hasVariable('qupath.script.file') ? new File(new File(binding.getVariable('qupath.script.file') as String).parentFile, 'lib') : null
+if (!lib?.directory) {
     throw new IllegalStateException('Save this script into the folder qupath_scripts of pycyto, then run it again: it needs the folder "lib" beside it.')
 }
-def lib = new File(new File(binding.getVariable('qupath.script.file') as String).parentFile, 'lib')
-def loader = new GroovyClassLoader(getClass().classLoader, new CompilerConfiguration(scriptExtensions: ['gvy'] as Set, defaultScriptExtension: 'gvy'))
-loader.addClasspath(lib.path)
-def pycyto = loader.loadClass('Pycyto')
-def assignments = loader.loadClass('PycytoAssignment')
-def tasks = loader.loadClass('PycytoReadingTask')
+def load = new GroovyClassLoader(getClass().classLoader).parseClass(new File(lib, 'PycytoLoader.gvy')).from(lib)
+def pycyto = load('Pycyto')
+def assignments = load('PycytoAssignment')
+def tasks = load('PycytoReadingTask')
+def choices = load('PycytoReadingChoice')
+def windows = load('PycytoReadingWindow')
 
 // --- action ---------------------------------------------------------------------------------
 pycyto.runOnProject(this, 'read_cells', settings) { job ->
@@ -39,12 +38,11 @@ pycyto.runOnProject(this, 'read_cells', settings) { job ->
         return tasks.counts(assignment)
     }
     job.refuseBatch()
-    def choice = loader.loadClass('PycytoReadingChoice')
-    def task = choice.ask(job.project, assignment, job.config)
+    def task = choices.ask(job.project, assignment, job.config)
     if (task == null) {
         return [:]  // cancelled
     }
     job.lock(task.folder)
-    pycyto.inWindow { loader.loadClass('PycytoReadingWindow').read(task) }
-    ['answers': task.reads.count]
+    pycyto.inWindow { windows.read(task) }
+    [answers: task.reads.count]
 }

@@ -17,6 +17,7 @@ import qupath.fx.utils.FXUtils
 class Pycyto {
     static final Logger LOG = LoggerFactory.getLogger('pycyto')
     static final int SCHEMA = 1
+    static final String VERSION = '0.1.0'  // of the Python package that these scripts belong to
     static final String UNKNOWN = 'unknown'
 
     /**
@@ -62,17 +63,41 @@ class Pycyto {
         }
     }
 
+    /**
+     * Does what takes long on a thread of its own where QuPath has started the script on the window's,
+     * which must not wait; else right here.
+     */
+    static void offWindow(Closure<?> action) {
+        if (Platform.isFxApplicationThread()) {
+            new Thread({ action.call() } as Runnable, 'pycyto').start()
+        } else {
+            action.call()
+        }
+    }
+
     /** Stops the work on an image (or the script) with a message for the user. */
     static void refuse(String message, String kind = 'refused') {
         throw new PycytoRefusal(message, kind)
     }
 
-    /** Runs something on the thread of the window and waits for it. */
-    static void inWindow(Closure action) {
+    /** Runs something on the thread of the window, waits for it and returns what it does. */
+    static <T> T inWindow(Closure<T> action) {
         if (Platform.isFxApplicationThread()) {
-            action.call()
-        } else {
-            FXUtils.callOnApplicationThread({ action.call() } as Callable)
+            return action.call()
         }
+        T result = null
+        Throwable problem = null
+        def attempt = {
+            try {
+                result = action.call()
+            } catch (Throwable e) {
+                problem = e  // would only be logged there
+            }
+        }
+        FXUtils.callOnApplicationThread(attempt as Callable)
+        if (problem != null) {
+            throw problem
+        }
+        return result
     }
 }

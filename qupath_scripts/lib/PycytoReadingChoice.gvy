@@ -39,8 +39,7 @@ class PycytoReadingChoice {
             String mode = config.mode ?: (config.reader in preset.readers ? PycytoReadingTask.READING : PycytoReadingTask.due(preset))
             return PycytoReadingTask.of(preset, mode, config.reader as String, config.feedback as boolean)
         }
-        PycytoReadingChoice choice = null
-        Pycyto.inWindow { choice = new PycytoReadingChoice(project, preset, config.mode as String).shown() }
+        def choice = Pycyto.inWindow { new PycytoReadingChoice(project, preset, config.mode as String).shown() }
         return choice?.task(config.feedback as boolean)
     }
 
