@@ -189,8 +189,8 @@ class PycytoJob {
         }
         if (problem == null) {
             Dialogs.showInfoNotification("pycyto: ${name}", lines.join('\n'))
-        } else if (choices.cancelled) {
-            Dialogs.showInfoNotification("pycyto: ${name}", done.values().last().error as String)
+        } else if (choices.cancelled && n == 1) {
+            Dialogs.showInfoNotification("pycyto: ${name}", done.values().first().error as String)
         } else {
             Dialogs.showErrorMessage("pycyto: ${name}", problem)
         }
