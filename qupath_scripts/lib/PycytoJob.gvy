@@ -66,6 +66,11 @@ class PycytoJob {
         }
     }
 
+    /** Whether somebody at QuPath's window has started the script, and not for many images. */
+    boolean isInWindow() {
+        return QuPathGUI.getInstance() != null && batchIndex == 0 && batchLast
+    }
+
     void openProject() {
         if (project == null) {
             def open = QP.project ?: QuPathGUI.instance?.project  // on a thread of our own QP knows none
