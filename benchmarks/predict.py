@@ -3,7 +3,8 @@
 Both compute the same network with the same random weights, in float32, in batches
 of 32, on the same number of threads; each round times one after the other. Ours is
 the whole of `pycyto.learning.inference.classify`, from a stream of patches on. The
-ratio of processor seconds is shown too, since other programs spoil it less.
+ratio of processor seconds is shown too, since other programs spoil it less; and, as
+the physical limit, how fast both compute beside numpy's product of two large matrices.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import argparse
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -56,6 +57,28 @@ def ratio(pairs: list[tuple[Taken, Taken]], by: str) -> str:
     return f"{statistics.median(found):.2f} ({found[0]:.2f} to {found[-1]:.2f})"
 
 
+def operations(model: Any) -> int:
+    """Return the floating-point operations of one patch: two per weight that it meets."""
+    found = 0
+    for layer in model.layers:
+        if isinstance(layer, keras().Model):
+            found += operations(layer)
+        elif layer.weights and hasattr(layer, "kernel"):
+            # A kernel is met once for every place of the output; a depthwise one has one
+            # channel of input for each of output.
+            places = int(np.prod(layer.output.shape[1:-1]))
+            found += 2 * places * int(np.prod(layer.kernel.shape))
+    return found
+
+
+def matrix_speed() -> float:
+    """Return the floating-point operations per processor second of a product of matrices."""
+    side = 3000
+    one = np.random.default_rng(0).random((side, side), np.float32)
+    _ = one @ one  # the first call starts the threads
+    return 2 * side**3 / min(taken(lambda: one @ one).processors for _ in range(5))
+
+
 def measure(network: str, patches: Pixels, rounds: int, threads: int) -> None:
     """Print both speeds for one network, their ratio, and how far the answers differ."""
     model = build(network, len(LABELS), seed=1)
@@ -79,7 +102,23 @@ def measure(network: str, patches: Pixels, rounds: int, threads: int) -> None:
     print(f"{network:<16} keras.predict {keras_speed:.1f}/s, ours {our_speed:.1f}/s")
     print(f"{'':<16} by the clock {ratio(pairs, 'clock')} times, bound {BOUNDS[network]}")
     print(f"{'':<16} by seconds of processors {ratio(pairs, 'processors')} times")
+    shares = ", ".join(
+        f"{who} {share:.0%}"
+        for who, share in zip(
+            ("keras.predict", "ours"), _of_limit(model, patches, pairs), strict=True
+        )
+    )
+    print(f"{'':<16} of the speed of a product of matrices: {shares}")
     print(f"{'':<16} largest difference {apart:.1e}, classes {'the same' if same else 'DIFFER'}")
+
+
+def _of_limit(
+    model: Any, patches: Pixels, pairs: Sequence[tuple[Taken, Taken]]
+) -> tuple[float, float]:
+    """Return the share of the limit that either reaches in its best round."""
+    work, limit = len(patches) * operations(model), matrix_speed()
+    first, second = (min(one.processors for one in times) for times in zip(*pairs, strict=True))
+    return work / first / limit, work / second / limit
 
 
 def main() -> None:

@@ -46,6 +46,12 @@ class CellKey(NamedTuple):
         point = "" if self.point_index is None else str(self.point_index)
         return f"{self.project_id}/{self.entry_id}/{self.object_id}/{point}"
 
+    @property
+    def place(self) -> str:
+        """Where it is in its project, as people read and type it: ``entry ID/object ID#point``."""
+        point = "" if self.point_index is None else f"#{self.point_index}"
+        return f"{self.entry_id}/{self.object_id}{point}"
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:

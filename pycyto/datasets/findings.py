@@ -107,13 +107,8 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def places(rows: Iterable[Row]) -> tuple[str, ...]:
-    """Return where cells are, without repeating: entry ID and object ID, and which point."""
-    return tuple(dict.fromkeys(map(_place, rows)))
-
-
-def _place(row: Row) -> str:
-    point = "" if row.point_index is None else f" point {row.point_index}"
-    return f"{row.entry_id}/{row.object_id}{point}"
+    """Return where cells are, without repeating: entry ID and object ID, and the point's index."""
+    return tuple(dict.fromkeys(row.key.place for row in rows))
 
 
 def entries(rows: Iterable[Row]) -> tuple[str, ...]:

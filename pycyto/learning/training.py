@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycyto.errors import PycytoError
+from pycyto.labels import counted
 from pycyto.learning.augmentation import Views
 from pycyto.learning.backend import keras, make_repeatable
 from pycyto.learning.batches import Batch, PatchSet
@@ -83,13 +84,19 @@ def fit(
     try:
         run.all_phases(kept)
     except KeyboardInterrupt:
-        if checkpoint and run.history:
-            reporter.warn(
-                f"The {len(run.history)} finished epochs are kept: the same command goes on "
-                "after them, and with --restart it begins anew."
-            )
+        if checkpoint:
+            reporter.warn(_what_is_kept(len(run.history)))
         raise
     return Training(tuple(run.history), run.best, learning)
+
+
+def _what_is_kept(n_epochs: int) -> str:
+    if not n_epochs:
+        return "No epoch was finished, so no model is there and the same command begins anew."
+    return (
+        f"{counted(n_epochs, 'finished epoch')} kept: the same command goes on from there, and "
+        "with --restart it begins anew."
+    )
 
 
 def macro_f1(targets: Targets, predicted: Targets) -> float:

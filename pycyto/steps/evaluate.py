@@ -32,7 +32,7 @@ from pycyto.manifest import Row
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.answers import answers, assisted
 from pycyto.steps.audit import honest
-from pycyto.steps.leaking import leaking_variants
+from pycyto.steps.leaking import leaking_variants, start_of
 from pycyto.steps.pictures import chosen_cells, pictures
 from pycyto.steps.shown import Shown, say_names, shown_of
 from pycyto.steps.tested import Tested, tested
@@ -152,21 +152,17 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
             "A report does not go into a data set.", where=out, remedy="Name another folder."
         )
     bundle = load_bundle(path_from(model))
-    wanted = _Wanted(
-        bounds(at_least or {}, at_most or {}),
-        _prevalences(prevalence, bundle.labels),
-        seed,
-        heat_maps,
-        cells,
-    )
-    check_names(wanted.bounds, names_of(bundle.labels, wanted.prevalence))
+    limits, shares = bounds(at_least or {}, at_most or {}), _prevalences(prevalence, bundle.labels)
+    check_names(limits, names_of(bundle.labels, shares))
+    start = start_of(bundle, weights) if leaking else ""
     audit = honest(data, fold, reporter)
     test = tested(data, bundle, fold, with_assisted=with_assisted)
+    wanted = _Wanted(limits, shares, seed, heat_maps, chosen_cells(test, cells))
     shown = shown_of(test, reporter, identifiers=identifiers)
     ran = stage_of_run(path_from(run), shown.withheld) if run is not None else []
     report = _report(bundle, test, audit, shown, wanted, ran, reporter)
     if leaking:
-        variants = leaking_variants(bundle, test, weights, seed, reporter)
+        variants = leaking_variants(bundle, test, start, seed, reporter)
         report = replace(report, leaking=variants)
     content = as_json(report)
     files.write_text(out / REPORT_FILE, as_html(report))
@@ -215,7 +211,7 @@ class _Wanted:
     prevalence: Mapping[str, float]
     seed: int
     heat_maps: bool
-    cells: Sequence[str]
+    chosen: Sequence[int]
 
 
 def _prevalences(
@@ -281,7 +277,7 @@ def _report(
         domains=by_domain(shown.rows, found.known),
         undercalls=pictured(worst_undercalls(found.known, _PICTURES)),
         errors=pictured(surest_errors(found.known, _ERRORS)),
-        chosen=pictured(chosen_cells(test, wanted.cells)),
+        chosen=pictured(wanted.chosen),
         stages=[*stages(bundle, test, shown.withheld), *ran],
         split=audit.split,
         audit=audit.to_json(),

@@ -44,42 +44,19 @@ _AUGMENTED = Leaking(
 )
 
 
-def leaking_variants(
-    bundle: Bundle, test: Tested, weights: str | None, seed: int, reporter: Reporter
-) -> list[Leaking]:
-    """Train the bundle's network anew on each variant of the split that leaks, and test it there.
+def start_of(bundle: Bundle, weights: str | None) -> str:
+    """Return where the network of a bundle started from, as `build` takes it.
 
     Parameters
     ----------
     weights
-        Where the network started from, if that was a file.
-    seed
-        Decides who is dealt where, and which views are made.
+        The file, if it was one.
 
     Raises
     ------
     UsageError
         The network started from a file that is not named, or another one is.
     """
-    parts = [[row for row in test.parts[part] if row.label in test.labels] for part in PARTS]
-    cells, sizes = [row for rows in parts for row in rows], [len(rows) for rows in parts]
-    trainer = _Trainer(bundle, test, _start_of(bundle, weights), seed, reporter)
-    try:
-        dealt = trainer.dealt(test.folder, cells, sizes)
-        random = replace(_RANDOM, figures=trainer.figures(dealt, trainer.settings))
-        with tempfile.TemporaryDirectory(prefix="pycyto-") as folder:
-            views = trainer.views(cells, Path(folder))
-            dealt = trainer.dealt(Path(folder), views, [_COPIES * size for size in sizes])
-            # The views are there already: no more are made of them.
-            as_it_is = replace(trainer.settings, augmentation=NOTHING, views=1)
-            augmented = replace(_AUGMENTED, figures=trainer.figures(dealt, as_it_is))
-    except MissingDependencyError as error:
-        return [replace(variant, reason=error.what) for variant in (_RANDOM, _AUGMENTED)]
-    return [random, augmented]
-
-
-def _start_of(bundle: Bundle, weights: str | None) -> str:
-    """Return where the network of a bundle started from, as `build` takes it."""
     origin = bundle.card["weights_origin"]
     if origin["kind"] != "file":
         return str(origin["kind"])
@@ -92,6 +69,35 @@ def _start_of(bundle: Bundle, weights: str | None) -> str:
     if origin_of(str(start)) != origin:
         raise UsageError("These are not the weights that this model started from.", where=start)
     return str(start)
+
+
+def leaking_variants(
+    bundle: Bundle, test: Tested, start: str, seed: int, reporter: Reporter
+) -> list[Leaking]:
+    """Train the bundle's network anew on each variant of the split that leaks, and test it there.
+
+    Parameters
+    ----------
+    start
+        Where the network starts from, as `start_of` gives it.
+    seed
+        Decides who is dealt where, and which views are made.
+    """
+    parts = [[row for row in test.parts[part] if row.label in test.labels] for part in PARTS]
+    cells, sizes = [row for rows in parts for row in rows], [len(rows) for rows in parts]
+    trainer = _Trainer(bundle, test, start, seed, reporter)
+    try:
+        dealt = trainer.dealt(test.folder, cells, sizes)
+        random = replace(_RANDOM, figures=trainer.figures(dealt, trainer.settings))
+        with tempfile.TemporaryDirectory(prefix="pycyto-") as folder:
+            views = trainer.views(cells, Path(folder))
+            dealt = trainer.dealt(Path(folder), views, [_COPIES * size for size in sizes])
+            # The views are there already: no more are made of them.
+            as_it_is = replace(trainer.settings, augmentation=NOTHING, views=1)
+            augmented = replace(_AUGMENTED, figures=trainer.figures(dealt, as_it_is))
+    except MissingDependencyError as error:
+        return [replace(variant, reason=error.what) for variant in (_RANDOM, _AUGMENTED)]
+    return [random, augmented]
 
 
 @dataclass(frozen=True, slots=True)

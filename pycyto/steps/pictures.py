@@ -13,7 +13,6 @@ from pycyto.labels import listed
 from pycyto.learning.bundle import Bundle
 from pycyto.learning.gradcam import heat_maps as maps_of
 from pycyto.learning.gradcam import over
-from pycyto.manifest import Row
 from pycyto.steps.shown import Shown
 from pycyto.steps.tested import Tested
 
@@ -58,7 +57,7 @@ def chosen_cells(test: Tested, names: Sequence[str]) -> list[int]:
     UsageError
         When one of them is not tested.
     """
-    known = {_name_of(row): index for index, row in enumerate(test.known)}
+    known = {row.key.place: index for index, row in enumerate(test.known)}
     missing = [name for name in names if name not in known]
     if missing:
         raise UsageError(
@@ -67,8 +66,3 @@ def chosen_cells(test: Tested, names: Sequence[str]) -> list[int]:
             "and manifest.csv name them.",
         )
     return [known[name] for name in names]
-
-
-def _name_of(row: Row) -> str:
-    point = "" if row.point_index is None else f"#{row.point_index}"
-    return f"{row.entry_id}/{row.object_id}{point}"

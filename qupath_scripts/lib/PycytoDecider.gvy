@@ -13,6 +13,8 @@ import qupath.lib.objects.classes.PathClass
 
 @CompileStatic
 class PycytoDecider {
+    private static final double SAME_PLACE = 0.1d  // saving rounds coordinates to 32-bit numbers
+
     final PycytoReview review
     final PycytoImage image
     final List<PycytoCell> cells
@@ -22,12 +24,13 @@ class PycytoDecider {
 
     private Map<String, PathObject> byId
     private String sha256  // of the data that the objects in memory belong to
+    private long savedAt   // when that was written
 
     /** Takes over an image that has just been opened: its classes, and what earlier sittings left undone. */
     PycytoDecider(PycytoReview review, PycytoImage image) {
         this.review = review
         this.image = image
-        sha256 = image.dataSha256()
+        isSavedNow()
         cells = review.cells(image.id)
         look()
         if (cells && cells.every { PycytoCell it -> !byId.containsKey(it.objectId) }) {
@@ -214,11 +217,41 @@ class PycytoDecider {
         try {
             image.checkStill(sha256)
             image.save()
-            sha256 = image.dataSha256()
+            isSavedNow()
             PycytoCells.write(image)
-            unsaved = 0
         } catch (PycytoRefusal | IOException e) {
             saveProblem = e.message ?: e.toString()
         }
+    }
+
+    private void isSavedNow() {
+        savedAt = image.dataFile.lastModified()
+        sha256 = image.dataSha256()
+        unsaved = 0
+    }
+
+    /** QuPath's own "Save" of this very image is nobody else's: what is on the disk then is what is in memory. */
+    void noticeSave() {
+        if (image.dataFile.lastModified() != savedAt && !image.data.isChanged() && !image.backupFile.exists()) {
+            savedAt = image.dataFile.lastModified()
+            PycytoSaved saved = PycytoSaved.of(image)
+            if (isSame(image.objects(), saved.objects)) {
+                PycytoCells.write(image, saved)
+                isSavedNow()
+            }
+        }
+    }
+
+    private static boolean isSame(List<PathObject> some, List<PathObject> others) {
+        if (PycytoFingerprints.of(some) != PycytoFingerprints.of(others)) {
+            return false
+        }
+        for (int i = 0; i < some.size(); i++) {
+            double[] one = PycytoObjects.placeOf(some[i].getROI()), other = PycytoObjects.placeOf(others[i].getROI())
+            if (Math.hypot(one[0] - other[0], one[1] - other[1]) > SAME_PLACE) {
+                return false
+            }
+        }
+        return true
     }
 }

@@ -66,6 +66,11 @@ class PycytoJob {
         }
     }
 
+    /** Whether somebody at QuPath's window has started the script, and not for many images. */
+    boolean isInWindow() {
+        return QuPathGUI.getInstance() != null && batchIndex == 0 && batchLast
+    }
+
     void openProject() {
         if (project == null) {
             def open = QP.project ?: QuPathGUI.instance?.project  // on a thread of our own QP knows none
@@ -196,8 +201,8 @@ class PycytoJob {
         }
         if (problem == null) {
             Dialogs.showInfoNotification("pycyto: ${name}", lines.join('\n'))
-        } else if (choices.cancelled) {
-            Dialogs.showInfoNotification("pycyto: ${name}", done.values().last().error as String)
+        } else if (choices.cancelled && n == 1) {
+            Dialogs.showInfoNotification("pycyto: ${name}", done.values().first().error as String)
         } else {
             Dialogs.showErrorMessage("pycyto: ${name}", problem)
         }

@@ -53,6 +53,7 @@ class PycytoReview {
         return cells.findAll { matches(it, filter) }
     }
 
+    @CompileStatic
     static boolean matches(PycytoCell cell, Map<String, Object> filter) {
         return !cell.isGone
             && (filter.predicted == null || cell.predicted == filter.predicted)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -111,11 +112,11 @@ def test_selected_cells_become_predictions(
 ) -> None:
     with driven(qupath_installation, project, scripts, PREDICT) as window:
         window.wait_for(TITLE)
-        window.soon(lambda: False, seconds=3)
+        time.sleep(3)
         window.picture(scripts.with_name("progress.png"))
         done = told(window, scripts)
         window.until(lambda: TITLE not in window.titles(), "the window stays")
-        window.soon(lambda: False, seconds=2)
+        time.sleep(2)
         window.picture(scripts.with_name("result.png"))
     assert done["after"] == done["before"] + 6
     # What was saved is not asked about again.
@@ -128,7 +129,7 @@ def test_cancelled_at_the_press_of_a_button(
 ) -> None:
     with driven(qupath_installation, project, scripts, PREDICT) as window:
         window.focus(TITLE)
-        window.soon(lambda: False, seconds=3)
+        time.sleep(3)
         window.key("space")
         done = told(window, scripts)
         window.until(lambda: TITLE not in window.titles(), "the window stays")

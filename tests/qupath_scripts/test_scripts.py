@@ -147,7 +147,7 @@ def test_form_of_a_script(script: Path) -> None:
     parts = re.findall(r"^// --- (\w+)", text, re.MULTILINE)
     assert parts[:3] == ["settings", "guard", "action"]
     assert text.count("\n") <= 125
-    assert re.search(rf"pycyto\.(run|runOnProject|open)\(this, '{script.stem}', settings\)", text)
+    assert re.search(rf"pycyto\.(run|runOnProject|open)\(this, '{script.stem}', settings[,)]", text)
 
 
 def test_what_every_script_begins_with_is_the_same() -> None:

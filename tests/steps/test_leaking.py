@@ -15,7 +15,7 @@ from pycyto.learning.bundle import Bundle, load_bundle
 from pycyto.parts import rows_by_part
 from pycyto.records import SILENT
 from pycyto.steps import tested
-from pycyto.steps.leaking import leaking_variants
+from pycyto.steps.leaking import leaking_variants, start_of
 from tests.learning.patch_data import write_data
 
 COUNTS = {
@@ -80,16 +80,14 @@ def test_without_being_asked_for_there_are_none(data: Path, bundle: Bundle, tmp_
     assert "LEAKING" not in result.report.read_text("utf-8")
 
 
-def test_a_start_that_is_not_here_is_said(
-    bundle: Bundle, cells: tested.Tested, tmp_path: Path
-) -> None:
+def test_a_start_that_is_not_here_is_said(bundle: Bundle, tmp_path: Path) -> None:
     from_file = with_origin(bundle, kind="file", sha256="0" * 64)
     with pytest.raises(UsageError, match="Name the file with --weights"):
-        leaking_variants(from_file, cells, None, 0, SILENT)
+        start_of(from_file, None)
     other = tmp_path / "other.h5"
     other.write_bytes(b"other")
     with pytest.raises(UsageError, match="not the weights that this model started from"):
-        leaking_variants(from_file, cells, str(other), 0, SILENT)
+        start_of(from_file, str(other))
 
 
 def test_weights_that_cannot_be_had_leave_a_reason(
@@ -98,7 +96,7 @@ def test_weights_that_cannot_be_had_leave_a_reason(
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     offline = replace(with_origin(bundle, kind="imagenet", file="x.h5"), network="vgg16")
     monkeypatch.setattr("pycyto.steps.leaking.build", _not_here)
-    variants = leaking_variants(offline, cells, None, 0, SILENT)
+    variants = leaking_variants(offline, cells, "imagenet", 0, SILENT)
     assert [variant.figures for variant in variants] == [None, None]
     assert all("not here" in variant.reason for variant in variants)
 
