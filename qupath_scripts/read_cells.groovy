@@ -40,9 +40,9 @@ pycyto.runOnProject(this, 'read_cells', settings) { job ->
     job.refuseBatch()
     def task = choices.ask(job.project, assignment, job.config)
     if (task == null) {
-        return [:]  // cancelled
+        return [read: 0]  // cancelled
     }
     job.lock(task.folder)
     pycyto.inWindow { windows.read(task) }
-    [answers: task.reads.count]
+    task.progress()
 }

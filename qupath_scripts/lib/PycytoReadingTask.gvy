@@ -82,9 +82,15 @@ class PycytoReadingTask {
         return answers[assignment.cells[reads.order[position]].key]
     }
 
+    /** How many are done, and how many are left. */
+    Map<String, Integer> progress() {
+        int done = positions.count { reads.isRead(it) } as int
+        return [read: done, left: positions.size() - done]
+    }
+
     /** What a sitting came to, in sentences. */
     List<String> summary() {
-        int done = positions.count { reads.isRead(it) } as int
+        int done = progress().read
         List<String> lines = [mode == READING ? "${done} of ${positions.size()} cells are read." : "${done} of ${positions.size()} cells are looked at."] as List<String>
         if (mode != READING) {
             int open = positions.count { reads.isRead(it) && reads.labelAt(it) == null } as int

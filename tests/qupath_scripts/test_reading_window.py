@@ -107,7 +107,7 @@ def test_a_sitting(qupath_installation: Path, project: AssignedProject, tmp_path
     assert everything_but_reads(project.folder) == before
     assert not (project.reads / "a" / "lock.json").exists()
     result = files.read_json(project.folder / "pycyto" / "results" / "read_cells.json")
-    assert (result["ok"], result["counts"]) == (True, {"answers": 3})
+    assert (result["ok"], result["counts"]) == (True, {"read": 3, "left": 9})
 
 
 def test_a_kill_loses_nothing_that_was_answered(
