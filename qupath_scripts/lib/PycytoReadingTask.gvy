@@ -115,9 +115,8 @@ class PycytoReadingTask {
 
     /** What to do with the file. */
     String sending() {
-        String place = "pycyto/reads/${folder.name}"
-        return "The answers are in the file below. If this project is a copy, send this one file to the person who gave it to you, "
-            + "to be put into the folder ${place} of the original. Nothing else of the copy is needed."
+        return """The answers are in the file below. If this project is a copy, send this one file to the person who gave it to you, \
+to be put into the folder pycyto/reads/${folder.name} of the original. Nothing else of the copy is needed."""
     }
 
     /** How far everybody is: what a run without a window answers. */

@@ -204,6 +204,14 @@ def test_readers_see_nothing_of_each_other(groovy: Groovy, double_read: Assigned
     assert not any(task.said(n) or task.answer(n) for n in range(CELLS))
 
 
+def test_the_last_page_says_which_file_to_send(groovy: Groovy) -> None:
+    text = str(groovy.task().sending())
+    assert "send this one file to the person who gave it to you, to be put into" in text
+    assert text.endswith(
+        "the folder pycyto/reads/a of the original. Nothing else of the copy is needed."
+    )
+
+
 def test_training_readers_are_told_the_score_at_the_end(
     double_read: AssignedProject, installation: Installation
 ) -> None:
