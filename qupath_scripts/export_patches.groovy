@@ -10,8 +10,6 @@
  * Tested on QuPath 0.5.1, 0.6.0 and 0.7.0.
  */
 
-import org.codehaus.groovy.control.CompilerConfiguration
-
 // --- settings -------------------------------------------------------------------------------
 def settings = [
     out: '',                // folder of the data set; empty: pycyto/patches in the project
@@ -25,18 +23,17 @@ def settings = [
 ]
 
 // --- guard ----------------------------------------------------------------------------------
-if (!binding.hasVariable('qupath.script.file')) {
+def lib = binding.hasVariable('qupath.script.file') ? new File(new File(binding.getVariable('qupath.script.file') as String).parentFile, 'lib') : null
+if (!lib?.directory) {
     throw new IllegalStateException('Save this script into the folder qupath_scripts of pycyto, then run it again: it needs the folder "lib" beside it.')
 }
-def lib = new File(new File(binding.getVariable('qupath.script.file') as String).parentFile, 'lib')
-def loader = new GroovyClassLoader(getClass().classLoader, new CompilerConfiguration(scriptExtensions: ['gvy'] as Set, defaultScriptExtension: 'gvy'))
-loader.addClasspath(lib.path)
-def pycyto = loader.loadClass('Pycyto')
-def selection = loader.loadClass('PycytoSelection')
-def patch = loader.loadClass('PycytoPatch')
-def objects = loader.loadClass('PycytoObjects')
-def labels = loader.loadClass('PycytoLabels')
-def dataSets = loader.loadClass('PycytoDataSet')
+def load = new GroovyClassLoader(getClass().classLoader).parseClass(new File(lib, 'PycytoLoader.gvy')).from(lib)
+def pycyto = load('Pycyto')
+def selection = load('PycytoSelection')
+def patch = load('PycytoPatch')
+def objects = load('PycytoObjects')
+def labels = load('PycytoLabels')
+def dataSets = load('PycytoDataSet')
 
 // --- action ---------------------------------------------------------------------------------
 pycyto.run(this, 'export_patches', settings) { job, image ->

@@ -183,7 +183,7 @@ def _refuse_name(ctx: click.Context, name: str) -> NoReturn:
 
 
 def _add_global_options(command: click.Command) -> None:
-    """Accept --debug and --quiet behind the command too, where a user appends them."""
+    """Accept --debug and the like behind the command too, where a user appends them."""
     known = {param.name for param in command.params}
     command.params += [option for option in _global_options() if option.name not in known]
     if isinstance(command, click.Group):
@@ -199,6 +199,7 @@ def _global_options() -> list[click.Option]:
         for name, text in {
             "debug": "Show the traceback of an error.",
             "quiet": "Print results, warnings and errors only.",
+            "events": "Print JSON, one object per line: for programs.",
         }.items()
     ]
 

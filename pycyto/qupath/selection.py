@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -54,6 +54,9 @@ class Selection:
         Of QuPath cell objects: that of the cell or of its nucleus.
     largest_outline
         In patches: a larger annotation is tissue, not a cell.
+    only
+        UUIDs of the objects to look at, in lower case; None for all. The others are not
+        even counted.
     """
 
     scheme: LabelScheme
@@ -64,6 +67,7 @@ class Selection:
     any_class: bool = False
     centroid: Centroid = "cell"
     largest_outline: float = 8.0
+    only: frozenset[str] | None = None
 
 
 @dataclass(slots=True)
@@ -84,7 +88,7 @@ def select(
     that was imported twice is one cell; of different ones with the same ID none
     is, since a prediction could not be given back to the right one.
     """
-    result, objects = Selected(), tuple(objects)
+    result, objects = Selected(), _chosen(objects, wanted.only)
     repeated = _repeated(objects)
     for number, item in enumerate(objects):
         reason = repeated.get(number) or _reason_against(item, wanted)
@@ -112,6 +116,12 @@ def wanted_classes(names: Iterable[str], scheme: LabelScheme) -> tuple[str, ...]
     if not found:
         raise UsageError("--classes names no class.")
     return found
+
+
+def _chosen(
+    objects: Iterable[ProjectObject], only: Collection[str] | None
+) -> tuple[ProjectObject, ...]:
+    return tuple(item for item in objects if only is None or item.object_id in only)
 
 
 def _repeated(objects: Sequence[ProjectObject]) -> dict[int, str]:

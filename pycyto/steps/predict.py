@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from uuid import UUID
 
 from pycyto import files, provenance
-from pycyto.errors import BadInputError, RefusedError
+from pycyto.errors import BadInputError, RefusedError, UsageError
 from pycyto.images.crop import Pixels
 from pycyto.images.patches import read_patch
 from pycyto.images.resolution import resolution_of
-from pycyto.labels import scheme_named
+from pycyto.labels import counted, scheme_named
 from pycyto.learning.bundle import Bundle, load_bundle, was_trained_on
 from pycyto.learning.engines import EngineName, choose_engine
 from pycyto.learning.inference import Engine, classify
@@ -76,6 +77,7 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     objects: ObjectKind = "annotations",
     classes: Sequence[str] | None = None,
     images: Sequence[str] | None = None,
+    cells: Iterable[str] | None = None,
     centroid: Centroid = "cell",
     any_resolution: bool = False,
     engine: EngineName = "auto",
@@ -96,6 +98,8 @@ def predict(  # noqa: PLR0913 - each is an option of the command
         nobody classified are given a class; ``all`` does both.
     classes, images, centroid
         As in `export`.
+    cells
+        UUIDs of the objects to predict, as QuPath shows them; by default all.
     any_resolution
         Go on although cells are larger or smaller in pixels than in training.
     engine
@@ -106,6 +110,8 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     ------
     BadInputError
         A project, image or bundle is not what it should be.
+    UsageError
+        None of the named cells, classes or images is there.
     RefusedError
         The patches were cut at another resolution than the model's, or OpenVINO
         does not agree with Keras.
@@ -114,9 +120,10 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     PartlyDoneError
         Some images could not be used; the others are staged.
     """
-    folder, bundle = path_from(project), load_bundle(path_from(model))
+    folder, only = path_from(project), _object_ids(cells)
+    bundle = load_bundle(path_from(model))
     if (folder / "manifest.csv").exists() and not (folder / FILE_NAME).exists():
-        rows = _rows(folder, bundle, any_resolution=any_resolution)
+        rows = _rows(folder, bundle, only, any_resolution=any_resolution)
         job = _Job(folder, bundle, choose_engine(bundle, engine, reporter), objects)
         return _predict_patches(job, rows, reporter)
     context = open_context(folder, access)
@@ -129,6 +136,7 @@ def predict(  # noqa: PLR0913 - each is an option of the command
         classified_detections=False,
         centroid=centroid,
         largest_outline=context.settings.largest_outline,
+        only=only,
     )
     chosen = chosen_images(context.project, images)
     backend = context.backend(reporter)
@@ -137,9 +145,12 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     job = _Job(found.workspace, bundle, choose_engine(bundle, engine, reporter), objects, wanted)
     rule = bundle.resolution.at_any_scale() if any_resolution else bundle.resolution
     reviewed = _reviewed_detections(found) if objects != "annotations" else frozenset()
+    read: Iterable[ImageCells] = read_cells(found, backend, chosen, wanted, job.tally)
+    if len(chosen) == 1:  # how many of one image are done says nothing: its cells are counted
+        read = list(read)
 
     def patches(advance: Callable[[int], None]) -> Iterator[Pixels]:
-        for image in read_cells(found, backend, chosen, wanted, job.tally):
+        for image in read:
             job.data_sha256[image.image.entry_id] = image.data_sha256
             for cell, _, pixels in cut_patches(
                 _without(reviewed, image, job.tally),
@@ -152,8 +163,12 @@ def predict(  # noqa: PLR0913 - each is an option of the command
                     yield pixels
             advance(1)
 
-    with reporter.progress("images", len(chosen)) as advance:
-        predictions = _classified(job, patches(advance))
+    if isinstance(read, list):
+        with reporter.progress("cells", sum(len(image.cells) for image in read)) as advance:
+            predictions = _classified(job, patches(lambda _: None), advance)
+    else:
+        with reporter.progress("images", len(chosen)) as advance:
+            predictions = _classified(job, patches(advance))
     return _finish(job, predictions, context.settings.point_radius, reporter)
 
 
@@ -172,9 +187,38 @@ def _without(reviewed: frozenset[CellKey], image: ImageCells, tally: Tally) -> I
     return replace(image, cells=cells)
 
 
-def _rows(folder: Path, bundle: Bundle, *, any_resolution: bool) -> list[Row]:
+def _object_ids(cells: Iterable[str] | None) -> frozenset[str] | None:
+    """Return UUIDs as they are compared.
+
+    Raises
+    ------
+    UsageError
+        When one is none, or there is none.
+    """
+    if cells is None:
+        return None
+    found = set()
+    for text in cells:
+        try:
+            found.add(str(UUID(text)))
+        except ValueError as error:
+            raise UsageError(
+                f"{text!r} is no UUID of an object.", remedy="QuPath shows it as the object's ID."
+            ) from error
+    if not found:
+        raise UsageError("No cell is named.", remedy="Name one at least, or leave --cells out.")
+    return frozenset(found)
+
+
+def _rows(
+    folder: Path, bundle: Bundle, only: frozenset[str] | None, *, any_resolution: bool
+) -> list[Row]:
     """Return the patches of a data set, or refuse those of which no run can be made."""
-    rows = read_manifest(folder)
+    rows = [row for row in read_manifest(folder) if only is None or row.object_id in only]
+    if only is not None and not rows:
+        raise UsageError(
+            f"None of the {counted(len(only), 'object')} asked for has a patch here.", where=folder
+        )
     if len({row.project_id for row in rows}) != 1:
         raise BadInputError(
             "These patches are not of one project, so no run can be made of them.",
@@ -255,9 +299,10 @@ def _finish(
         counts=job.tally.to_json("predicted"),
         data_sha256=job.data_sha256,
         point_radius=point_radius,
+        reporter=reporter,
     )
     result = PredictResult(run, job.tally, run.counts["by_class"])
-    _say(result, reporter)
+    _say(result, job.wanted, reporter)
     job.tally.refuse_failures(
         "predicted", job.workspace, f"The others are staged as run {run.name}."
     )
@@ -288,10 +333,14 @@ def _exported_states(folder: Path) -> dict[str, str]:
     }
 
 
-def _say(result: PredictResult, reporter: Reporter) -> None:
+def _say(result: PredictResult, wanted: Selection | None, reporter: Reporter) -> None:
     counts = result.run.counts
     named = {f"predicted {label}": count for label, count in result.by_label.items()}
     result.tally.say("predicted", named, reporter)
+    if wanted is not None and wanted.only is not None:
+        missing = len(wanted.only - result.tally.found)
+        if missing:
+            reporter.warn(f"{counted(missing, 'object')} asked for not found in these images.")
     if counts["trained_on"]:
         reporter.warn(
             f"{counts['trained_on']} of these cells trained the model or chose its epoch: "

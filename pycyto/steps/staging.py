@@ -13,10 +13,10 @@ from pycyto.learning.bundle import Bundle
 from pycyto.qupath import runs
 from pycyto.qupath.run_tables import NewDetection, Update, write_tables
 from pycyto.qupath.runs import ImageState, Run
-from pycyto.records import Cell, Prediction, new_object_id
+from pycyto.records import Cell, Prediction, Reporter, new_object_id
 
 
-def stage(
+def stage(  # noqa: PLR0913 - each is a part of the run
     workspace: Path,
     bundle: Bundle,
     predictions: Sequence[Prediction],
@@ -26,6 +26,7 @@ def stage(
     counts: Mapping[str, object],
     data_sha256: Mapping[str, str],
     point_radius: float,
+    reporter: Reporter,
 ) -> Run:
     """Write a run and return it. It has at least one prediction, all of one project.
 
@@ -43,10 +44,14 @@ def stage(
         State of each image's data that was read, by entry ID.
     point_radius
         Of the circle for a point, in full-resolution pixels.
+    reporter
+        Is told the run's name before anything is written: who stops this process can then
+        clear away what it has left.
     """
     # To the millisecond, so that the newest of two runs is known.
     run_id, created_at = str(uuid4()), files.now("milliseconds")
     folder = workspace / "runs" / runs.folder_name(run_id, created_at)
+    reporter.tell(run=folder.name)
     new = [_new(item, run_id, point_radius) for item in predictions if _is_new(item.cell)]
     updates = [_update(item) for item in predictions if not _is_new(item.cell)]
     write_tables(folder, bundle.labels, new=new, updates=updates)

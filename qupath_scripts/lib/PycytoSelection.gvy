@@ -20,6 +20,16 @@ class PycytoSelection {
         ],
     ]
 
+    // Colours of the classes (red, green, blue), as in Python.
+    private static final Map<String, Map<String, List<Integer>>> COLOURS = [
+        bethesda: [
+            'NILM': [76, 175, 80],
+            'ASC-US': [255, 193, 7],
+            'LSIL': [255, 112, 0],
+            'HSIL': [211, 47, 47],
+        ],
+    ]
+
     // Reasons for which an object is no cell, as in Python.
     static final String NOT_ASKED_FOR = 'other kind of object'
     static final String TILE = 'tile or TMA core'
@@ -33,11 +43,27 @@ class PycytoSelection {
     static final String OTHER_PLANE = 'z or t plane'
     static final String OUTSIDE = 'outside the image'
 
-    /** The class of a scheme that a name is a spelling of, or null. */
-    static String labelOf(String scheme, String className) {
+    /** The classes of a scheme with their colours, the least severe first. */
+    static Map<String, List<Integer>> coloursOf(String scheme) {
+        checkScheme(scheme)
+        return COLOURS[scheme]
+    }
+
+    /** Those of which none of these classes is a spelling. */
+    static Map<String, List<Integer>> missingClasses(String scheme, Collection<String> classNames) {
+        def there = classNames.collect { labelOf(scheme, it) } as Set
+        return coloursOf(scheme).findAll { name, rgb -> !(name in there) }
+    }
+
+    private static void checkScheme(String scheme) {
         if (!SCHEMES.containsKey(scheme)) {
             Pycyto.refuse("There is no label scheme '${scheme}'. Known are: ${SCHEMES.keySet().join(', ')}.")
         }
+    }
+
+    /** The class of a scheme that a name is a spelling of, or null. */
+    static String labelOf(String scheme, String className) {
+        checkScheme(scheme)
         return className == null ? null : SCHEMES[scheme].find { name, aliases ->
             spelling(name) == spelling(className) || aliases.any { spelling(it) == spelling(className) }
         }?.key

@@ -30,6 +30,15 @@ class PycytoUndo {
         reviewed = PycytoDecisions.decidedIn(run.project, image.id)
     }
 
+    /** Withdraws an image of a run that was never loaded, and takes any other back. */
+    static Map<String, Object> undo(PycytoRun run, PycytoImage image) {
+        if (run.get(image.id, 'state') == 'staged' && !run.get(image.id, 'pending_sha256')) {
+            run.note(image.id, [state: 'undone'])
+            return [withdrawn: 1]
+        }
+        return takeBack(run, image)
+    }
+
     /** Takes one image of a run back, and returns the counts; what is left is listed in run.json with the reason. */
     static Map<String, Object> takeBack(PycytoRun run, PycytoImage image) {
         return new PycytoUndo(run, image).perform()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -131,6 +133,28 @@ def test_form_of_a_script(script: Path) -> None:
     check_head(text)
     parts = re.findall(r"^// --- (\w+)", text, re.MULTILINE)
     assert parts[:3] == ["settings", "guard", "action"]
-    if script.stem in ("export_cells", "export_patches", "import_predictions"):
-        assert text.count("\n") <= 125
-        assert f"pycyto.run(this, '{script.stem}', settings)" in text
+    assert text.count("\n") <= 125
+    assert re.search(rf"pycyto\.(run|runOnProject|open)\(this, '{script.stem}', settings[,)]", text)
+
+
+def test_what_every_script_begins_with_is_the_same() -> None:
+    guards = {
+        script.read_text("utf-8").split("// --- guard")[1].split("def pycyto")[0]
+        for script in SCRIPTS
+    }
+    assert len(guards) == 1
+
+
+def test_the_scripts_know_which_version_they_belong_to() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert constant("VERSION") == project["version"] == version("pycyto")
+
+
+def test_classes_have_the_colours_of_python() -> None:
+    written = {
+        line[1]: tuple(map(int, line[2].split(", ")))
+        for line in re.finditer(
+            r"^            '([^']+)': \[(.*)\],$", block("COLOURS"), re.MULTILINE
+        )
+    }
+    assert written == {label.name: label.colour for label in SCHEMES["bethesda"].labels}

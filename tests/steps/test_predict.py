@@ -3,7 +3,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,6 +102,75 @@ def test_detections_without_a_class_get_one(project: Path) -> None:
 
 
 @pytest.mark.usefixtures("bundle")
+def test_only_chosen_objects_are_predicted(project: Path) -> None:
+    point, detection = CELLS[3].object_id, CELLS[4].object_id
+    result = predict(project, model="m", cells=[point.upper(), detection], access=GEOJSON)
+
+    new = table(result.run.folder / "new")
+    assert [(row["source_id"], row["point_index"]) for row in new] == [(point, "0"), (point, "1")]
+    # The others are not even counted.
+    assert (result.tally.given, result.tally.used) == (3, 2)
+    assert result.tally.skipped == {"other kind of object": 1}
+
+
+@pytest.mark.usefixtures("bundle")
+def test_an_entry_id_is_no_name_of_another_image(tmp_path: Path) -> None:
+    cells = [TinyCell(50, 50, "HSIL")]
+    images = [TinyImage("1", "2", cells), TinyImage("2", "b.png", cells)]
+    run = predict(build(tmp_path / "p", images), model="m", images=["2"], access=GEOJSON).run
+    assert list(run.images) == ["2"]
+
+
+@pytest.mark.usefixtures("bundle")
+def test_chosen_objects_that_are_not_there_are_told(project: Path) -> None:
+    there, gone = CELLS[0].object_id, "1f9c2a00-0000-4000-8000-000000000001"
+    said = Said()
+    assert predict(project, model="m", cells=[there, gone], access=GEOJSON, reporter=said).run
+    assert said.warnings == ["1 object asked for not found in these images."]
+    with pytest.raises(UsageError, match="None of the 1 object asked for is there"):
+        predict(project, model="m", cells=[gone], access=GEOJSON)
+
+
+@pytest.mark.usefixtures("bundle")
+@pytest.mark.parametrize(("cells", "message"), [([], "No cell is named"), (["x"], "is no UUID")])
+def test_what_names_no_object_is_refused(project: Path, cells: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        predict(project, model="m", cells=cells, access=GEOJSON)
+
+
+@pytest.mark.usefixtures("bundle")
+def test_a_program_is_told_the_run_before_anything_of_it_is_there(project: Path) -> None:
+    """Who stops the process can then clear away what it has left."""
+
+    class Program(Silent):
+        def tell(self, **facts: str) -> None:
+            assert not (project / "pycyto" / "runs" / facts["run"]).exists()
+            told.append(facts["run"])
+
+    told: list[str] = []
+    result = predict(project, model="m", access=GEOJSON, reporter=Program())
+    assert told == [result.run.name]
+
+
+@pytest.mark.usefixtures("bundle")
+@pytest.mark.parametrize(("images", "of", "total"), [(["1"], "cells", 4), (None, "images", 2)])
+def test_progress_counts_the_cells_of_one_image_or_images(
+    project: Path, images: list[str] | None, of: str, total: int
+) -> None:
+    class Watching(Silent):
+        @contextmanager
+        def progress(self, description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+            seen.append((description, total))
+            yield done.append
+
+    seen: list[tuple[str, int | None]] = []
+    done: list[int] = []
+    predict(project, model="m", images=images, access=GEOJSON, reporter=Watching())
+    assert seen == [(of, total)]
+    assert sum(done) == total
+
+
+@pytest.mark.usefixtures("bundle")
 def test_nothing_of_the_experts_is_changed(project: Path) -> None:
     def state() -> dict[Path, bytes]:
         ours = [project / "pycyto" / name for name in ("runs", "project.json", "lock")]
@@ -163,6 +233,16 @@ def test_a_missing_image_leaves_the_others_staged(project: Path) -> None:
     assert run.counts["given"] == 12
     assert run.counts["predicted"] == run.counts["staged"] == 4
     assert set(run.images) == {"1"}
+
+
+@pytest.mark.usefixtures("bundle")
+def test_chosen_patches_alone_are_predicted(project: Path, tmp_path: Path) -> None:
+    patches = tmp_path / "patches"
+    export(project, out=patches, access=GEOJSON)
+    result = predict(patches, model="m", cells=[CELLS[0].object_id])
+    assert [row["source_id"] for row in table(result.run.folder / "new")] == [CELLS[0].object_id]
+    with pytest.raises(UsageError, match="has a patch here"):
+        predict(patches, model="m", cells=[CELLS[1].object_id])
 
 
 @pytest.mark.usefixtures("bundle")
