@@ -18,9 +18,10 @@ from pycyto.errors import BadInputError
 from pycyto.labels import BETHESDA
 from pycyto.qupath import runs
 from pycyto.qupath.geojson_backend import GeoJsonBackend
-from pycyto.qupath.headless import ScriptResult, launcher_of
+from pycyto.qupath.headless import ScriptResult, launcher_of, run_script
 from pycyto.qupath.project import open_project
 from pycyto.records import ProjectObject
+from pycyto.steps.scripts import install_scripts
 from tests import stub_python
 from tests.qupath_fixtures import SCRIPTS, HardProject
 
@@ -99,6 +100,21 @@ def test_undo_takes_the_newest_run_of_an_image_and_no_other(
     hard_project.run("undo_predictions", images=["3"])
     with pytest.raises(BadInputError, match="no run is loaded"):
         hard_project.run("undo_predictions", images=["3"])
+
+
+def test_installed_scripts_start_the_python_that_installed_them(
+    hard_project: HardProject, model: Path, tmp_path: Path
+) -> None:
+    (done,) = install_scripts(tmp_path)
+    script = done.folder / "predict_cells.groovy"
+    result = run_script(
+        hard_project.qupath,
+        script,
+        hard_project.folder,
+        images=["6"],
+        config={"model": str(model)},
+    )
+    assert result.counts["created"] > 40
 
 
 def program(folder: Path, said: str) -> Path:
