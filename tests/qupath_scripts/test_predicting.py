@@ -193,15 +193,21 @@ def predicting(
         started.kill()
 
 
+def words_of(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:  # it has just ended
+        return []
+
+
 def _java_and_python(launcher: psutil.Process) -> tuple[psutil.Process, psutil.Process]:
     end = time.monotonic() + 180
     while time.monotonic() < end:
-        all_ = [launcher, *launcher.children(recursive=True)]
-        python = [it for it in all_ if "predict" in it.cmdline() and "--events" in it.cmdline()]
-        java = [it for it in all_ if it.name() == "java"] or [launcher]
+        started = launcher.children(recursive=True)
+        python = [it for it in started if {"predict", "--events"} <= set(words_of(it))]
         if python:
             time.sleep(2)
-            return java[0], python[0]
+            return python[0].parent() or launcher, python[0]
         time.sleep(0.2)
     raise AssertionError("no Python was started")
 
