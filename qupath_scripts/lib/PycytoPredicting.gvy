@@ -30,7 +30,7 @@ class PycytoPredicting {
         try {
             def config = job.config + (chosen == null ? [:] : [objects: chosen.objects])
             def command = new PycytoCommand(PycytoPrediction.words(image, python, model, config, cells))
-            progress = PycytoProgress.show(job.project.gui, "pycyto: ${job.name}", "${what()} with the model ${model.name}", command.&cancel)
+            progress = PycytoProgress.show(job.project.gui, "pycyto: ${job.name}", "${what()}\nModel: ${model.name}", command.&cancel)
             def run = PycytoPrediction.run(job.project, command, progress)
             progress.finishing('Loading the predictions')
             return load(run, before)
@@ -61,7 +61,7 @@ class PycytoPredicting {
             // The image is the one that was sent off: what was edited since is looked at cell by cell.
             def counts = PycytoWriting.write(run, now, true)
             now.refreshViewers()
-            return counts + run.predicted.collectEntries { label, n -> [("predicted ${label}".toString()): n] }
+            return run.predicted.collectEntries { label, n -> [("predicted ${label}".toString()): n] } + counts
         } catch (PycytoRefusal refusal) {
             Pycyto.refuse("${refusal.message}\nThe predictions wait as run ${run.name}: import_predictions loads it.".toString(), refusal.kind)
         } finally {

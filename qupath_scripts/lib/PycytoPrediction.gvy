@@ -10,7 +10,6 @@ class PycytoPrediction {
     private final PycytoCommand command
     private final PycytoProgress progress
     private final List<String> errors = []
-    private final List<String> warnings = []
     private String name  // of the run, as soon as it has one
 
     private PycytoPrediction(PycytoProject project, PycytoCommand command, PycytoProgress progress) {
@@ -54,7 +53,7 @@ class PycytoPrediction {
     private void heed(Map<String, Object> event) {
         switch (event.event) {
             case 'progress': progress.progress(event.of as String, event.done as long, event.total as Long); break
-            case 'said': progress.say(event.text as String); break
+            case 'said': Pycyto.LOG.info(event.text as String); break
             case 'warning': Pycyto.LOG.warn(event.text as String); break
             case 'told': name = event.run; break
             case 'error': errors << (event.text as String); break

@@ -22,7 +22,6 @@ class PycytoProgress {
     private Stage stage  // null without QuPath's window, and then there are no controls either
     private Label done
     private ProgressBar bar
-    private Label said
     private Button button
 
     private PycytoProgress(Runnable cancel) {
@@ -48,11 +47,11 @@ class PycytoProgress {
         done = new Label('Starting')
         bar = new ProgressBar(ProgressBar.INDETERMINATE_PROGRESS)
         bar.maxWidth = Double.MAX_VALUE
-        said = new Label(' ')
-        said.wrapText = true
+        def what = new Label(about)
+        what.wrapText = true
         button = new Button('Cancel')
         button.onAction = { event -> stop() } as EventHandler
-        def box = new VBox(10, new Label(about), bar, done, said, button)
+        def box = new VBox(10, what, bar, done, button)
         box.padding = new Insets(15)
         box.alignment = Pos.CENTER_LEFT
         box.prefWidth = 460
@@ -76,11 +75,6 @@ class PycytoProgress {
             done.text = total == null ? "${number} ${of}" : "${number} of ${total} ${of}"
             bar.progress = total ? number / (double) total : ProgressBar.INDETERMINATE_PROGRESS
         }
-    }
-
-    void say(String text) {
-        Pycyto.LOG.info(text)
-        inWindow { said.text = text }
     }
 
     /** What follows is short, and not to be broken off. */

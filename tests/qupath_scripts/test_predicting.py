@@ -18,9 +18,10 @@ from pycyto.errors import BadInputError
 from pycyto.labels import BETHESDA
 from pycyto.qupath import runs
 from pycyto.qupath.geojson_backend import GeoJsonBackend
-from pycyto.qupath.headless import ScriptResult, launcher_of
+from pycyto.qupath.headless import ScriptResult, launcher_of, run_script
 from pycyto.qupath.project import open_project
 from pycyto.records import ProjectObject
+from pycyto.steps.scripts import install_scripts
 from tests import stub_python
 from tests.qupath_fixtures import SCRIPTS, HardProject
 
@@ -101,6 +102,21 @@ def test_undo_takes_the_newest_run_of_an_image_and_no_other(
         hard_project.run("undo_predictions", images=["3"])
 
 
+def test_installed_scripts_start_the_python_that_installed_them(
+    hard_project: HardProject, model: Path, tmp_path: Path
+) -> None:
+    (done,) = install_scripts(tmp_path)
+    script = done.folder / "predict_cells.groovy"
+    result = run_script(
+        hard_project.qupath,
+        script,
+        hard_project.folder,
+        images=["6"],
+        config={"model": str(model)},
+    )
+    assert result.counts["created"] > 40
+
+
 def program(folder: Path, said: str) -> Path:
     """Return a program that says something, and is no Python with pycyto."""
     path = folder / "python é"
@@ -177,15 +193,21 @@ def predicting(
         started.kill()
 
 
+def words_of(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:  # it has just ended
+        return []
+
+
 def _java_and_python(launcher: psutil.Process) -> tuple[psutil.Process, psutil.Process]:
     end = time.monotonic() + 180
     while time.monotonic() < end:
-        all_ = [launcher, *launcher.children(recursive=True)]
-        python = [it for it in all_ if "predict" in it.cmdline() and "--events" in it.cmdline()]
-        java = [it for it in all_ if it.name() == "java"] or [launcher]
+        started = launcher.children(recursive=True)
+        python = [it for it in started if {"predict", "--events"} <= set(words_of(it))]
         if python:
             time.sleep(2)
-            return java[0], python[0]
+            return python[0].parent() or launcher, python[0]
         time.sleep(0.2)
     raise AssertionError("no Python was started")
 

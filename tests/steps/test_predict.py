@@ -125,7 +125,7 @@ def test_an_entry_id_is_no_name_of_another_image(tmp_path: Path) -> None:
 def test_chosen_objects_that_are_not_there_are_told(project: Path) -> None:
     there, gone = CELLS[0].object_id, "1f9c2a00-0000-4000-8000-000000000001"
     said = Said()
-    assert predict(project, model="m", cells=[there, gone], access=GEOJSON, reporter=said).run
+    predict(project, model="m", cells=[there, gone], access=GEOJSON, reporter=said)
     assert said.warnings == ["1 object asked for not found in these images."]
     with pytest.raises(UsageError, match="None of the 1 object asked for is there"):
         predict(project, model="m", cells=[gone], access=GEOJSON)
