@@ -14,9 +14,10 @@ from pycyto.qupath import runs
 from pycyto.qupath.run_tables import NewDetection, Update, write_tables
 from pycyto.qupath.runs import ImageState, Run
 from pycyto.records import Cell, Prediction, new_object_id
+from pycyto.steps.similar import SimilarCells
 
 
-def stage(
+def stage(  # noqa: PLR0913 - each is one thing that a run is made of
     workspace: Path,
     bundle: Bundle,
     predictions: Sequence[Prediction],
@@ -26,6 +27,7 @@ def stage(
     counts: Mapping[str, object],
     data_sha256: Mapping[str, str],
     point_radius: float,
+    similar: SimilarCells | None = None,
 ) -> Run:
     """Write a run and return it. It has at least one prediction, all of one project.
 
@@ -43,6 +45,8 @@ def stage(
         State of each image's data that was read, by entry ID.
     point_radius
         Of the circle for a point, in full-resolution pixels.
+    similar
+        What was found beside these predictions, if it was looked for.
     """
     # To the millisecond, so that the newest of two runs is known.
     run_id, created_at = str(uuid4()), files.now("milliseconds")
@@ -51,6 +55,7 @@ def stage(
     updates = [_update(item) for item in predictions if not _is_new(item.cell)]
     write_tables(folder, bundle.labels, new=new, updates=updates)
     by_class = Counter(item.label for item in predictions)
+    beside = {} if similar is None else {"similar": similar.write(folder)}
     run = Run(
         folder=folder,
         run_id=run_id,
@@ -72,6 +77,7 @@ def stage(
             "staged": len(new) + len(updates),
             "by_class": {label: by_class[label] for label in bundle.labels},
             "trained_on": sum(item.trained_on for item in predictions),
+            **beside,
         },
         images=_images(new, updates, data_sha256),
     )
