@@ -47,6 +47,34 @@ class Pycyto {
         }
     }
 
+    /**
+     * Runs a script that opens a window of its own for the open project; where QuPath has no window, and in
+     * "Run for project", it runs image by image instead.
+     *
+     * @param window  gets a PycytoJob, and shows something that stays
+     * @param action  as that of "run"
+     */
+    static void open(Script script, String name, Map<String, Object> settings, Closure window, Closure<Map<String, Object>> action) {
+        def job = new PycytoJob(script, name)
+        if (!job.isInWindow()) {
+            run(script, name, settings, action)
+            return
+        }
+        try {
+            job.configure(settings)
+            job.openProject()
+            window.call(job)
+        } catch (PycytoRefusal refusal) {
+            job.error = refusal.message
+        } catch (Throwable e) {
+            LOG.error(name, e)
+            job.error = e.toString()
+        }
+        if (job.error) {
+            job.finish()
+        }
+    }
+
     /** Stops the work on an image (or the script) with a message for the user. */
     static void refuse(String message, String kind = 'refused') {
         throw new PycytoRefusal(message, kind)
@@ -56,8 +84,19 @@ class Pycyto {
     static void inWindow(Closure action) {
         if (Platform.isFxApplicationThread()) {
             action.call()
-        } else {
-            FXUtils.callOnApplicationThread({ action.call() } as Callable)
+            return
+        }
+        Throwable problem = null
+        def attempt = {
+            try {
+                action.call()
+            } catch (Throwable e) {
+                problem = e  // would only be logged there
+            }
+        }
+        FXUtils.callOnApplicationThread(attempt as Callable)
+        if (problem != null) {
+            throw problem
         }
     }
 }

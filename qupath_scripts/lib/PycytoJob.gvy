@@ -7,6 +7,7 @@
 import java.awt.image.BufferedImage
 import qupath.fx.dialogs.Dialogs
 import qupath.lib.common.GeneralTools
+import qupath.lib.gui.QuPathGUI
 import qupath.lib.images.ImageData
 import qupath.lib.projects.Project
 import qupath.lib.scripting.QP
@@ -58,6 +59,11 @@ class PycytoJob {
             }
             config[key] = value instanceof Map && config[key] instanceof Map ? (config[key] as Map) + (value as Map) : value
         }
+    }
+
+    /** Whether somebody at QuPath's window has started the script, and not for many images. */
+    boolean isInWindow() {
+        return QuPathGUI.getInstance() != null && batchIndex == 0 && batchLast
     }
 
     void openProject() {
