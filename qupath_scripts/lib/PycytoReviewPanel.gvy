@@ -35,7 +35,7 @@ class PycytoReviewPanel {
     private static final double WIDTH = 400
 
     /** More about a cell: each gets a PycytoCell and its PycytoDecider, and returns a Node or null. */
-    final List<Closure<Node>> details = []
+    final List<Closure<Node>> details = [new PycytoReasonsBox().&node]
 
     private final PycytoSitting sitting
     private final PycytoLock lock
@@ -156,7 +156,7 @@ class PycytoReviewPanel {
         here.setText(cell == null ? '' : "This slide: ${told(sitting.review.counts(cell.entryId))}")
         all.setText("All slides: ${told(counts)}")
         progress.setProgress(total ? (total - counts.open) / (double) total : 1)
-        detailsBox.children.setAll(cell == null || sitting.decider == null ? [] : details.collect { it.call(cell, sitting.decider) }.findAll())
+        detailsBox.children.setAll(cell == null || sitting.decider == null || sitting.isHidden ? [] : details.collect { it.call(cell, sitting.decider) }.findAll())
     }
 
     private static String told(Map<String, Integer> counts) {
