@@ -44,5 +44,6 @@ pycyto.open(this, 'review', settings, { job -> loader.loadClass('PycytoReviewPan
     image.checkComplete()
     def decider = deciders.newInstance(review, image)
     decider.save()
+    image.refreshViewers()
     decider.counts()
 }

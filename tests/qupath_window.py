@@ -64,6 +64,15 @@ class Window:
             time.sleep(0.25)
         raise AssertionError(problem + self.log.read_text("utf-8", "replace")[-3000:])
 
+    def soon(self, condition: Callable[[], bool], *, seconds: float = 4.0) -> bool:
+        """Return whether a condition comes to hold within a short time."""
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.1)
+        return True
+
     def focus(self, title: str) -> None:
         """Give a window the keys."""
         self._tool("windowactivate", "--sync", self.wait_for(title))
@@ -71,6 +80,12 @@ class Window:
     def key(self, *names: str) -> None:
         """Press and let go of keys, by xdotool's names."""
         self._tool("key", "--delay", "60", *names)
+
+    def hold(self, name: str, *, seconds: float) -> None:
+        """Hold a key down: it repeats."""
+        self._tool("keydown", name)
+        time.sleep(seconds)
+        self._tool("keyup", name)
 
     def place_of(self, title: str) -> str:
         """Return where a window is and how large."""

@@ -98,16 +98,10 @@ class PycytoCell {
     /** Takes over what all decisions on it come to; the oldest first. */
     void replay(List<Map<String, Object>> all) {
         decisions = all
-        Set<Object> takenBack = new HashSet<Object>()
-        for (Map<String, Object> it : all) {
-            takenBack.add(it.get('takes_back'))
-        }
         label = null
         state = OPEN
-        for (Map<String, Object> it : all) {
-            if (!takenBack.contains(it.get('decision'))) {
-                follow(it)
-            }
+        for (Map<String, Object> it : PycytoDecisions.standing(all)) {
+            follow(it)
         }
     }
 

@@ -50,6 +50,22 @@ class PycytoDecisions {
         return Collections.unmodifiableList(own)
     }
 
+    /** Objects of an image that somebody has decided on in a review: what a run does leaves them as they are. */
+    static Set<String> decidedIn(PycytoProject project, String imageId) {
+        Map<String, List<Map<String, Object>>> ofImage = readAll(project).findAll { Map<String, Object> it -> it.get('entry_id') == imageId }
+            .groupBy { Map<String, Object> it -> it.get('object_id') as String }
+        return ofImage.findAll { String id, List<Map<String, Object>> lines -> standing(lines).any { it.get('label') != null } }.keySet()
+    }
+
+    /** Decisions that were not taken back. */
+    static List<Map<String, Object>> standing(List<Map<String, Object>> lines) {
+        Set<Object> takenBack = new HashSet<Object>()
+        for (Map<String, Object> it : lines) {
+            takenBack.add(it.get('takes_back'))
+        }
+        return lines.findAll { Map<String, Object> it -> it.get('action') != 'take back' && !takenBack.contains(it.get('decision')) }
+    }
+
     /** Writes a decision to this reviewer's log; it is on the disk when this returns. */
     Map<String, Object> add(PycytoCell cell, Map<String, Object> said) {
         Map<String, Object> line = new LinkedHashMap<String, Object>()

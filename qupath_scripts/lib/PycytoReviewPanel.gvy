@@ -53,7 +53,7 @@ class PycytoReviewPanel {
     private final PycytoReviewFilters filters
     private final PycytoKeys keys
     private final PycytoBeside beside
-    private final ChangeListener onImage = { p, was, is -> Platform.runLater { attempt { follow() } } } as ChangeListener
+    private final ChangeListener onImage = { p, was, is -> Platform.runLater { follow() } } as ChangeListener
     // QuPath's own "Save" leaves no trace but the file.
     private final Timeline watch = new Timeline(new KeyFrame(Duration.seconds(1), { noticeSave() } as EventHandler))
     private final EventHandler<WindowEvent> onQuit = { sitting.save() } as EventHandler<WindowEvent>  // else QuPath would ask
@@ -207,8 +207,13 @@ class PycytoReviewPanel {
     }
 
     private void follow() {
-        if (!sitting.follow()) {
-            tell('This image has no cells of the run. An arrow key leads back to the review.')
+        if (!stage.isShowing() || sitting.isInStep()) {
+            return
+        }
+        attempt {
+            if (!sitting.follow()) {
+                tell('This image has no cells of the run. An arrow key leads back to the review.')
+            }
         }
     }
 

@@ -133,6 +133,7 @@ class PycytoSitting {
 
     private void openImage(String imageId) {
         leave()
+        saveOther()
         isOpening = true
         try {
             def entry = review.run.project.image(imageId).entry
@@ -149,6 +150,19 @@ class PycytoSitting {
         }
     }
 
+    /** QuPath asks before it leaves an image with unsaved changes, of this run or not; a review asks nothing. */
+    private void saveOther() {
+        def data = gui.imageData as ImageData<BufferedImage>
+        def entry = data == null ? null : review.run.project.project.getEntry(data)
+        if (entry != null && data.isChanged()) {
+            def other = new PycytoImage(review.run.project, entry, data)
+            other.saveChanges()  // looks first whether QuPath could read what is on the disk
+            if (data.isChanged()) {
+                other.save()
+            }
+        }
+    }
+
     /** Takes over what the viewer shows; false where that is no image of the run. */
     boolean takeOver() {
         save()  // where two viewers are open, the other image still is
@@ -161,11 +175,13 @@ class PycytoSitting {
         return decider != null
     }
 
+    /** Whether the viewer shows the image of the cell that is shown, or none. */
+    boolean isInStep() {
+        return isOpening || gui.imageData == null || current != null && isOpen(current.entryId)
+    }
+
     /** Follows when somebody has opened another image in QuPath's own list; false where it has no cells of the run. */
     boolean follow() {
-        if (isOpening || current != null && isOpen(current.entryId)) {
-            return true
-        }
         if (!takeOver()) {
             return false
         }

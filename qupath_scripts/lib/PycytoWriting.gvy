@@ -19,6 +19,7 @@ class PycytoWriting {
     private final PycytoImage image
     private final double mark
     private final Set<String> labels
+    private final Set<String> reviewed  // detections whose class somebody has decided in a review
     private final Map<String, PathObject> byId = [:]
     private final List<PathObject> made = []
     private final List<PathObject> updated = []
@@ -38,6 +39,7 @@ class PycytoWriting {
         this.image = image
         mark = run.mark
         labels = run.colours.keySet()
+        reviewed = PycytoDecisions.decidedIn(run.project, image.id)
     }
 
     /**
@@ -170,7 +172,7 @@ class PycytoWriting {
             there++
         } else if (target == null || !target.isDetection() || !(isAsPredicted || PycytoObjects.isAt(target, x, y))) {
             gone++
-        } else if (!PycytoObjects.isUndecided(target)) {
+        } else if (!PycytoObjects.isUndecided(target) || reviewed.contains(row.get('object_id'))) {
             decided++
         } else {
             note(target, 'updated', row.get('class'), target)
