@@ -6,6 +6,7 @@ import com.google.gson.Gson
 import javafx.animation.KeyFrame
 import javafx.animation.Timeline
 import javafx.event.EventHandler
+import javafx.stage.Stage
 import javafx.stage.Window
 import javafx.util.Duration
 import qupath.lib.gui.QuPathGUI
@@ -15,6 +16,7 @@ def shown = new File(start.state as String)
 def tell = {
     def gui = QuPathGUI.getInstance()
     def viewer = gui.viewer
+    def panel = Window.windows.find { it instanceof Stage && it.title == 'pycyto: review' }?.scene?.root
     def entry = gui.project?.getEntry(viewer.imageData)
     def state = [
         entry_id: entry?.getID(),
@@ -25,6 +27,8 @@ def tell = {
         changed: viewer.imageData?.isChanged(),
         focused: Window.windows.find { it.isFocused() }?.title,
         windows: Window.windows*.title.findAll(),
+        said: panel?.lookupAll('.label')*.text,
+        pictures: panel?.lookupAll('.image-view')?.count { it.image?.progress == 1.0d && !it.image.isError() },
     ]
     def part = new File(shown.parentFile, shown.name + '.part')
     part.text = new Gson().toJson(state)

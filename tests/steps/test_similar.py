@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,17 +18,14 @@ from PIL import Image
 from pycyto import Access, export, predict
 from pycyto.cli.main import main
 from pycyto.errors import BadInputError, RefusedError, UsageError
-from pycyto.images.crop import Pixels, Square
+from pycyto.images.crop import Square
 from pycyto.images.patches import read_patch
-from pycyto.learning.bundle import Bundle
-from pycyto.learning.inference import Engine
-from pycyto.learning.nearest import Features
 from pycyto.manifest import Row, lines_of, read_manifest
 from pycyto.qupath.similar_table import SIMILAR_COLUMNS
 from pycyto.records import CellKey, Silent
 from pycyto.steps.similar import References
 from tests.manifests import a_row, write_manifest
-from tests.stub_model import by_brightness, in_place
+from tests.stub_model import seeing_in_place
 from tests.tiny_project import TinyCell, TinyImage, build
 
 GEOJSON = Access(backend="geojson")
@@ -43,21 +40,7 @@ IMAGES = [
 
 @pytest.fixture(autouse=True)
 def model() -> Iterator[None]:
-    """A model whose features are some of the pixels, as a difference to grey."""
-
-    def engine(_: Bundle, see: Callable[[Features], None]) -> Engine:
-        def run(batch: Pixels) -> np.ndarray[Any, Any]:
-            some = batch[:, ::16, ::16].reshape(len(batch), -1)
-            see(some.astype(np.float32) - 127.5)
-            return np.array([by_brightness(patch) for patch in batch], np.float32)
-
-        return Engine("a stub that sees", run)
-
-    with (
-        in_place(),
-        mock.patch("pycyto.steps.predict.seeing_engine", engine),
-        mock.patch("pycyto.steps.similar.seeing_engine", engine),
-    ):
+    with seeing_in_place():
         yield
 
 
