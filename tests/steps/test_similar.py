@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pycyto import Access, export, predict
+from pycyto import Access, export, predict, write_back
 from pycyto.cli.main import main
-from pycyto.errors import BadInputError, RefusedError, UsageError
+from pycyto.errors import BadInputError, MissingDependencyError, RefusedError, UsageError
 from pycyto.images.crop import Square
 from pycyto.images.patches import read_patch
 from pycyto.manifest import Row, lines_of, read_manifest
@@ -206,6 +206,11 @@ def test_exported_patches_are_shown_the_same(
     for entry_id in ("1", "2"):
         assert similar_to(here, entry_id) == similar_to(away, entry_id)
     assert contents(here / "similar").keys() == contents(away / "similar").keys()
+    # The run's folder brings them home.
+    with pytest.raises(MissingDependencyError, match=r"import_predictions\.groovy"):
+        write_back(project, away, access=GEOJSON)
+    home = project / "pycyto" / "runs" / away.name
+    assert contents(home / "similar") == contents(away / "similar")
 
 
 def test_only_what_people_agreed_on_is_shown(project: Path, tmp_path: Path) -> None:
