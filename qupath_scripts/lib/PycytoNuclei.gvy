@@ -71,7 +71,7 @@ class PycytoNuclei {
             return null
         }
         List<PathObject> within = near(box(roi), roi).findAll { PathObject it -> isNucleus(it) && roi.contains(it.getROI().centroidX, it.getROI().centroidY) }
-        return within.size() == 1 ? PycytoNucleus.of(within[0].getROI(), roi) : null
+        return within.size() == 1 ? PycytoNucleus.drawn(within[0].getROI(), roi) : null
     }
 
     private List<PathObject> near(Envelope place, ROI roi) {

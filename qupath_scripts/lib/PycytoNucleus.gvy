@@ -12,20 +12,26 @@ import qupath.lib.roi.interfaces.ROI
 class PycytoNucleus {
     final ROI outline
     final ROI cell
+    final boolean isDetected  // both are those of a QuPath cell object, whose border may be no border
 
-    private PycytoNucleus(ROI outline, ROI cell) {
+    private PycytoNucleus(ROI outline, ROI cell, boolean isDetected) {
         this.outline = outline
         this.cell = cell
-    }
-
-    /** Null where one of them has no area, or the nucleus is no smaller than the cell: then it says nothing. */
-    static PycytoNucleus of(ROI outline, ROI cell) {
-        double area = outline == null ? 0.0d : PycytoObjects.area(outline)
-        return area > 0 && cell != null && area < PycytoObjects.area(cell) ? new PycytoNucleus(outline, cell) : null
+        this.isDetected = isDetected
     }
 
     static PycytoNucleus of(PathCellObject cell) {
-        return of(cell.getNucleusROI(), cell.getROI())
+        return isWithin(cell.getNucleusROI(), cell.getROI()) ? new PycytoNucleus(cell.getNucleusROI(), cell.getROI(), true) : null
+    }
+
+    static PycytoNucleus drawn(ROI outline, ROI cell) {
+        return isWithin(outline, cell) ? new PycytoNucleus(outline, cell, false) : null
+    }
+
+    /** Whether both have an area, and that of the nucleus is smaller: else it says nothing. */
+    private static boolean isWithin(ROI outline, ROI cell) {
+        double area = outline == null ? 0.0d : PycytoObjects.area(outline)
+        return area > 0 && cell != null && area < PycytoObjects.area(cell)
     }
 
     /** In square pixels of the full resolution. */

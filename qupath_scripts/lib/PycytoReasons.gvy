@@ -16,6 +16,8 @@ import qupath.lib.objects.PathObject
 class PycytoReasons {
     static final String RULE_OF_THUMB = 'Bethesda, as a rule of thumb: ASC-US about 2.5 to 3 times, LSIL more than 3 times. ' +
         'HSIL nuclei can be smaller than that: a small figure never speaks against HSIL.'
+    // QuPath's cell detection looks for nuclei only.
+    private static final String BORDER = ' It means nothing if the border was drawn at a fixed distance from the nucleus, as QuPath\'s cell detection does.'
 
     final PycytoNuclei nuclei
     final PycytoSimilar similar
@@ -47,7 +49,8 @@ class PycytoReasons {
         if (nucleus == null) {
             return []
         }
-        String part = String.format(Locale.ROOT, 'N:C ratio %.2f (area of the nucleus / area of the whole cell, as outlined).', nucleus.partOfCell)
+        String part = String.format(Locale.ROOT, 'N:C ratio %.2f (area of the nucleus / area of the whole cell, as outlined).', nucleus.partOfCell) +
+            (nucleus.isDetected ? BORDER : '')
         if (nuclei.normal == null) {
             return ["How large normal nuclei are on this slide cannot be said: fewer than ${PycytoNuclei.ENOUGH} of intermediate or NILM cells are outlined.".toString(), part]
         }

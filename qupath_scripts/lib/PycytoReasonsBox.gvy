@@ -54,6 +54,7 @@ class PycytoReasonsBox {
                 box.children.addAll(PycytoCellCard.text('Most similar cells, and what people decided on them:', ''), pictures(similar))
             }
         } catch (Exception e) {
+            decider = null  // with the next cell it is tried again
             Pycyto.LOG.error('reasons', e)
             box.children.setAll(PycytoCellCard.text("The reasons cannot be shown: ${e.cause?.message ?: e.message}", PycytoCellCard.FAINT))
         }

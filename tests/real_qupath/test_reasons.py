@@ -152,6 +152,7 @@ def test_a_drawn_nucleus_belongs_to_the_outline_around_it(draw: Draw) -> None:
     assert drawing.nucleus_of(cell) is None
     drawing.annotation(drawing.disc(52, 50, 10), "Nucleus")
     assert drawing.nucleus_of(cell).getPartOfCell() == pytest.approx(0.25, rel=0.01)
+    assert not drawing.nucleus_of(cell).isDetected()
     assert drawing.nucleus_of(drawing.annotation(drawing.box(50, 50, 20))) is None  # no outline
     drawing.annotation(drawing.disc(45, 50, 5), "nucleus")
     assert drawing.nucleus_of(cell) is None  # one of two
@@ -336,6 +337,7 @@ def test_sentences_say_the_reference_and_its_number(
     unsaid, part = sentences()
     assert "cannot be said: fewer than 5" in unsaid
     assert part.startswith("N:C ratio 0.25 (area of the nucleus / area of the whole cell")
+    assert "fixed distance" in part
     row_of_cells(drawing, 0, "Intermediate", [10] * 7)
     size, _, rule = sentences()
     assert size.startswith(
