@@ -14,6 +14,7 @@ import javafx.geometry.Insets
 import javafx.scene.Node
 import javafx.scene.Scene
 import javafx.scene.control.Button
+import javafx.scene.control.Hyperlink
 import javafx.scene.control.Label
 import javafx.scene.control.ProgressBar
 import javafx.scene.control.ScrollPane
@@ -21,6 +22,7 @@ import javafx.scene.control.Separator
 import javafx.scene.control.TextInputControl
 import javafx.scene.input.KeyCode
 import javafx.scene.input.KeyEvent
+import javafx.scene.layout.HBox
 import javafx.scene.layout.Priority
 import javafx.scene.layout.VBox
 import javafx.stage.Stage
@@ -104,9 +106,11 @@ class PycytoReviewPanel {
         reopen.onAction = { attempt { sitting.reopen() } } as EventHandler
         def leftOut = PycytoCellCard.text(sitting.review.notices.join('\n'), PycytoCellCard.FAINT)
         def person = PycytoCellCard.text("${sitting.review.decisions.reviewer}, run ${sitting.review.run.name}", PycytoCellCard.FAINT)
+        def other = new Hyperlink('Not you?')
+        other.onAction = { attempt { changeReviewer() } } as EventHandler
         root.padding = new Insets(14)
         root.children.setAll(title, here, all, progress, message, reopen, new Separator(), card.node, keys.node,
-            new Separator(), filters.node, detailsBox, leftOut, person)
+            new Separator(), filters.node, detailsBox, leftOut, new HBox(6, person, other))
         VBox.setVgrow(detailsBox, Priority.ALWAYS)
         def scroll = new ScrollPane(root)
         scroll.setFitToWidth(true)
@@ -200,6 +204,13 @@ class PycytoReviewPanel {
         if (!sitting.move(steps)) {
             tell(steps > 0 ? 'This is the last cell.' : 'This is the first cell.')
         }
+    }
+
+    /** On a computer that several people use. */
+    private void changeReviewer() {
+        PycytoReviewer.ask()
+        stage.close()
+        Dialogs.showInfoNotification(NAME, 'Start the review again: it goes on under the new name.')
     }
 
     private void chooseAgain() {

@@ -9,23 +9,20 @@ import qupath.fx.dialogs.Dialogs
 import qupath.lib.gui.prefs.PathPrefs
 
 class PycytoReviewer {
-    // QuPath keeps one property per name, so it is asked for each time.
-    private static StringProperty kept() {
-        return PathPrefs.createPersistentPreference('pycytoReviewer', '')
-    }
+    private static final StringProperty KEPT = PathPrefs.createPersistentPreference('pycytoReviewer', '')
 
     /** The name in a setting, else the one that is kept, else what is typed now. */
     static String name(Object setting) {
-        return setting?.toString()?.trim() ?: kept().get()?.trim() ?: ask()
+        return setting?.toString()?.trim() ?: KEPT.get()?.trim() ?: ask()
     }
 
     /** Asks for the name, and keeps it. */
     static String ask() {
-        String typed = Dialogs.showInputDialog('pycyto: review', 'Your name, as it is to stand beside what you decide:', kept().get() ?: '')?.trim()
+        String typed = Dialogs.showInputDialog('pycyto: review', 'Your name, as it is to stand beside what you decide:', KEPT.get() ?: '')?.trim()
         if (!typed) {
             Pycyto.refuse('A review needs the name of the reviewer. Nothing was changed. Run the script again and type it.')
         }
-        kept().set(typed)
+        KEPT.set(typed)
         return typed
     }
 }
