@@ -23,7 +23,6 @@ import javafx.scene.control.TextInputControl
 import javafx.scene.input.KeyCode
 import javafx.scene.input.KeyEvent
 import javafx.scene.layout.HBox
-import javafx.scene.layout.Priority
 import javafx.scene.layout.VBox
 import javafx.stage.Stage
 import javafx.stage.Window
@@ -110,8 +109,7 @@ class PycytoReviewPanel {
         other.onAction = { attempt { changeReviewer() } } as EventHandler
         root.padding = new Insets(14)
         root.children.setAll(title, here, all, progress, message, reopen, new Separator(), card.node, keys.node,
-            new Separator(), filters.node, detailsBox, leftOut, new HBox(6, person, other))
-        VBox.setVgrow(detailsBox, Priority.ALWAYS)
+            detailsBox, new Separator(), filters.node, leftOut, new HBox(6, person, other))
         def scroll = new ScrollPane(root)
         scroll.setFitToWidth(true)
         scroll.setFocusTraversable(false)
