@@ -152,7 +152,7 @@ def test_a_drawn_nucleus_belongs_to_the_outline_around_it(draw: Draw) -> None:
     assert drawing.nucleus_of(cell) is None
     drawing.annotation(drawing.disc(52, 50, 10), "Nucleus")
     assert drawing.nucleus_of(cell).getPartOfCell() == pytest.approx(0.25, rel=0.01)
-    assert not drawing.nucleus_of(cell).isDetected()
+    assert not drawing.nucleus_of(cell).getIsDetected()
     assert drawing.nucleus_of(drawing.annotation(drawing.box(50, 50, 20))) is None  # no outline
     drawing.annotation(drawing.disc(45, 50, 5), "nucleus")
     assert drawing.nucleus_of(cell) is None  # one of two
@@ -288,14 +288,15 @@ def test_similar_cells_are_those_of_the_table(run: Path, installation: Installat
     assert cells
     for cell in cells:
         expected = [row for row in table if row["object_id"] == cell.getObjectId()]
-        shown = [dict(item) for item in found.getSimilar().of(cell)]
+        shown = list(found.getSimilar().of(cell))
         assert expected
-        assert [item["label"] for item in shown] == [row["label"] for row in expected]
-        assert [item["similarity"] for item in shown] == [float(r["similarity"]) for r in expected]
-        assert [bool(item["same_slide"]) for item in shown] == [
-            r["same_slide"] == "1" for r in expected
-        ]
-        assert all(Path(str(item["file"])).is_file() for item in shown)
+        for item, row in zip(shown, expected, strict=True):
+            assert item.get("label") == row["label"]
+            assert item.get("origin") == row["label_origin"] == "consensus"
+            assert item.get("similarity") == float(row["similarity"])
+            assert str(item.get("same_slide")) == ("true" if row["same_slide"] == "1" else "false")
+            assert Path(str(item.get("file"))) == run / "similar" / row["file"]
+            assert Path(str(item.get("file"))).is_file()
 
 
 def test_a_table_that_names_another_file_is_refused(run: Path, installation: Installation) -> None:
