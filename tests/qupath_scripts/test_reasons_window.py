@@ -67,9 +67,10 @@ def test_nuclei_and_similar_cells_stand_beside_the_prediction(
         assert "cells that are annotated NILM on this slide" in reasons()[0]
         panel.window.picture(tmp_path / "reasons.png")
 
-        first = reasons()
+        first = panel.state()["selected"]
         panel.press("s")
-        panel.window.until(lambda: reasons() != first, "the reasons of the cell before")
+        panel.window.until(lambda: panel.state()["selected"] != first, "the same cell")
+        panel.window.until(lambda: len(reasons()) == 3, "no reasons beside the next cell")
         panel.window.key("h")
         panel.window.until(lambda: not reasons(), "reasons beside a hidden prediction")
         assert panel.state()["pictures"] == 0
