@@ -35,6 +35,12 @@ from pycyto.cli.console import Console
     show_default=True,
     help="What computes: OpenVINO is quicker on CPUs, and optional.",
 )
+@click.option(
+    "--similar",
+    type=click.Path(),
+    metavar="DATA_SET",
+    help="Keep beside each cell the six most similar of a reviewed data set.",
+)
 @options.access_options
 @click.pass_obj
 def command(

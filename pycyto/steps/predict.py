@@ -8,17 +8,16 @@ from pathlib import Path
 from uuid import UUID
 
 from pycyto import files, provenance
-from pycyto.errors import BadInputError, RefusedError, UsageError
+from pycyto.errors import BadInputError, UsageError
 from pycyto.images.crop import Pixels
 from pycyto.images.patches import read_patch
-from pycyto.images.resolution import resolution_of
 from pycyto.labels import counted, scheme_named
 from pycyto.learning.bundle import Bundle, load_bundle, was_trained_on
 from pycyto.learning.engines import EngineName, choose_engine
-from pycyto.learning.inference import Engine, classify
-from pycyto.manifest import Row, read_manifest
+from pycyto.learning.inference import Engine, classify, seeing_engine
+from pycyto.manifest import UNKNOWN, Row, read_manifest
 from pycyto.qupath.overwritten import warn_of_overwritten
-from pycyto.qupath.project import FILE_NAME, Project, ensure_project_id
+from pycyto.qupath.project import FILE_NAME, ImageEntry, Project, ensure_project_id
 from pycyto.qupath.runs import Run
 from pycyto.qupath.selection import CLASSIFIED, Centroid, ObjectKind, Selection, wanted_classes
 from pycyto.records import (
@@ -30,10 +29,12 @@ from pycyto.records import (
     Reporter,
     path_from,
 )
-from pycyto.settings import load_settings
+from pycyto.settings import Settings, load_settings
 from pycyto.steps.cells import ImageCells, Tally, chosen_images, cut_patches, read_cells
 from pycyto.steps.context import DEFAULT_ACCESS, Access, open_context
 from pycyto.steps.labelling import verdicts_of
+from pycyto.steps.resolutions import refuse_other_resolution
+from pycyto.steps.similar import COUNT, Place, SimilarCells, place_of, references_in
 from pycyto.steps.staging import stage
 
 
@@ -63,11 +64,18 @@ class _Job:
     workspace: Path
     bundle: Bundle
     engine: Engine
+    similar: SimilarCells | None
     objects: ObjectKind
     wanted: Selection | None = None
     cells: list[Cell] = field(default_factory=list)
     data_sha256: dict[str, str] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
+
+    def add(self, cell: Cell, place: Place) -> None:
+        """Take in a cell whose patch goes to the model next."""
+        self.cells.append(cell)
+        if self.similar is not None:
+            self.similar.places.append(place)
 
 
 def predict(  # noqa: PLR0913 - each is an option of the command
@@ -81,6 +89,7 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     centroid: Centroid = "cell",
     any_resolution: bool = False,
     engine: EngineName = "auto",
+    similar: str | Path | None = None,
     access: Access = DEFAULT_ACCESS,
     reporter: Reporter = SILENT,
 ) -> PredictResult:
@@ -104,14 +113,20 @@ def predict(  # noqa: PLR0913 - each is an option of the command
         Go on although cells are larger or smaller in pixels than in training.
     engine
         What computes: ``keras``, ``openvino`` (quicker on CPUs), or ``auto``:
-        OpenVINO where it is installed and there is no GPU.
+        OpenVINO where it is installed and there is no GPU. Not with `similar`.
+    similar
+        Folder of exported patches with labels from a consensus or an adjudication:
+        the six that the network sees as most like each cell are kept in the run, to
+        be shown beside the prediction. Never the cell itself.
 
     Raises
     ------
-    BadInputError
-        A project, image or bundle is not what it should be.
     UsageError
-        None of the named cells, classes or images is there.
+        None of the named cells, classes or images is there, or similar cells and
+        OpenVINO were asked for together.
+    BadInputError
+        A project, image or bundle is not what it should be, or there are no cells of
+        consensus to look among.
     RefusedError
         The patches were cut at another resolution than the model's, or OpenVINO
         does not agree with Keras.
@@ -122,10 +137,14 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     """
     folder, only = path_from(project), _object_ids(cells)
     bundle = load_bundle(path_from(model))
+
+    def make_job(workspace: Path, wanted: Selection | None = None) -> _Job:
+        means = _means(bundle, engine, similar, reporter, any_resolution=any_resolution)
+        return _Job(workspace, bundle, *means, objects, wanted)
+
     if (folder / "manifest.csv").exists() and not (folder / FILE_NAME).exists():
         rows = _rows(folder, bundle, only, any_resolution=any_resolution)
-        job = _Job(folder, bundle, choose_engine(bundle, engine, reporter), objects)
-        return _predict_patches(job, rows, reporter)
+        return _predict_patches(make_job(folder), rows, reporter)
     context = open_context(folder, access)
     scheme = scheme_named(bundle.scheme)
     wanted = Selection(
@@ -142,7 +161,7 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     backend = context.backend(reporter)
     warn_of_overwritten(context.project, lambda: backend, reporter)
     found = ensure_project_id(context.project)
-    job = _Job(found.workspace, bundle, choose_engine(bundle, engine, reporter), objects, wanted)
+    job = make_job(found.workspace, wanted)
     rule = bundle.resolution.at_any_scale() if any_resolution else bundle.resolution
     reviewed = _reviewed_detections(found) if objects != "annotations" else frozenset()
     read: Iterable[ImageCells] = read_cells(found, backend, chosen, wanted, job.tally)
@@ -152,13 +171,14 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     def patches(advance: Callable[[int], None]) -> Iterator[Pixels]:
         for image in read:
             job.data_sha256[image.image.entry_id] = image.data_sha256
-            for cell, _, pixels in cut_patches(
+            slide = _slide_of(image.image, context.settings)
+            for cell, square, pixels in cut_patches(
                 _without(reviewed, image, job.tally),
                 resolution=rule,
                 mappings=context.settings.path_mappings,
                 tally=job.tally,
             ):
-                job.cells.append(cell)
+                job.add(cell, Place(cell.key, image.image.image_key, square, slide))
                 if pixels is not None:
                     yield pixels
             advance(1)
@@ -210,6 +230,40 @@ def _object_ids(cells: Iterable[str] | None) -> frozenset[str] | None:
     return frozenset(found)
 
 
+def _means(
+    bundle: Bundle,
+    engine: EngineName,
+    similar: str | Path | None,
+    reporter: Reporter,
+    *,
+    any_resolution: bool,
+) -> tuple[Engine, SimilarCells | None]:
+    """Return what computes, and what looks for similar cells meanwhile if that is asked for."""
+    if similar is None:
+        return choose_engine(bundle, engine, reporter), None
+    if engine == "openvino":
+        raise UsageError(
+            "Similar cells are found by what Keras computes on the way to a class; OpenVINO "
+            "shows the classes alone.",
+            remedy="Leave --engine out, or give --engine keras.",
+        )
+    references = references_in(
+        path_from(similar), bundle, any_resolution=any_resolution, reporter=reporter
+    )
+    found = SimilarCells(references)
+    return seeing_engine(bundle, found.see), found
+
+
+def _slide_of(image: ImageEntry, settings: Settings) -> tuple[str, str, str]:
+    """Return site, patient and slide of an image as an export would."""
+    keys = settings.metadata_keys
+    site, patient, slide = (
+        image.metadata.get(key, "").strip() or UNKNOWN
+        for key in (keys.site, keys.patient, keys.slide)
+    )
+    return site, patient, slide
+
+
 def _rows(
     folder: Path, bundle: Bundle, only: frozenset[str] | None, *, any_resolution: bool
 ) -> list[Row]:
@@ -226,7 +280,7 @@ def _rows(
             remedy="Export each project into a folder of its own.",
         )
     if not any_resolution:
-        _check_resolution(rows, bundle, folder / "manifest.csv")
+        refuse_other_resolution(rows, bundle, folder / "manifest.csv")
     return rows
 
 
@@ -241,28 +295,12 @@ def _predict_patches(job: _Job, rows: Sequence[Row], reporter: Reporter) -> Pred
                 job.tally.skipped[CLASSIFIED] += 1
                 continue
             pixels = read_patch(job.workspace, row)
-            job.cells.append(_cell_of(row))
+            job.add(_cell_of(row), place_of(row))
             yield pixels
 
     with reporter.progress("patches", len(rows)) as advance:
         predictions = _classified(job, patches(), advance)
     return _finish(job, predictions, load_settings().point_radius, reporter)
-
-
-def _check_resolution(rows: Sequence[Row], bundle: Bundle, where: Path) -> None:
-    cut_at, needed = resolution_of(rows, where), bundle.resolution
-    remedy = "Export again at the model's resolution, or insist: --any-resolution."
-    if not cut_at.agrees_with(needed):
-        raise RefusedError(
-            f"The model needs patches at {needed}; these are at {cut_at}.",
-            where=where,
-            remedy=remedy,
-        )
-    for mpp in {row.mpp / row.downsample for row in rows if row.mpp is not None}:
-        try:
-            needed.downsample_for(mpp)
-        except BadInputError as error:
-            raise RefusedError(error.what, where=where, remedy=remedy) from error
 
 
 def _classified(
@@ -299,6 +337,7 @@ def _finish(
         counts=job.tally.to_json("predicted"),
         data_sha256=job.data_sha256,
         point_radius=point_radius,
+        similar=job.similar,
         reporter=reporter,
     )
     result = PredictResult(run, job.tally, run.counts["by_class"])
@@ -345,6 +384,10 @@ def _say(result: PredictResult, wanted: Selection | None, reporter: Reporter) ->
         reporter.warn(
             f"{counts['trained_on']} of these cells trained the model or chose its epoch: "
             "what it says of them is no evidence of how good it is."
+        )
+    if counts.get("similar", {}).get("fewer"):
+        reporter.say(
+            f"{counts['similar']['fewer']} cells have fewer than {COUNT} similar ones beside them."
         )
     reporter.say(f"Staged as run {result.run.name}; nothing in QuPath has changed yet.")
     reporter.say(f"Its folder: {result.run.folder}")

@@ -14,6 +14,7 @@ from pycyto.qupath import runs
 from pycyto.qupath.run_tables import NewDetection, Update, write_tables
 from pycyto.qupath.runs import ImageState, Run
 from pycyto.records import Cell, Prediction, Reporter, new_object_id
+from pycyto.steps.similar import SimilarCells
 
 
 def stage(  # noqa: PLR0913 - each is a part of the run
@@ -26,6 +27,7 @@ def stage(  # noqa: PLR0913 - each is a part of the run
     counts: Mapping[str, object],
     data_sha256: Mapping[str, str],
     point_radius: float,
+    similar: SimilarCells | None,
     reporter: Reporter,
 ) -> Run:
     """Write a run and return it. It has at least one prediction, all of one project.
@@ -44,6 +46,8 @@ def stage(  # noqa: PLR0913 - each is a part of the run
         State of each image's data that was read, by entry ID.
     point_radius
         Of the circle for a point, in full-resolution pixels.
+    similar
+        What was found beside these predictions, if it was looked for.
     reporter
         Is told the run's name before anything is written: who stops this process can then
         clear away what it has left.
@@ -56,6 +60,7 @@ def stage(  # noqa: PLR0913 - each is a part of the run
     updates = [_update(item) for item in predictions if not _is_new(item.cell)]
     write_tables(folder, bundle.labels, new=new, updates=updates)
     by_class = Counter(item.label for item in predictions)
+    beside = {} if similar is None else {"similar": similar.write(folder)}
     run = Run(
         folder=folder,
         run_id=run_id,
@@ -77,6 +82,7 @@ def stage(  # noqa: PLR0913 - each is a part of the run
             "staged": len(new) + len(updates),
             "by_class": {label: by_class[label] for label in bundle.labels},
             "trained_on": sum(item.trained_on for item in predictions),
+            **beside,
         },
         images=_images(new, updates, data_sha256),
     )

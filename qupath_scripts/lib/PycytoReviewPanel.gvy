@@ -23,7 +23,6 @@ import javafx.scene.control.TextInputControl
 import javafx.scene.input.KeyCode
 import javafx.scene.input.KeyEvent
 import javafx.scene.layout.HBox
-import javafx.scene.layout.Priority
 import javafx.scene.layout.VBox
 import javafx.stage.Stage
 import javafx.stage.WindowEvent
@@ -36,7 +35,7 @@ class PycytoReviewPanel {
     private static final double WIDTH = 400
 
     /** More about a cell: each gets a PycytoCell and its PycytoDecider, and returns a Node or null. */
-    final List<Closure<Node>> details = []
+    final List<Closure<Node>> details = [new PycytoReasonsBox().&node]
 
     private final PycytoSitting sitting
     private final PycytoLock lock
@@ -89,8 +88,7 @@ class PycytoReviewPanel {
         other.onAction = { attempt { changeReviewer() } } as EventHandler
         root.padding = new Insets(14)
         root.children.setAll(title, here, all, progress, message, reopen, new Separator(), card.node, keys.node,
-            new Separator(), filters.node, detailsBox, leftOut, new HBox(6, person, other))
-        VBox.setVgrow(detailsBox, Priority.ALWAYS)
+            detailsBox, new Separator(), filters.node, leftOut, new HBox(6, person, other))
         def scroll = new ScrollPane(root)
         scroll.setFitToWidth(true)
         scroll.setFocusTraversable(false)
@@ -139,7 +137,7 @@ class PycytoReviewPanel {
         here.setText(cell == null ? '' : "This slide: ${told(sitting.review.counts(cell.entryId))}")
         all.setText("All slides: ${told(counts)}")
         progress.setProgress(total ? (total - counts.open) / (double) total : 1)
-        detailsBox.children.setAll(cell == null || sitting.decider == null ? [] : details.collect { it.call(cell, sitting.decider) }.findAll())
+        detailsBox.children.setAll(cell == null || sitting.decider == null || sitting.isHidden ? [] : details.collect { it.call(cell, sitting.decider) }.findAll())
     }
 
     private static String told(Map<String, Integer> counts) {

@@ -6,6 +6,7 @@ import com.google.gson.Gson
 import javafx.animation.KeyFrame
 import javafx.animation.Timeline
 import javafx.event.EventHandler
+import javafx.stage.Stage
 import javafx.stage.Window
 import javafx.util.Duration
 import qupath.lib.gui.QuPathGUI
@@ -16,6 +17,7 @@ def tell = {
     def gui = QuPathGUI.getInstance()
     def viewer = gui.viewer
     def entry = viewer.imageData == null ? null : gui.project?.getEntry(viewer.imageData)
+    def panel = Window.windows.find { it instanceof Stage && it.title == 'pycyto: review' }?.scene?.root
     def state = [
         entry_id: entry?.getID(),
         selected: viewer.selectedObject?.getID()?.toString(),
@@ -26,6 +28,8 @@ def tell = {
         focused: Window.windows.find { it.isFocused() }?.title,
         windows: Window.windows*.title.findAll(),
         pictures: Window.windows.collectMany { it.scene?.root?.lookupAll('.image-view') ?: [] }.count { it.image?.width == 224 && it.parent.visible },
+        said: panel?.lookupAll('.label')*.text,
+        similar: panel?.lookupAll('.image-view')?.count { it.image?.progress == 1.0d && !it.image.isError() },
     ]
     def part = new File(shown.parentFile, shown.name + '.part')
     part.text = new Gson().toJson(state)
