@@ -79,8 +79,12 @@ class Table:
     chosen: Mapping[str, str] = field(default_factory=dict)
 
     def find(self, original: str) -> Mapped | None:
-        """Return what becomes of a class, whatever its upper and lower case; None if unknown."""
-        return self.classes.get(_plain(original))
+        """Return what becomes of a class, whatever its upper and lower case; None if unknown.
+
+        A table that comes from the scheme takes every spelling that the scheme takes.
+        """
+        spelt = None if self.sha256 else self.scheme.find(original)
+        return self.classes.get(_plain(spelt or original))
 
     def near(self, original: str) -> str:
         """Return a question that names the class of the table that was perhaps meant."""
@@ -103,8 +107,8 @@ def shipped(source: str) -> Table:
     return _table(file.read_bytes(), Path(f"{source}.toml"))
 
 
-def own(path: Path, source: str, scheme: LabelScheme) -> Table:
-    """Read a user's table.
+def own(path: Path, source: str, scheme: LabelScheme | None = None) -> Table:
+    """Read a user's table; where no scheme is given, the table says which.
 
     Raises
     ------
@@ -118,18 +122,14 @@ def own(path: Path, source: str, scheme: LabelScheme) -> Table:
     table = _table(content, path)
     if table.source != source:
         _refuse(f"This table is for {table.source!r}, not for {source!r}.", path)
-    if table.scheme is not scheme:
+    if scheme is not None and table.scheme is not scheme:
         _refuse(f"This table is for the scheme {table.scheme.name}, not {scheme.name}.", path)
     return table
 
 
 def of_scheme(source: str, scheme: LabelScheme) -> Table:
     """Return the table of a source that uses the names of the scheme: each class as it is."""
-    rows = {
-        _plain(text): Mapped(text, "a spelling of the class", label.name)
-        for label in scheme.labels
-        for text in (label.name, *label.aliases)
-    }
+    rows = {_plain(name): Mapped(name, "as it is called", name) for name in scheme.names}
     return Table(source, 0, scheme, rows)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+import numpy.typing as npt
 
 from pycyto.datasets.findings import Finding, places
 from pycyto.images.likeness import (
@@ -25,6 +26,8 @@ from pycyto.manifest import Row
 # overlapping crops of one image are found by where they were cut.
 HASH_BITS = 8
 LEAST_CORRELATION = 0.96
+
+Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +72,47 @@ def near_finding(pairs: Sequence[NearPair]) -> Iterator[Finding]:
         )
 
 
+def near_within(
+    pictures: Thumbnail, groups: Positions
+) -> Iterator[tuple[int, int, float]]:
+    """Yield pairs that are nearly the same, with their correlation, identical ones among them.
+
+    Parameters
+    ----------
+    pictures
+        (n, 32, 32) uint8.
+    groups
+        (n,) numbers; only pairs of two groups are looked for.
+    """
+    i, j = _candidates(pictures, pictures)
+    apart = (i < j) & (groups[i] != groups[j])
+    yield from _decided(pictures, pictures, i[apart], j[apart])
+
+
 def _between(
     one: Sequence[tuple[Row, Thumbnail]], other: Sequence[tuple[Row, Thumbnail]]
 ) -> Iterator[tuple[Row, Row, float]]:
     if not (one and other):
         return
     ours, theirs = (np.stack([picture for _, picture in rows]) for rows in (one, other))
+    for i, j, correlation in _decided(ours, theirs, *_candidates(ours, theirs)):
+        yield one[i][0], other[j][0], correlation
+
+
+def _candidates(ours: Thumbnail, theirs: Thumbnail) -> tuple[Positions, Positions]:
+    """Return the positions of pairs that the hash proposes, each pair once."""
     hashes = perceptual_hashes(theirs)
-    candidates: set[tuple[int, int]] = set()
+    found: set[tuple[int, int]] = set()
     for turned in orientations(ours):
-        candidates.update(near_hashes(perceptual_hashes(turned), hashes, HASH_BITS))
-    if not candidates:
-        return
-    i, j = np.array(sorted(candidates)).T
+        found.update(near_hashes(perceptual_hashes(turned), hashes, HASH_BITS))
+    i, j = np.array(sorted(found), np.int64).reshape(-1, 2).T
+    return i, j
+
+
+def _decided(
+    ours: Thumbnail, theirs: Thumbnail, i: Positions, j: Positions
+) -> Iterator[tuple[int, int, float]]:
+    """Yield those of the pairs that correlate."""
     for first, second, correlation in zip(i, j, correlations(ours[i], theirs[j]), strict=True):
         if correlation >= LEAST_CORRELATION:
-            yield one[first][0], other[second][0], float(correlation)
+            yield int(first), int(second), float(correlation)

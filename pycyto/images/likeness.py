@@ -24,6 +24,8 @@ Hashes = npt.NDArray[np.uint64]
 # Of a DCT of 32 x 32 the 8 x 8 slowest waves, without the mean: 63 bits.
 _WAVES = 8
 _BLOCK = 2048
+# Pairs of hashes that are compared at once: 128 MB, however many hashes there are.
+_PAIRS = 1 << 24
 
 
 def thumbnail(pixels: Pixels) -> Thumbnail:
@@ -57,8 +59,9 @@ def perceptual_hashes(thumbnails: Thumbnail) -> Hashes:
 
 def near_hashes(one: Hashes, other: Hashes, distance: int) -> Iterator[tuple[int, int]]:
     """Yield positions in `one` and `other` whose hashes differ in at most `distance` bits."""
-    for start in range(0, len(one), _BLOCK):
-        block = one[start : start + _BLOCK, None] ^ other[None, :]
+    rows = max(1, _PAIRS // max(1, len(other)))
+    for start in range(0, len(one), rows):
+        block = one[start : start + rows, None] ^ other[None, :]
         for row, column in np.argwhere(np.bitwise_count(block) <= distance):
             yield start + int(row), int(column)
 

@@ -52,24 +52,20 @@ class Notes:
 
     Attributes
     ----------
-    given
-        Cells and images that the source has, used or not.
     skipped
-        How many of them were left out, by reason.
+        How many cells or images were left out, by reason.
     problems
         What makes the source unfit, one sentence each with its file; all are told at once.
     warnings
         What the user should know although the work goes on.
     """
 
-    given: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def skip(self, reason: str, number: int = 1) -> None:
         """Count what was left out."""
-        self.given += number
         self.skipped[reason] += number
 
 
