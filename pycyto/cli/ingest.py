@@ -27,13 +27,17 @@ from pycyto.cli.console import Console
     metavar="CLASS=LABEL",
     help="Another choice for a contested class, e.g. ASC-H=HSIL; may be given more than once.",
 )
-@click.option("--name", help="Of a folder: what the source is called.  [default: the folder's name]")
+@click.option(
+    "--name", help="Of a folder: what the source is called.  [default: the folder's name]"
+)
 @click.option(
     "--group-regex",
     metavar="REGEX",
     help="Of a folder: what finds patient or slide in the path of an image.",
 )
-@click.option("--mpp", type=float, help="Of cric and folder: micrometres per pixel, if you know it.")
+@click.option(
+    "--mpp", type=float, help="Of cric and folder: micrometres per pixel, if you know it."
+)
 @click.pass_obj
 def command(console: Console, /, layout: Any, src: str, **options: Any) -> None:
     """Make patches and a manifest of a public set, as it was downloaded to SRC.

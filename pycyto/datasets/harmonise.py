@@ -225,6 +225,4 @@ def _plain(text: str) -> str:
 
 
 def _refuse(what: str, path: Path) -> NoReturn:
-    raise BadInputError(
-        what, where=path, remedy="docs/sources.md says what a table looks like."
-    )
+    raise BadInputError(what, where=path, remedy="docs/sources.md says what a table looks like.")

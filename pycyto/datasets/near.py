@@ -72,9 +72,7 @@ def near_finding(pairs: Sequence[NearPair]) -> Iterator[Finding]:
         )
 
 
-def near_within(
-    pictures: Thumbnail, groups: Positions
-) -> Iterator[tuple[int, int, float]]:
+def near_within(pictures: Thumbnail, groups: Positions) -> Iterator[tuple[int, int, float]]:
     """Yield pairs that are nearly the same, with their correlation, identical ones among them.
 
     Parameters

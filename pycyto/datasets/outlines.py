@@ -77,9 +77,7 @@ def shape_in_file(path: Path) -> Polygon:
     files.check_size(path, _LARGEST)
     with files.readable(path):
         lines = path.read_text("utf-8", errors="replace").split("\n")
-    vertices = [
-        _vertex(line, number, path) for number, line in enumerate(lines, 1) if line.strip()
-    ]
+    vertices = [_vertex(line, number, path) for number, line in enumerate(lines, 1) if line.strip()]
     if len(vertices) < 3:
         raise BadInputError(f"An outline of {len(vertices)} points encloses nothing.", where=path)
     return Polygon(vertices)

@@ -157,7 +157,7 @@ class Cutting:
         return outlines
 
 
-def _row(  # noqa: PLR0913, PLR0917
+def _row(
     cell: SourceCell, label: str, table: Table, source: str, square: Square, size: tuple[int, int]
 ) -> Row:
     """Return the row of a cell, whose identifiers depend on its names in the source alone."""

@@ -174,7 +174,7 @@ def _chosen(
     return source, harmonise.own(path_from(table), layout, source.scheme)
 
 
-_PUBLISHED: Mapping[str, type[Herlev] | type[Sipakmed] | type[Ps3c]] = {
+_PUBLISHED: Mapping[str, type[Herlev | Sipakmed | Ps3c]] = {
     "herlev": Herlev,
     "sipakmed": Sipakmed,
     "ps3c": Ps3c,

@@ -43,7 +43,9 @@ class Folder:
         try:
             self._group = re.compile(group) if group else None
         except re.error as error:
-            raise UsageError(f"--group-regex {group} is no regular expression ({error}).") from error
+            raise UsageError(
+                f"--group-regex {group} is no regular expression ({error})."
+            ) from error
 
     def cells(self, folder: Path, notes: Notes) -> Iterator[SourceCell]:
         """Yield the images in the folders of classes.
@@ -56,7 +58,9 @@ class Folder:
         if not folder.is_dir():
             raise BadInputError("There is no such folder.", where=folder)
         classes = [path for path in sorted(folder.iterdir()) if path.is_dir()]
-        images = {path: images_in(path) for path in classes if not path.name.startswith((".", "__"))}
+        images = {
+            path: images_in(path) for path in classes if not path.name.startswith((".", "__"))
+        }
         if not any(images.values()):
             raise BadInputError(
                 "There is no image in a folder of a class.",
