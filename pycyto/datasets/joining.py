@@ -10,7 +10,7 @@ import numpy as np
 
 from pycyto.datasets.groups import join, root_of
 from pycyto.datasets.near import near_within
-from pycyto.images.likeness import SIDE, Thumbnail
+from pycyto.images.likeness import Thumbnail
 from pycyto.manifest import UNKNOWN, Row
 
 # Names in the name of a joined group; the others are in the record.
@@ -45,16 +45,15 @@ def joined(rows: Sequence[Row], pictures: Sequence[Thumbnail]) -> Joined:
     Parameters
     ----------
     rows
-        Without patients: groups are slides, else images.
+        At least one, and without patients: groups are slides, else images.
     pictures
         The thumbnail of each, (32, 32) uint8.
     """
     names = [_name(row) for row in rows]
     numbers = np.unique(names, return_inverse=True)[1].astype(np.int64)
-    stack = np.stack(pictures) if pictures else np.empty((0, SIDE, SIDE), np.uint8)
     parents: dict[str, str] = {}
     pairs = torn = 0
-    for one, other, _ in near_within(stack, numbers):
+    for one, other, _ in near_within(np.stack(pictures), numbers):
         join(parents, names[one], names[other])
         pairs += 1
         torn += rows[one].label != rows[other].label

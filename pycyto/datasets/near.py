@@ -78,7 +78,7 @@ def near_within(pictures: Thumbnail, groups: Positions) -> Iterator[tuple[int, i
     Parameters
     ----------
     pictures
-        (n, 32, 32) uint8.
+        (n, 32, 32) uint8, n at least 1.
     groups
         (n,) numbers; only pairs of two groups are looked for.
     """

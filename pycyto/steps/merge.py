@@ -24,7 +24,7 @@ from pycyto.datasets.merging import (
 )
 from pycyto.datasets.near import near_within
 from pycyto.errors import BadInputError, UsageError
-from pycyto.images.likeness import SIDE, Thumbnail, thumbnail
+from pycyto.images.likeness import Thumbnail, thumbnail
 from pycyto.images.patches import read_patch
 from pycyto.labels import counted, listed
 from pycyto.manifest import Row, iter_manifest, lines_of, order, write_lines
@@ -166,10 +166,7 @@ class _Joining:
 
     def near(self) -> list[tuple[str, str]]:
         """Return the files of pairs of two data sets that show nearly the same."""
-        pictures = (
-            np.stack(self._pictures) if self._pictures else np.empty((0, SIDE, SIDE), np.uint8)
-        )
-        pairs = near_within(pictures, np.array(self._numbers, np.int64))
+        pairs = near_within(np.stack(self._pictures), np.array(self._numbers, np.int64))
         return [(self._files[one], self._files[other]) for one, other, _ in pairs]
 
 

@@ -1,0 +1,65 @@
+"""Groups that show the same cell become one, and no others do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from pycyto.datasets.groups import groups_of
+from pycyto.datasets.joining import joined
+from pycyto.images.crop import Pixels
+from pycyto.images.likeness import thumbnail
+from pycyto.manifest import UNKNOWN, Row
+from tests.manifests import a_row
+from tests.published import picture
+
+
+def cell(number: int, slide: str, label: str = "NILM") -> Row:
+    return a_row(
+        entry_id=f"e{number}", object_id=f"o{number}", image_key=f"k{number}", slide=slide,
+        label=label, image_name=f"{number}.bmp",
+    )  # fmt: skip
+
+
+def patch(seed: int) -> Pixels:
+    return picture(seed, 224, 224)
+
+
+def test_a_cell_photographed_twice_joins_its_fields() -> None:
+    brighter = np.clip(patch(1).astype(np.int16) + 9, 0, 255).astype(np.uint8)
+    pixels = [patch(1), patch(2), np.rot90(brighter), patch(3), patch(4)]
+    rows = [cell(n, slide) for n, slide in enumerate(["A", "A", "B", "B", "C"])]
+    found = joined(rows, [thumbnail(p) for p in pixels])
+    assert [row.slide for row in found.rows] == ["A + B"] * 4 + ["C"]
+    assert (found.groups, found.pairs, found.torn) == ([["A", "B"]], 1, 0)
+    assert len(groups_of(found.rows)) == 2
+
+
+def test_chains_become_one_and_other_classes_are_counted() -> None:
+    pixels = [patch(1), patch(1), patch(2), patch(2), patch(3)]
+    rows = [cell(n, slide) for n, slide in enumerate(["A", "B", "B", "C", "D"])]
+    rows[3] = replace(rows[3], label="HSIL")
+    found = joined(rows, [thumbnail(p) for p in pixels])
+    assert found.groups == [["A", "B", "C"]]
+    assert (found.pairs, found.torn) == (2, 1)
+    assert {row.slide for row in found.rows} == {"A + B + C", "D"}
+
+
+def test_images_without_a_slide_are_joined_too() -> None:
+    rows = [cell(0, UNKNOWN), cell(1, UNKNOWN), cell(2, UNKNOWN)]
+    found = joined(rows, [thumbnail(patch(n)) for n in (1, 1, 2)])
+    assert [row.slide for row in found.rows] == ["image 0.bmp + image 1.bmp"] * 2 + [UNKNOWN]
+    assert len(groups_of(found.rows)) == 2
+
+
+def test_cells_of_one_group_are_no_pairs() -> None:
+    rows = [cell(0, "A"), cell(1, "A")]
+    found = joined(rows, [thumbnail(patch(1))] * 2)
+    assert (found.rows, found.groups, found.pairs) == (rows, [], 0)
+
+
+def test_the_name_of_many_is_short() -> None:
+    rows = [cell(n, f"S{n}") for n in range(5)]
+    found = joined(rows, [thumbnail(patch(1))] * 5)
+    assert {row.slide for row in found.rows} == {"S0 + S1 + S2 + 2 more"}
