@@ -1,4 +1,4 @@
-"""Public sets become data sets: what is in them, what is refused, and that nothing half-made stays."""
+"""Public sets become data sets, what is wrong is refused, and nothing half-made stays."""
 
 from __future__ import annotations
 
