@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pycyto.datasets.groups import join, root_of
-from pycyto.datasets.near import near_within
+from pycyto.datasets.near import same_cells
+from pycyto.images.crop import Pixels
 from pycyto.images.likeness import Thumbnail
 from pycyto.manifest import UNKNOWN, Row
 
@@ -39,7 +40,9 @@ class Joined:
     torn: int
 
 
-def joined(rows: Sequence[Row], pictures: Sequence[Thumbnail]) -> Joined:
+def joined(
+    rows: Sequence[Row], pictures: Sequence[Thumbnail], patch: Callable[[Row], Pixels]
+) -> Joined:
     """Give the rows of groups that share a nearly identical cell one slide.
 
     Parameters
@@ -48,12 +51,14 @@ def joined(rows: Sequence[Row], pictures: Sequence[Thumbnail]) -> Joined:
         At least one, and without patients: groups are slides, else images.
     pictures
         The thumbnail of each, (32, 32) uint8.
+    patch
+        Returns the patch of a row, (224, 224, 3) uint8.
     """
     names = [_name(row) for row in rows]
     numbers = np.unique(names, return_inverse=True)[1].astype(np.int64)
     parents: dict[str, str] = {}
     pairs = torn = 0
-    for one, other, _ in near_within(np.stack(pictures), numbers):
+    for one, other in same_cells(np.stack(pictures), numbers, lambda n: patch(rows[n])):
         join(parents, names[one], names[other])
         pairs += 1
         torn += rows[one].label != rows[other].label

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pycyto.datasets.findings import Finding, places
+from pycyto.images.crop import Pixels
 from pycyto.images.likeness import (
     Thumbnail,
-    correlations,
+    laid_over,
     near_hashes,
     orientations,
+    pearson,
     perceptual_hashes,
 )
 from pycyto.manifest import Row
@@ -26,6 +28,15 @@ from pycyto.manifest import Row
 # overlapping crops of one image are found by where they were cut.
 HASH_BITS = 8
 LEAST_CORRELATION = 0.96
+
+# A set that is taken in is searched more closely, since a group too many that is joined costs
+# nothing, and one too few is a leak. Of the pairs in two fields of Herlev and SIPaKMeD whose
+# thumbnails correlate with 0.88 or more, those that the eye takes for one cell correlate with 0.908
+# or more when they are laid over each other, all others with at most 0.882.
+PROPOSING = 0.88
+SAME_CELL = 0.9
+
+_BLOCK = 2048
 
 Positions = npt.NDArray[np.int64]
 
@@ -72,8 +83,10 @@ def near_finding(pairs: Sequence[NearPair]) -> Iterator[Finding]:
         )
 
 
-def near_within(pictures: Thumbnail, groups: Positions) -> Iterator[tuple[int, int, float]]:
-    """Yield pairs that are nearly the same, with their correlation, identical ones among them.
+def same_cells(
+    pictures: Thumbnail, groups: Positions, patch: Callable[[int], Pixels]
+) -> Iterator[tuple[int, int]]:
+    """Yield pairs of patches of two groups that show one cell, photographed or stored twice.
 
     Parameters
     ----------
@@ -81,10 +94,12 @@ def near_within(pictures: Thumbnail, groups: Positions) -> Iterator[tuple[int, i
         (n, 32, 32) uint8, n at least 1.
     groups
         (n,) numbers; only pairs of two groups are looked for.
+    patch
+        Returns the patch of a number, (224, 224, 3) uint8; called for few.
     """
-    i, j = _candidates(pictures, pictures)
-    apart = (i < j) & (groups[i] != groups[j])
-    yield from _decided(pictures, pictures, i[apart], j[apart])
+    for one, other in sorted(_alike(pictures, pictures, PROPOSING, groups)):
+        if laid_over(patch(one), patch(other)) >= SAME_CELL:
+            yield one, other
 
 
 def _between(
@@ -93,24 +108,31 @@ def _between(
     if not (one and other):
         return
     ours, theirs = (np.stack([picture for _, picture in rows]) for rows in (one, other))
-    for i, j, correlation in _decided(ours, theirs, *_candidates(ours, theirs)):
+    found = _alike(ours, theirs, LEAST_CORRELATION)
+    for (i, j), correlation in sorted(found.items()):
         yield one[i][0], other[j][0], correlation
 
 
-def _candidates(ours: Thumbnail, theirs: Thumbnail) -> tuple[Positions, Positions]:
-    """Return the positions of pairs that the hash proposes, each pair once."""
+def _alike(
+    ours: Thumbnail, theirs: Thumbnail, least: float, groups: Positions | None = None
+) -> dict[tuple[int, int], float]:
+    """Return the positions of pairs that are alike in one of eight orientations.
+
+    With groups, `ours` and `theirs` are the same, and a pair is of two of these.
+    """
+    found: dict[tuple[int, int], float] = {}
     hashes = perceptual_hashes(theirs)
-    found: set[tuple[int, int]] = set()
     for turned in orientations(ours):
-        found.update(near_hashes(perceptual_hashes(turned), hashes, HASH_BITS))
-    i, j = np.array(sorted(found), np.int64).reshape(-1, 2).T
-    return i, j
-
-
-def _decided(
-    ours: Thumbnail, theirs: Thumbnail, i: Positions, j: Positions
-) -> Iterator[tuple[int, int, float]]:
-    """Yield those of the pairs that correlate."""
-    for first, second, correlation in zip(i, j, correlations(ours[i], theirs[j]), strict=True):
-        if correlation >= LEAST_CORRELATION:
-            yield int(first), int(second), float(correlation)
+        proposed = near_hashes(perceptual_hashes(turned), hashes, HASH_BITS)
+        i, j = np.fromiter(proposed, np.dtype((np.int64, 2))).reshape(-1, 2).T
+        if groups is not None:
+            apart = (i < j) & (groups[i] != groups[j])
+            i, j = i[apart], j[apart]
+        for at in range(0, len(i), _BLOCK):
+            block = slice(at, at + _BLOCK)
+            values = pearson(turned[i[block]], theirs[j[block]])
+            for one, other, value in zip(i[block], j[block], values, strict=True):
+                if value >= least:
+                    pair = int(one), int(other)
+                    found[pair] = max(found.get(pair, -1.0), float(value))
+    return found

@@ -19,6 +19,7 @@ from pycyto.datasets.sources.herlev import Herlev
 from pycyto.datasets.sources.ps3c import Ps3c
 from pycyto.datasets.sources.sipakmed import Sipakmed
 from pycyto.errors import UsageError
+from pycyto.images.patches import read_patch
 from pycyto.labels import BETHESDA, counted
 from pycyto.manifest import Row, lines_of, write_lines
 from pycyto.records import SILENT, Reporter, path_from
@@ -123,7 +124,7 @@ def ingest(  # noqa: PLR0913 - each is an option of the command
         with reporter.progress("cells", None) as advance:
             _write_outlines(made / OUTLINES_FILE, cutting.run(folder), advance)
         cutting.refuse_problems(folder)
-        found = joined(cutting.rows, cutting.pictures)
+        found = joined(cutting.rows, cutting.pictures, lambda row: read_patch(made, row))
         write_lines(made, [lines_of(found.rows)])
         result = _result(cutting, found, target)
         provenance.keep_record(made, _record(cutting, found, result, arguments))

@@ -22,10 +22,10 @@ from pycyto.datasets.merging import (
     check_schemes,
     namesakes,
 )
-from pycyto.datasets.near import near_within
+from pycyto.datasets.near import same_cells
 from pycyto.errors import BadInputError, UsageError
 from pycyto.images.likeness import Thumbnail, thumbnail
-from pycyto.images.patches import read_patch
+from pycyto.images.patches import pixels_in, read_patch
 from pycyto.labels import counted, listed
 from pycyto.manifest import Row, iter_manifest, lines_of, order, write_lines
 from pycyto.pseudonyms import take_key
@@ -166,8 +166,12 @@ class _Joining:
 
     def near(self) -> list[tuple[str, str]]:
         """Return the files of pairs of two data sets that show nearly the same."""
-        pairs = near_within(np.stack(self._pictures), np.array(self._numbers, np.int64))
-        return [(self._files[one], self._files[other]) for one, other, _ in pairs]
+        pairs = same_cells(
+            np.stack(self._pictures),
+            np.array(self._numbers, np.int64),
+            lambda number: pixels_in(self._folder / self._files[number]),
+        )
+        return [(self._files[one], self._files[other]) for one, other in pairs]
 
 
 def _in_order(inventories: Sequence[Inventory]) -> Iterator[tuple[int, Row]]:

@@ -325,7 +325,7 @@ def _twice(src: Path) -> None:
     [
         (_truncate, "-001.BMP: This image cannot be read"),
         (_grey, "9-9-001.BMP: Only 8-bit RGB images are read; this one is 'L'"),
-        (_deep, "9-9-001.png: Only 8-bit RGB images are read; this one is 'I;16'"),
+        (_deep, "9-9-001.png: Only 8-bit RGB images are read; this one is 16-bit 'I;16'"),
         (_transparent, "9-9-001.png: Parts of this image are transparent"),
         (_text, "9-9-001.BMP: This image cannot be read"),
         (_misspelt, "'normal_superficial' (1 image) is of no class. Did you mean 'normal_superfic"),
