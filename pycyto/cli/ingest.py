@@ -38,6 +38,12 @@ from pycyto.cli.console import Console
 @click.option(
     "--mpp", type=float, help="Of cric and folder: micrometres per pixel, if you know it."
 )
+@click.option(
+    "--to-project",
+    type=click.Path(),
+    help="Of cric: make a QuPath project too, with all cells as points; a new folder.",
+)
+@click.option("--qupath", type=click.Path(), help="Folder of the QuPath to make it with.")
 @click.pass_obj
 def command(console: Console, /, layout: Any, src: str, **options: Any) -> None:
     """Make patches and a manifest of a public set, as it was downloaded to SRC.

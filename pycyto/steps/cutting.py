@@ -157,12 +157,17 @@ class Cutting:
         return outlines
 
 
+def object_id_of(source: str, cell: SourceCell) -> str:
+    """Return the UUID of a cell, which depends on its names in the source alone."""
+    return str(uuid5(NAMESPACE, f"cell {source}/{cell.name}"))
+
+
 def _row(
     cell: SourceCell, label: str, table: Table, source: str, square: Square, size: tuple[int, int]
 ) -> Row:
-    """Return the row of a cell, whose identifiers depend on its names in the source alone."""
+    """Return the row of a cell; its identifiers depend on its names in the source alone."""
     image_key = hashlib.sha256(f"{source}/{cell.image_name}".encode()).hexdigest()[:16]
-    object_id = str(uuid5(NAMESPACE, f"cell {source}/{cell.name}"))
+    object_id = object_id_of(source, cell)
     single = cell.centre is None
     x, y = cell.centre or (size[0] / 2, size[1] / 2)
     return Row(

@@ -24,6 +24,7 @@ from pycyto.labels import BETHESDA, counted
 from pycyto.manifest import Row, lines_of, write_lines
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.cutting import Cutting
+from pycyto.steps.to_project import make_project_of
 
 Layout = Literal["herlev", "sipakmed", "cric", "ps3c", "folder"]
 Scale = Literal["native", "fit"]
@@ -71,6 +72,8 @@ def ingest(  # noqa: PLR0913 - each is an option of the command
     name: str | None = None,
     group_regex: str | None = None,
     mpp: float | None = None,
+    to_project: str | Path | None = None,
+    qupath: str | Path | None = None,
     reporter: Reporter = SILENT,
 ) -> IngestResult:
     """Cut one patch per cell of a public set, and write the manifest that an export writes.
@@ -100,6 +103,12 @@ def ingest(  # noqa: PLR0913 - each is an option of the command
         Of a ``folder``: what finds the group (patient or slide) in the path of an image.
     mpp
         Of ``cric`` and ``folder``: micrometres per pixel of the images, where you know it.
+    to_project
+        Of ``cric``: make a QuPath project here too, of the fields where they are, with all cells
+        as classified points, also those that the table leaves out. Without a QuPath on this
+        machine it holds files for a script that does the same in QuPath.
+    qupath
+        Folder of the QuPath to make it with.
 
     Raises
     ------
@@ -114,6 +123,8 @@ def ingest(  # noqa: PLR0913 - each is an option of the command
     source, classes = _chosen(layout, folder, table, name, group_regex, mpp)
     if scale == "fit" and not source.single:
         raise UsageError(f"{layout} has fields, not images of single cells: it has one scale only.")
+    if to_project is not None and source.single:
+        raise UsageError(f"--to-project is for fields with cells, as of cric, not for {layout}.")
     classes = harmonise.with_alternatives(classes, alternative)
     arguments = {
         "layout": layout, "scale": scale, "alternative": list(alternative), "name": name,
@@ -128,6 +139,9 @@ def ingest(  # noqa: PLR0913 - each is an option of the command
         write_lines(made, [lines_of(found.rows)])
         result = _result(cutting, found, target)
         provenance.keep_record(made, _record(cutting, found, result, arguments))
+        if to_project is not None:
+            place, used = path_from(to_project), path_from(qupath) if qupath else None
+            make_project_of(source, classes, folder, place, used, reporter)
     _say(cutting, found, result, reporter)
     return result
 
