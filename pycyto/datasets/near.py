@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -124,7 +124,7 @@ def _alike(
     hashes = perceptual_hashes(theirs)
     for turned in orientations(ours):
         proposed = near_hashes(perceptual_hashes(turned), hashes, HASH_BITS)
-        i, j = np.fromiter(proposed, np.dtype((np.int64, 2))).reshape(-1, 2).T
+        i, j = np.fromiter(chain.from_iterable(proposed), np.int64).reshape(-1, 2).T
         if groups is not None:
             apart = (i < j) & (groups[i] != groups[j])
             i, j = i[apart], j[apart]

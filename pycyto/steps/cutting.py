@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 from uuid import uuid5
 
 from pycyto.datasets.harmonise import Table
@@ -170,6 +171,7 @@ def _row(
     object_id = object_id_of(source, cell)
     single = cell.centre is None
     x, y = cell.centre or (size[0] / 2, size[1] / 2)
+    said: dict[str, Any] = dict(cell.said)
     return Row(
         project_id=str(uuid5(NAMESPACE, f"source {source}")),
         entry_id=image_key,
@@ -196,11 +198,11 @@ def _row(
         original_height=size[1] if single else None,
         content_hash="",
         file=f"images/{table.scheme.folder_of(label)}/{image_key}_{object_id}.png",
-        **cell.said,
+        **said,
     )
 
 
-def _measured(outlines: Outlines | None) -> dict[str, float]:
+def _measured(outlines: Outlines | None) -> dict[str, Any]:
     """Return what the manifest has of a cell's outline."""
     if outlines is None or outlines.cell is None:
         return {}

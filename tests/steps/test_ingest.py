@@ -453,3 +453,27 @@ def test_an_ingested_set_can_be_split_and_audited(tmp_path: Path) -> None:
     pycyto.split(tmp_path / "out", fractions=(0.5, 0.25, 0.25))
     audit = pycyto.audit(tmp_path / "out")
     assert not audit.audit.of("failure")
+
+
+def test_without_qupath_the_cells_are_left_as_files_for_a_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pycyto.steps.to_project.find_qupath", lambda _: None)
+    src = published.cric(tmp_path / "c", FIELDS)
+    listener = Listener()
+    ingest("cric", src, out=tmp_path / "out", to_project=tmp_path / "p", reporter=listener)
+    fields = tmp_path / "p" / "pycyto" / "fields"
+    assert sorted(path.name for path in fields.iterdir()) == [
+        "a.png.geojson", "b.png.geojson", "fields.json",
+    ]  # fmt: skip
+    features = json.loads((fields / "b.png.geojson").read_text("utf-8"))["features"]
+    assert [f["properties"]["classification"]["name"] for f in features] == ["ASC-H", "SCC", "LSIL"]
+    assert features[2]["geometry"] == {"type": "Point", "coordinates": [299.5, 199.5]}
+    ids = {row.object_id for row in read_manifest(tmp_path / "out")}
+    assert features[2]["id"] in ids
+    assert any("import_cells.groovy" in text for text in listener.said)
+
+
+def test_images_of_single_cells_make_no_project(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not for herlev"):
+        ingest("herlev", tmp_path, out=tmp_path / "out", to_project=tmp_path / "p")
