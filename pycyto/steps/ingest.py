@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pycyto import files, provenance
 from pycyto.datasets import harmonise
@@ -20,11 +20,14 @@ from pycyto.datasets.sources.ps3c import Ps3c
 from pycyto.datasets.sources.sipakmed import Sipakmed
 from pycyto.errors import UsageError
 from pycyto.images.patches import read_patch
-from pycyto.labels import BETHESDA, counted
+from pycyto.labels import BETHESDA, counted, listed
 from pycyto.manifest import Row, lines_of, write_lines
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.cutting import Cutting
 from pycyto.steps.to_project import make_project_of
+
+# Warnings on the screen: a set whose outlines are all broken has as many as cells.
+_WARNED = 10
 
 Layout = Literal["herlev", "sipakmed", "cric", "ps3c", "folder"]
 Scale = Literal["native", "fit"]
@@ -171,6 +174,10 @@ def _chosen(
     mpp: float | None,
 ) -> tuple[Source, harmonise.Table]:
     """Return the reader and the table of classes."""
+    if layout not in get_args(Layout):
+        raise UsageError(
+            f"There is no source {layout!r}.", remedy=f"Known are: {listed(get_args(Layout))}."
+        )
     if layout != "folder" and (name or group_regex):
         raise UsageError(f"--name and --group-regex are for 'folder', not for {layout}.")
     if mpp is not None and layout not in ("cric", "folder"):
@@ -203,7 +210,7 @@ def _result(cutting: Cutting, found: Joined, out: Path) -> IngestResult:
         cells=len(found.rows),
         by_class=Counter((row.original_label, row.label) for row in found.rows),
         skipped=dict(cutting.notes.skipped),
-        notes=dict(cutting.counts),
+        notes=dict(+cutting.counts),  # those above 0
         joined=found.groups,
     )
 
@@ -232,15 +239,20 @@ def _say(cutting: Cutting, found: Joined, result: IngestResult, reporter: Report
     reporter.say(f"{result.given} given: {result.cells} patches, {skipped} skipped.")
     for reason, number in result.skipped.items():
         reporter.say(f"  {number:>6}  {reason}")
-    for (original, label), number in sorted(result.by_class.items(), key=lambda item: item[0][1]):
+    rank = cutting.table.scheme.severity_of
+    for original, label in sorted(result.by_class, key=lambda pair: (rank(pair[1]), pair[0])):
+        number = result.by_class[original, label]
         mapped = cutting.table.find(original)
         contested = " (contested)" if mapped and mapped.contested else ""
         reporter.say(f"  {number:>6}  {original} → {label}{contested}")
     for note, number in result.notes.items():
         reporter.say(f"  {number:>6}  {note}")
     _say_groups(found, reporter)
-    for warning in cutting.notes.warnings:
+    warnings = cutting.notes.warnings
+    for warning in warnings[:_WARNED]:
         reporter.warn(warning)
+    if len(warnings) > _WARNED:
+        reporter.warn(f"… and {counted(len(warnings) - _WARNED, 'warning')} more of this kind.")
 
 
 def _say_groups(found: Joined, reporter: Reporter) -> None:

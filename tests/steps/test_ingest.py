@@ -67,7 +67,7 @@ def test_herlev(tmp_path: Path) -> None:
     assert (row.left, row.top, row.centroid_x) == (-62, -72, 50)
     assert (row.outline_width, row.outline_height, row.outline_area) == (40, 30, 1200)
     assert rows["normal_columnar/148415-1480001-002.BMP"].outline_area is None
-    assert counts_of(tmp_path / "out")["notes"]["without an outline"] == 2
+    assert counts_of(tmp_path / "out")["notes"] == {"without an outline": 2}
 
 
 def test_patches_have_the_pixels_in_the_middle_on_black(tmp_path: Path) -> None:
@@ -149,6 +149,16 @@ def test_outlines_that_cannot_be_read_are_told_and_the_cell_is_in(tmp_path: Path
     assert "another size" in told
     assert "none of the published colours" in told
     assert not (tmp_path / "out" / "outlines.geojson").exists()
+
+
+def test_many_warnings_are_summed_up(tmp_path: Path) -> None:
+    src = published.herlev(tmp_path / "h", {"light_dysplastic": 30})
+    for path in src.rglob("*-d.bmp"):
+        path.write_bytes(b"BM")
+    listener = Listener()
+    ingest("herlev", src, out=tmp_path / "out", reporter=listener)
+    assert listener.warned[10] == "… and 5 warnings more of this kind."
+    assert len(listener.warned) == 11
 
 
 def test_cric(tmp_path: Path) -> None:
@@ -412,6 +422,7 @@ def test_a_group_regex_that_finds_nothing_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("layout", "options", "told"),
     [
+        ("herlef", {}, "no source 'herlef'"),
         ("cric", {"scale": "fit"}, "one scale only"),
         ("herlev", {"name": "x"}, "for 'folder'"),
         ("herlev", {"mpp": 0.2}, "what is published"),
