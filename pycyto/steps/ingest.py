@@ -252,7 +252,7 @@ def _say(cutting: Cutting, found: Joined, result: IngestResult, reporter: Report
     for warning in warnings[:_WARNED]:
         reporter.warn(warning)
     if len(warnings) > _WARNED:
-        reporter.warn(f"… and {counted(len(warnings) - _WARNED, 'warning')} more of this kind.")
+        reporter.warn(f"… and {len(warnings) - _WARNED} more warnings.")
 
 
 def _say_groups(found: Joined, reporter: Reporter) -> None:

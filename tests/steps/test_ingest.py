@@ -157,7 +157,7 @@ def test_many_warnings_are_summed_up(tmp_path: Path) -> None:
         path.write_bytes(b"BM")
     listener = Listener()
     ingest("herlev", src, out=tmp_path / "out", reporter=listener)
-    assert listener.warned[10] == "… and 5 warnings more of this kind."
+    assert listener.warned[10] == "… and 6 more warnings."  # missing folders, and 15 masks
     assert len(listener.warned) == 11
 
 
