@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pycyto.steps.doctor import doctor as doctor
     from pycyto.steps.evaluate import evaluate as evaluate
     from pycyto.steps.export import export as export
+    from pycyto.steps.ingest import ingest as ingest
+    from pycyto.steps.merge import merge as merge
     from pycyto.steps.predict import predict as predict
     from pycyto.steps.runs import runs as runs
     from pycyto.steps.split import split as split
@@ -32,6 +34,8 @@ __all__ = [
     "doctor",
     "evaluate",
     "export",
+    "ingest",
+    "merge",
     "predict",
     "runs",
     "split",

@@ -28,6 +28,8 @@ COMMANDS = {
     "demo": "Walk through the whole flow on the sample project, offline.",
     "doctor": "Check this machine and a project, and say what to mend.",
     "export": "Cut a patch for every annotated cell of a project.",
+    "ingest": "Make a data set of a public set, or of a folder per class.",
+    "merge": "Join data sets into one, and refuse what must not be joined.",
     "split": "Divide a data set by patient: train, validation and test.",
     "audit": "Look for leaks, twins and gaps in a data set and its split.",
     "train": "Train a classifier and save it as a bundle.",

@@ -18,6 +18,12 @@ class PycytoSelection {
             'LSIL': ['LGSIL', 'Low-grade squamous intraepithelial lesion'],
             'HSIL': ['HGSIL', 'High-grade squamous intraepithelial lesion'],
         ],
+        ps3c: [
+            'rubbish': [],
+            'healthy': [],
+            'bothcells': [],
+            'unhealthy': [],
+        ],
     ]
 
     // Colours of the classes (red, green, blue), as in Python.
