@@ -143,7 +143,7 @@ def making_folder(folder: Path) -> Iterator[Path]:
         yield made
         refuse_existing(folder)
         with explained(folder):
-            if folder.exists():
+            if folder.exists():  # empty; Windows renames over no folder
                 folder.rmdir()
             made.replace(folder)
     except BaseException:

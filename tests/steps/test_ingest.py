@@ -29,7 +29,7 @@ FIELDS = [
     ("a.png", "Negative for intraepithelial lesion", 5, 290),
     ("b.png", "ASC-H", 100, 100),
     ("b.png", "SCC", 120, 120),
-    ("b.png", "LSIL", 300, 200),
+    ("b.png", "LSIL", 380, 200),
 ]
 
 
@@ -373,6 +373,7 @@ def test_opaque_images_with_an_alpha_channel_are_read(tmp_path: Path) -> None:
         ("nucleus_x", "x", "Columns are missing: nucleus_x"),
         (",200,150", ",2000,150", "line 2: (2000, 150) is outside a.png, which is 400 x 300"),
         (",200,150", ",-1,150", "(-1, 150) is outside"),
+        (",200,150", ",200,350", "(200, 350) is outside"),
         (",200,150", ",20.5,150", "nucleus_x: '20.5' is not a number"),
         (
             ",HSIL,",
@@ -479,7 +480,7 @@ def test_without_qupath_the_cells_are_left_as_files_for_a_script(
     ]  # fmt: skip
     features = json.loads((fields / "b.png.geojson").read_text("utf-8"))["features"]
     assert [f["properties"]["classification"]["name"] for f in features] == ["ASC-H", "SCC", "LSIL"]
-    assert features[2]["geometry"] == {"type": "Point", "coordinates": [299.5, 199.5]}
+    assert features[2]["geometry"] == {"type": "Point", "coordinates": [379.5, 199.5]}
     ids = {row.object_id for row in read_manifest(tmp_path / "out")}
     assert features[2]["id"] in ids
     assert any("import_cells.groovy" in text for text in listener.said)
