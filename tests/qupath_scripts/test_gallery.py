@@ -108,6 +108,23 @@ def test_accepting_twice_never_reaches_the_next_page(gallery: Gallery) -> None:
     assert gallery.press("PAGE_DOWN").page == 1
 
 
+def test_arrows_stay_on_the_page(gallery: Gallery) -> None:
+    gallery.start([nilm(f"c{n}", 0.01) for n in range(6)], columns=2, rows=2)
+    gallery.show("NILM")
+    assert [gallery.press(key).at for key in ("LEFT", "UP", "RIGHT", "RIGHT")] == [0, 0, 1, 2]
+    assert [gallery.press(key).at for key in ("END", "RIGHT", "DOWN", "HOME")] == [3, 3, 3, 0]
+    gallery.press("PAGE_DOWN")
+    assert [gallery.press(key).at for key in ("DOWN", "RIGHT", "RIGHT", "UP")] == [4, 5, 5, 5]
+
+
+def test_the_next_open_cell_is_chosen_by_itself(gallery: Gallery) -> None:
+    gallery.start([nilm(f"c{n}", 0.01) for n in range(4)], columns=2, rows=2)
+    gallery.show("NILM")
+    gallery.press("RIGHT")
+    gallery.press("RIGHT")
+    assert [gallery.press(key).at for key in ("SPACE", "DIGIT2", "S", "F")] == [3, 0, 1, 1]
+
+
 def test_taking_back_undoes_one_key_be_it_a_page(gallery: Gallery) -> None:
     gallery.start([nilm(f"c{n}", 0.01) for n in range(5)], columns=2, rows=2)
     gallery.show("NILM")
