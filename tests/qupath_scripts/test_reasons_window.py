@@ -37,8 +37,9 @@ def project(qupath_installation: Path, tmp_path: Path) -> Iterator[Path]:
         content = files.read_json(folder / "project.qpproj")
         content["images"] = [image for image in content["images"] if image["entryID"] in (1, 12)]
         files.write_json(folder / "project.qpproj", content)
-        command = [launcher_of(qupath_installation), "script", "--save", "-p"]
-        subprocess.run([*command, folder / "project.qpproj", NUCLEI], check=True, timeout=300)
+        command = [str(launcher_of(qupath_installation)), "script", "--save"]
+        command += ["-p", str(folder / "project.qpproj"), str(NUCLEI)]
+        subprocess.run(command, check=True, timeout=300)
         run_script(qupath_installation, SCRIPTS / "export_cells.groovy", folder)
         with stub_model.seeing_in_place(unsure):
             predict(folder, model="m", similar=agreed_on(folder, tmp_path), access=GEOJSON)

@@ -294,7 +294,7 @@ def test_similar_cells_are_those_of_the_table(run: Path, installation: Installat
             assert item.get("label") == row["label"]
             assert item.get("origin") == row["label_origin"] == "consensus"
             assert item.get("similarity") == float(row["similarity"])
-            assert str(item.get("same_slide")) == ("true" if row["same_slide"] == "1" else "false")
+            assert bool(item.get("same_slide")) is (row["same_slide"] == "1")
             assert Path(str(item.get("file"))) == run / "similar" / row["file"]
             assert Path(str(item.get("file"))).is_file()
 
