@@ -72,6 +72,7 @@ def review_panel(qupath: Path, folder: Path, home: Path) -> Iterator[Panel]:
     with qupath_window(qupath, folder, STARTER, home) as window:
         panel = Panel(window, folder, state)
         window.wait_for(PANEL)
+        window.until(state.exists, "nothing is told of the viewer")
         window.until(lambda: panel.state()["selected"], "no cell is shown")
         window.focus(PANEL)
         yield panel
