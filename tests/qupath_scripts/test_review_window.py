@@ -33,7 +33,9 @@ class Panel:
     state_file: Path
 
     def state(self) -> dict[str, Any]:
-        """Return what the viewer shows now."""
+        """Return what the viewer shows now; nothing while QuPath is still starting."""
+        if not self.state_file.exists():
+            return {}
         content: dict[str, Any] = json.loads(self.state_file.read_text("utf-8"))
         return content
 
@@ -72,8 +74,7 @@ def review_panel(qupath: Path, folder: Path, home: Path) -> Iterator[Panel]:
     with qupath_window(qupath, folder, STARTER, home) as window:
         panel = Panel(window, folder, state)
         window.wait_for(PANEL)
-        window.until(state.exists, "nothing is told of the viewer")
-        window.until(lambda: panel.state()["selected"], "no cell is shown")
+        window.until(lambda: panel.state().get("selected"), "no cell is shown")
         window.focus(PANEL)
         yield panel
 

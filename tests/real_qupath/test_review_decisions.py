@@ -230,11 +230,13 @@ def test_another_spelling_of_the_class_stays(sitting: Sitting, decider: Any) -> 
 
 
 def test_any_class_and_colour_comes_back(sitting: Sitting, decider: Any) -> None:
+    from jpype import JClass, JInt
+
     cell = outline(decider)
     path_object = decider.objectOf(cell)
     path_object.setPathClass(sitting.java.PathClass.fromString('HSIL: p16/Ki-67: "?"'))
     given = class_of(decider, cell)
-    path_object.setColor(0x123456)
+    path_object.setColor(JClass("java.lang.Integer").valueOf(JInt(0x123456)))
     sitting.decide(decider, cell, "NILM")
     assert (class_of(decider, cell), path_object.getColor()) == ("NILM", 0x123456)
     sitting.take_back(decider)
@@ -294,7 +296,7 @@ def test_two_unsaved_decisions_on_one_cell_come_to_the_second(
     sitting.decide(decider, cell, second)
     again = Sitting(sitting.folder, installation)
     reopened = again.opened(sitting.images[0])
-    twin = again.review.cellOf(log_of(sitting.folder)[0])
+    twin = again.review.cellOf(java_map(log_of(sitting.folder)[0]))
     assert (class_of(reopened, twin), twin.getElsewhere()) == (second, None)
 
 
@@ -310,7 +312,7 @@ def test_a_class_given_outside_the_review_stays_and_the_cell_comes_up_again(
 
     again = Sitting(sitting.folder, installation)
     reopened = again.opened(sitting.images[0])
-    twin = again.review.cellOf(log_of(sitting.folder)[0])
+    twin = again.review.cellOf(java_map(log_of(sitting.folder)[0]))
     assert (class_of(reopened, twin), str(twin.getState())) == ("Trichomonas", "open")
     assert "Trichomonas" in str(twin.getElsewhere())
     assert reopened.counts()["elsewhere"] == 1
@@ -376,10 +378,10 @@ def test_a_clock_that_was_put_back_changes_no_order(
     log_file(sitting.folder).write_text(text.replace(at, "2999-01-01T00:00:00.000Z"), "utf-8")
     again = Sitting(sitting.folder, installation)
     reopened = again.opened(sitting.images[0])
-    again.decide(reopened, again.review.cellOf(log_of(sitting.folder)[0]), "NILM")
+    again.decide(reopened, again.review.cellOf(java_map(log_of(sitting.folder)[0])), "NILM")
     assert [line["at"] for line in log_of(sitting.folder)] == ["2999-01-01T00:00:00.000Z"] * 2
     later = Sitting(sitting.folder, installation)
-    assert str(later.review.cellOf(log_of(sitting.folder)[0]).getLabel()) == "NILM"
+    assert str(later.review.cellOf(java_map(log_of(sitting.folder)[0])).getLabel()) == "NILM"
 
 
 # --- saving ------------------------------------------------------------------------------------
