@@ -32,7 +32,7 @@ class PycytoNuclei {
      */
     PycytoNuclei(List<PathObject> objects, List<PycytoCell> cells, String scheme) {
         for (PathObject object : objects) {
-            if (object instanceof PathCellObject || isNucleus(object)) {
+            if (object.isCell() || isNucleus(object)) {
                 outlines.insert(box(object.getROI()), object)
             }
         }
@@ -51,12 +51,12 @@ class PycytoNuclei {
 
     /** The nucleus of a cell that is at (x, y), or null where none is surely its own. */
     PycytoNucleus of(PathObject object, double x, double y) {
-        return object instanceof PathCellObject ? PycytoNucleus.of((PathCellObject) object) : detected(object.getROI(), x, y) ?: drawn(object.getROI())
+        return object.isCell() ? PycytoNucleus.of((PathCellObject) object) : detected(object.getROI(), x, y) ?: drawn(object.getROI())
     }
 
     /** That of the only QuPath cell object in this place, if it is about as large as what the expert has drawn. */
     private PycytoNucleus detected(ROI roi, double x, double y) {
-        List<PathObject> there = near(new Envelope(x, x, y, y), roi).findAll { PathObject it -> it instanceof PathCellObject && it.getROI().contains(x, y) }
+        List<PathObject> there = near(new Envelope(x, x, y, y), roi).findAll { PathObject it -> it.isCell() && it.getROI().contains(x, y) }
         if (there.size() != 1) {
             return null
         }
@@ -83,7 +83,7 @@ class PycytoNuclei {
     }
 
     private static boolean isNucleus(PathObject object) {
-        return !(object instanceof PathCellObject) && object.getROI() != null && PycytoObjects.classOf(object).equalsIgnoreCase('nucleus')
+        return !object.isCell() && object.getROI() != null && PycytoObjects.classOf(object).equalsIgnoreCase('nucleus')
     }
 
     // --- what is normal here -----------------------------------------------------------------------
