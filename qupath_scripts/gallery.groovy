@@ -8,8 +8,6 @@
  * Tested on QuPath 0.5.1, 0.6.0 and 0.7.0.
  */
 
-import org.codehaus.groovy.control.CompilerConfiguration
-
 // --- settings -------------------------------------------------------------------------------
 def settings = [
     run: '',           // folder name of the run below pycyto/runs; empty: the newest
@@ -20,15 +18,14 @@ def settings = [
 ]
 
 // --- guard ----------------------------------------------------------------------------------
-if (!binding.hasVariable('qupath.script.file')) {
+def lib = binding.hasVariable('qupath.script.file') ? new File(new File(binding.getVariable('qupath.script.file') as String).parentFile, 'lib') : null
+if (!lib?.directory) {
     throw new IllegalStateException('Save this script into the folder qupath_scripts of pycyto, then run it again: it needs the folder "lib" beside it.')
 }
-def lib = new File(new File(binding.getVariable('qupath.script.file') as String).parentFile, 'lib')
-def loader = new GroovyClassLoader(getClass().classLoader, new CompilerConfiguration(scriptExtensions: ['gvy'] as Set, defaultScriptExtension: 'gvy'))
-loader.addClasspath(lib.path)
-def pycyto = loader.loadClass('Pycyto')
+def load = new GroovyClassLoader(getClass().classLoader).parseClass(new File(lib, 'PycytoLoader.gvy')).from(lib)
+def pycyto = load('Pycyto')
 
 // --- action ---------------------------------------------------------------------------------
-pycyto.open(this, 'gallery', settings, { job -> loader.loadClass('PycytoGalleryWindow').open(job) }) { job, image ->
+pycyto.open(this, 'gallery', settings, { job -> load('PycytoGalleryWindow').open(job) }) { job, image ->
     pycyto.refuse('The gallery needs the window of QuPath. Without it, review.groovy completes what was decided there.')
 }
