@@ -16,7 +16,8 @@ import javafx.util.Duration
 
 double look = 2  // seconds, while which the next page is read
 // Which key, and whether somebody has looked at the page before pressing it.
-def plan = [*[[KeyCode.PAGE_DOWN, true]] * 5, *[[KeyCode.PAGE_DOWN, false]] * 5, *[[KeyCode.TAB, false]] * 3]
+// The first class has eight pages.
+def plan = [*[[KeyCode.PAGE_DOWN, true]] * 4, *[[KeyCode.PAGE_DOWN, false]] * 3, *[[KeyCode.TAB, false]] * 3]
 def times = [ready: [], hurried: [], unread: []]
 def start = new Gson().fromJson(new File(System.getProperty('user.home'), 'start.json').text, Map)
 

@@ -26,7 +26,7 @@ class PycytoTile extends StackPane {
         none.wrapText = true
         setAlignment(hsil, Pos.TOP_RIGHT)
         setAlignment(said, Pos.BOTTOM_CENTER)
-        children.addAll(none, picture, hsil, said)
+        getChildren().addAll(none, picture, hsil, said)
     }
 
     void setSide(double side) {
