@@ -16,9 +16,10 @@ import javafx.scene.image.Image
 import javafx.scene.image.ImageView
 import javafx.scene.layout.TilePane
 import javafx.scene.layout.VBox
+import javafx.scene.text.TextAlignment
 
 class PycytoReasonsBox {
-    private static final double SIDE = 104  // of a picture: three side by side in the panel
+    private static final double SIDE = 96  // of a picture: three side by side in the panel
 
     private PycytoDecider decider  // of the image that the reasons are of
     private CompletableFuture<PycytoReasons> reasons
@@ -64,6 +65,7 @@ class PycytoReasonsBox {
     private static Node pictures(List<Map<String, Object>> similar) {
         def tiles = new TilePane(8, 8)
         tiles.setPrefColumns(3)
+        tiles.setPrefTileWidth(SIDE + 12)
         tiles.children.setAll(similar.collect { tile(it) })
         return tiles
     }
@@ -74,6 +76,7 @@ class PycytoReasonsBox {
         picture.setFitWidth(SIDE)
         picture.setFitHeight(SIDE)
         def origin = PycytoCellCard.text(similar.same_slide ? "${similar.origin}, same slide" : similar.origin, PycytoCellCard.FAINT + '-fx-font-size: 0.85em;')
+        origin.setTextAlignment(TextAlignment.CENTER)
         def tile = new VBox(2, picture, PycytoCellCard.chip(similar.label as String), origin)
         tile.alignment = Pos.TOP_CENTER
         Tooltip.install(tile, new Tooltip(String.format(Locale.ROOT, 'Similarity %.2f, as the network sees it; 1 is no difference.', similar.similarity as double)))
