@@ -36,7 +36,7 @@ LEAST_CORRELATION = 0.96
 PROPOSING = 0.88
 SAME_CELL = 0.9
 
-_BLOCK = 2048
+_BLOCK = 512  # pairs of thumbnails that are compared at once
 
 Positions = npt.NDArray[np.int64]
 

@@ -33,14 +33,15 @@ _LAID, _SHIFT = 112, 8
 # Pixels that two patches must share for that: a twentieth of them.
 _SHARED = _LAID * _LAID // 20
 
-# Pairs of hashes that are compared at once: 128 MB, however many hashes there are.
-_PAIRS = 1 << 24
+# Pairs of hashes that are compared at once: 32 MB, however many hashes there are.
+_PAIRS = 1 << 22
 
 
 def thumbnail(pixels: Pixels) -> Thumbnail:
     """Return the brightness of a patch, (32, 32) uint8."""
     grey = np.asarray(Image.fromarray(pixels).convert("L"))
-    return np.asarray(Image.fromarray(grey).resize((SIDE, SIDE), Image.Resampling.BOX))
+    # A copy: else each would hold on to the fifty times larger picture that it was made of.
+    return np.array(Image.fromarray(grey).resize((SIDE, SIDE), Image.Resampling.BOX))
 
 
 def orientations(thumbnails: npt.NDArray[_Number]) -> Iterator[npt.NDArray[_Number]]:
