@@ -34,6 +34,12 @@ class PycytoSelection {
             'LSIL': [255, 112, 0],
             'HSIL': [211, 47, 47],
         ],
+        ps3c: [
+            'rubbish': [120, 120, 120],
+            'healthy': [76, 175, 80],
+            'bothcells': [255, 193, 7],
+            'unhealthy': [211, 47, 47],
+        ],
     ]
 
     // Reasons for which an object is no cell, as in Python.

@@ -154,10 +154,17 @@ def test_the_scripts_know_which_version_they_belong_to() -> None:
 
 
 def test_classes_have_the_colours_of_python() -> None:
+    schemes = re.findall(
+        r"^        (\w+): \[\n(.*?)^        \],$", block("COLOURS"), re.MULTILINE | re.DOTALL
+    )
     written = {
-        line[1]: tuple(map(int, line[2].split(", ")))
-        for line in re.finditer(
-            r"^            '([^']+)': \[(.*)\],$", block("COLOURS"), re.MULTILINE
-        )
+        name: [
+            (line[1], tuple(map(int, line[2].split(", "))))
+            for line in re.finditer(r"^ +'([^']+)': \[(.*)\],$", classes, re.MULTILINE)
+        ]
+        for name, classes in schemes
     }
-    assert written == {label.name: label.colour for label in SCHEMES["bethesda"].labels}
+    assert written == {
+        name: [(label.name, label.colour) for label in scheme.labels]
+        for name, scheme in SCHEMES.items()
+    }
