@@ -75,7 +75,7 @@ class PycytoReasonsBox {
         def picture = new ImageView(new Image((similar.file as File).toURI().toString(), SIDE, SIDE, true, true, true))
         picture.setFitWidth(SIDE)
         picture.setFitHeight(SIDE)
-        def origin = PycytoCellCard.text(similar.same_slide ? "${similar.origin}, same slide" : similar.origin, PycytoCellCard.FAINT + '-fx-font-size: 0.85em;')
+        def origin = PycytoCellCard.text(similar.same_slide ? "${similar.origin},\nsame slide" : similar.origin, PycytoCellCard.FAINT + '-fx-font-size: 0.85em;')
         origin.setTextAlignment(TextAlignment.CENTER)
         def tile = new VBox(2, picture, PycytoCellCard.chip(similar.label as String), origin)
         tile.alignment = Pos.TOP_CENTER
