@@ -104,9 +104,10 @@ def test_keys_decide_and_what_was_decided_is_saved(
         assert (line["object_id"], line["label"]) == (first["selected"], "ASC-US")
         assert (line["shown"], line["way"], line["reviewer"]) == ("prediction", "panel", "Anna")
         assert 0.5 <= first["downsample"] <= 1
-        second = panel.state()
-        assert second["focused"] == PANEL
-        assert second["selected"] != first["selected"]
+        panel.window.until(
+            lambda: panel.state()["selected"] != first["selected"], "the cell is still shown"
+        )
+        assert panel.state()["focused"] == PANEL
 
         lines = panel.press("Return", "s", "f")
         assert [line["action"] for line in lines] == ["class", "accept", "skip", "flag"]

@@ -110,6 +110,13 @@ def other_label(cell: Any, *others: str) -> str:
     return next(str(label) for label in cell.getLabels() if str(label) not in taken)
 
 
+def first_decided(sitting: Sitting) -> Any:
+    """Return the cell of the log's first line."""
+    line = log_of(sitting.folder)[0]
+    where = {name: line[name] for name in ("entry_id", "object_id", "point_index")}
+    return sitting.review.cellOf(java_map(where))
+
+
 def class_of(decider: Any, cell: Any) -> str | None:
     path_class = decider.objectOf(cell).getPathClass()
     return None if path_class is None else str(path_class.toString())
@@ -296,7 +303,7 @@ def test_two_unsaved_decisions_on_one_cell_come_to_the_second(
     sitting.decide(decider, cell, second)
     again = Sitting(sitting.folder, installation)
     reopened = again.opened(sitting.images[0])
-    twin = again.review.cellOf(java_map(log_of(sitting.folder)[0]))
+    twin = first_decided(again)
     assert (class_of(reopened, twin), twin.getElsewhere()) == (second, None)
 
 
@@ -312,7 +319,7 @@ def test_a_class_given_outside_the_review_stays_and_the_cell_comes_up_again(
 
     again = Sitting(sitting.folder, installation)
     reopened = again.opened(sitting.images[0])
-    twin = again.review.cellOf(java_map(log_of(sitting.folder)[0]))
+    twin = first_decided(again)
     assert (class_of(reopened, twin), str(twin.getState())) == ("Trichomonas", "open")
     assert "Trichomonas" in str(twin.getElsewhere())
     assert reopened.counts()["elsewhere"] == 1
@@ -378,10 +385,10 @@ def test_a_clock_that_was_put_back_changes_no_order(
     log_file(sitting.folder).write_text(text.replace(at, "2999-01-01T00:00:00.000Z"), "utf-8")
     again = Sitting(sitting.folder, installation)
     reopened = again.opened(sitting.images[0])
-    again.decide(reopened, again.review.cellOf(java_map(log_of(sitting.folder)[0])), "NILM")
+    again.decide(reopened, first_decided(again), "NILM")
     assert [line["at"] for line in log_of(sitting.folder)] == ["2999-01-01T00:00:00.000Z"] * 2
     later = Sitting(sitting.folder, installation)
-    assert str(later.review.cellOf(java_map(log_of(sitting.folder)[0])).getLabel()) == "NILM"
+    assert str(first_decided(later).getLabel()) == "NILM"
 
 
 # --- saving ------------------------------------------------------------------------------------
