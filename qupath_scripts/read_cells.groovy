@@ -1,7 +1,7 @@
 /*
- * Blinded reading: shows the cells of an assignment one by one, without predictions, class colours,
- * names, or what others said, and keeps the answers in <project>/pycyto/reads. When all readers are
- * done, the cells on which they differ come up again, for a consensus and for a third reader.
+ * Shows the cells of an assignment for blinded reading: one by one, without predictions, class
+ * colours, names, or what others said. It keeps the answers in <project>/pycyto/reads. When all readers
+ * are done, the cells on which they differ come up again, for a consensus and for a third reader.
  *
  * Run it with a project open; no image has to be. Nothing but the answers is written: no object,
  * no image and no class of the project is touched. Without a window it says how far everybody is:
