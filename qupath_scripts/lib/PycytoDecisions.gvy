@@ -47,7 +47,7 @@ class PycytoDecisions {
 
     /** The decision that gave a cell its class, also where it was flagged since; null where none stands. */
     Map<String, Object> labelling(String cellKey) {
-        return standing(of(cellKey)).reverse().find { Map<String, Object> it -> it.get('label') != null }
+        return PycytoCell.standing(of(cellKey)).reverse().find { Map<String, Object> it -> it.get('label') != null }
     }
 
     /** This reviewer's decisions that can still be taken back, the oldest first. */
