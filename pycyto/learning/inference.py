@@ -20,6 +20,19 @@ from pycyto.learning.networks import INPUT_SHAPE, build
 from pycyto.provenance import version_of
 
 Probabilities = npt.NDArray[np.float32]
+Run = Callable[[Pixels], Probabilities]
+
+# Quarter turns, and whether the patch is mirrored too; no two of them are the same.
+_ORIENTATIONS = (
+    (0, False),
+    (1, True),
+    (2, False),
+    (3, True),
+    (1, False),
+    (0, True),
+    (3, False),
+    (2, True),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +49,7 @@ class Engine:
     """
 
     name: str
-    run: Callable[[Pixels], Probabilities]
+    run: Run
 
 
 def keras_engine(bundle: Bundle) -> Engine:
@@ -61,6 +74,8 @@ def classify(
 ) -> Probabilities:
     """Return the probability of each class for each patch.
 
+    It is the mean over ``bundle.orientations`` of the patch.
+
     Parameters
     ----------
     patches
@@ -82,7 +97,7 @@ def classify(
         A patch of another shape or type, or weights that are not the network's.
     """
     found: list[Probabilities] = [np.empty((0, len(bundle.labels)), np.float32)]
-    run = (engine or keras_engine(bundle)).run
+    run = over_orientations((engine or keras_engine(bundle)).run, bundle.orientations)
     for probabilities in _computed(run, _batches(patches, batch_size)):
         found.append(probabilities)
         if advance is not None:
@@ -90,9 +105,7 @@ def classify(
     return np.concatenate(found)
 
 
-def _computed(
-    run: Callable[[Pixels], Probabilities], batches: Iterable[Pixels]
-) -> Iterator[Probabilities]:
+def _computed(run: Run, batches: Iterable[Pixels]) -> Iterator[Probabilities]:
     """Yield what comes of each batch, in order, reading one batch while another is computed.
 
     It is the computing that has a thread of its own: what reads may count, show
@@ -107,6 +120,28 @@ def _computed(
             before = latest
         if before is not None:
             yield before.result()
+
+
+def over_orientations(run: Run, number: int) -> Run:
+    """Return what averages the probabilities of patches over so many of their orientations.
+
+    A cell has no up. Two are the patch and the patch mirrored about its diagonal;
+    four add the same, turned by half; eight are all quarter turns and their mirror images.
+    """
+    if number == 1:
+        return run
+    turns = _ORIENTATIONS[:number]
+
+    def averaged(batch: Pixels) -> Probabilities:
+        return np.mean([run(_oriented(batch, *turn)) for turn in turns], axis=0, dtype=np.float32)
+
+    return averaged
+
+
+def _oriented(batch: Pixels, quarters: int, mirrored: bool) -> Pixels:
+    """Return patches, (n, s, s, c), turned by quarters and then mirrored."""
+    turned = np.rot90(batch, quarters, axes=(1, 2))
+    return np.ascontiguousarray(turned[:, :, ::-1] if mirrored else turned)
 
 
 def keras_model(bundle: Bundle) -> Any:
