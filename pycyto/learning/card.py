@@ -88,6 +88,7 @@ def _listed(sentences: Iterable[str]) -> Iterator[str]:
 
 _BALANCES = {
     "weights": "rare classes count more in the loss",
+    "sources": "all sources, and in each all its classes, count alike in the loss",
     "oversample": "patches of rare classes were drawn more often",
     "both": "rare classes were drawn more often, and counted more in the loss",
     "none": "every patch counted alike",

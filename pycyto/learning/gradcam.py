@@ -45,10 +45,7 @@ def heat_maps(
     """
     model = keras_model(bundle)
     both = keras().Model(model.input, [last_map_of(model), model.output])
-    maps = [
-        _heat(both, patch, index)
-        for patch, index in zip(patches, classes, strict=True)
-    ]
+    maps = [_heat(both, patch, index) for patch, index in zip(patches, classes, strict=True)]
     return np.stack(maps) if maps else np.empty((0, PATCH_SIZE, PATCH_SIZE), np.float32)
 
 

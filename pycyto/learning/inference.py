@@ -133,13 +133,14 @@ def over_orientations(run: Run, number: int) -> Run:
     turns = _ORIENTATIONS[:number]
 
     def averaged(batch: Pixels) -> Probabilities:
-        return np.mean([run(_oriented(batch, *turn)) for turn in turns], axis=0, dtype=np.float32)
+        return np.mean([run(_turned(batch, turn)) for turn in turns], axis=0, dtype=np.float32)
 
     return averaged
 
 
-def _oriented(batch: Pixels, quarters: int, mirrored: bool) -> Pixels:
-    """Return patches, (n, s, s, c), turned by quarters and then mirrored."""
+def _turned(batch: Pixels, turn: tuple[int, bool]) -> Pixels:
+    """Return patches, (n, s, s, c), turned by quarters and then mirrored or not."""
+    quarters, mirrored = turn
     turned = np.rot90(batch, quarters, axes=(1, 2))
     return np.ascontiguousarray(turned[:, :, ::-1] if mirrored else turned)
 

@@ -22,7 +22,11 @@ HEAD_UNITS = 256
 BACKBONE = "backbone"
 _LAST_MAP = "last_map"
 POOL = "pool"
-HEAD_LAYERS = ("hidden", "dropout", "classes")
+SCALED = "scaled"
+HEAD_LAYERS = (SCALED, "hidden", "dropout", "classes")
+
+# Of a head's running mean and variance, which so are those of some thirty batches.
+_SCALED_MOMENTUM = 0.95
 
 # Filters of the small network, block by block.
 _SMALL_FILTERS = (16, 32, 64, 128)
@@ -61,9 +65,7 @@ class Network:
 _MOBILENETV2 = Network(
     "mobilenetv2",
     "centred",
-    Published(
-        "MobileNetV2", "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
-    ),
+    Published("MobileNetV2", "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"),
     ("block_16_", "Conv_1"),
 )
 
@@ -132,7 +134,8 @@ def build(name: str, n_classes: int, *, weights: str = "none", seed: int = 0) ->
     Input is (batch, 224, 224, 3), uint8 or float32, RGB from 0 to 255; output is
     (batch, `n_classes`) float32 whose rows add up to 1. The head is that of
     Coskun, Akuner and Kaplanoglu (2026): global average pooling, a dense layer of
-    256 with ReLU, dropout of one half, softmax.
+    256 with ReLU, dropout of one half, softmax. Where several maps are pooled each
+    feature is first brought to mean 0 and variance 1 over the training patches.
 
     Parameters
     ----------
@@ -158,7 +161,12 @@ def build(name: str, n_classes: int, *, weights: str = "none", seed: int = 0) ->
     layers = keras().layers
     pixels = keras().Input(INPUT_SHAPE, dtype="float32", name="pixels")
     x = _features(backbone, network, prepare(pixels, network.preprocessing))
-    hidden, dropout, classes = HEAD_LAYERS
+    scaled, hidden, dropout, classes = HEAD_LAYERS
+    if network.taps:
+        # Maps of different layers have different ranges.
+        x = layers.BatchNormalization(
+            momentum=_SCALED_MOMENTUM, center=False, scale=False, name=scaled
+        )(x)
     x = layers.Dense(HEAD_UNITS, activation="relu", name=hidden)(x)
     x = layers.Dropout(0.5, name=dropout)(x)
     x = layers.Dense(n_classes, activation="softmax", name=classes)(x)

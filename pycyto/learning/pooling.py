@@ -20,9 +20,6 @@ from pycyto.learning.backend import keras
 # Standard deviation of the weights around the middle, in sides of the patch: 27 pixels.
 MIDDLE = 0.12
 
-# Added to a variance before the root, so that a map of one value gives 0.
-_SMALLEST = 1e-5
-
 
 def enlarged_middle(pixels: Any) -> Any:
     """Return the middle half of patches at twice their size; symbolic, (n, s, s, c)."""
@@ -35,9 +32,6 @@ def enlarged_middle(pixels: Any) -> Any:
 def pooled(maps: Sequence[Any], name: str) -> Any:
     """Return the means of maps over the patch and around its middle, in one vector, (n, d).
 
-    Each mean of each map is brought to mean 0 and variance 1 over its channels,
-    cell by cell, so that no map outweighs another and nothing need be learnt for it.
-
     Parameters
     ----------
     maps
@@ -49,7 +43,7 @@ def pooled(maps: Sequence[Any], name: str) -> Any:
     parts = [
         part for one in maps for part in (layers.GlobalAveragePooling2D()(one), _around_middle(one))
     ]
-    return layers.Concatenate(name=name)([_levelled(part) for part in parts])
+    return layers.Concatenate(name=name)(parts)
 
 
 def _around_middle(maps: Any) -> Any:
@@ -63,10 +57,3 @@ def middle_weights(side: int) -> npt.NDArray[np.float32]:
     along = np.exp(-(places**2) / (2 * MIDDLE**2))
     weights = np.outer(along, along)
     return (weights / weights.sum()).astype(np.float32)
-
-
-def _levelled(part: Any) -> Any:
-    ops = keras().ops
-    mean = ops.mean(part, axis=1, keepdims=True)
-    variance = ops.var(part, axis=1, keepdims=True)
-    return (part - mean) / ops.sqrt(variance + _SMALLEST)

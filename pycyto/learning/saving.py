@@ -137,9 +137,7 @@ def _card(folder: Path, description: Description, training: Training) -> dict[st
     sums = {name: files.sha256_of(folder / name) for name in CHECKED_FILES}
     return {
         "format": FORMAT,
-        "bundle_id": id_of(
-            sums[WEIGHTS_FILE], description.labels, description.orientations
-        ),
+        "bundle_id": id_of(sums[WEIGHTS_FILE], description.labels, description.orientations),
         "intended_use": INTENDED_USE,
         **asdict(description),
         "patch_size": PATCH_SIZE,
