@@ -86,7 +86,7 @@ class TrainingSettings:
         return self.views if phase.unfrozen == "none" else None
 
 
-def default_settings(
+def default_settings(  # noqa: PLR0913  (each is an option of the command)
     *,
     pretrained: bool,
     epochs: int | None = None,
@@ -119,8 +119,8 @@ def default_settings(
     Raises
     ------
     UsageError
-        When a number is below 1, `label_smoothing` is not in its range, or `views` or `unfreeze` are given for a
-        network that starts from nothing.
+        When a number is below 1, `label_smoothing` is not in its range, or `views`
+        or `unfreeze` are given for a network that starts from nothing.
     """
     layers = unfreeze if isinstance(unfreeze, int) else None
     _demand_positive(epochs=epochs, batch_size=batch_size, views=views, unfreeze=layers)

@@ -91,7 +91,7 @@ def test_only_weights_weigh(balance: Balance) -> None:
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), min_size=1, max_size=60))
 def test_all_sources_and_in_each_all_its_classes_count_alike(cells: list[tuple[int, int]]) -> None:
     sources, labels = (np.array(column) for column in zip(*cells, strict=True))
-    weights = patch_weights(as_targets(labels), sources, 4, "sources")
+    weights = patch_weights(labels.astype(np.int32), sources, 4, "sources")
     np.testing.assert_allclose(weights.mean(), 1, rtol=1e-5)
     of_sources = [weights[sources == source].sum() for source in np.unique(sources)]
     np.testing.assert_allclose(of_sources, of_sources[0], rtol=1e-4)
