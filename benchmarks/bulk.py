@@ -1,7 +1,7 @@
 """Cells in bulk: 100,000 written and read at once, against paquo and QuPath's own import.
 
 Each part runs in processes of its own, since a process holds one Java only; the two sides of a
-comparison share one. The cells are polygons of 20 vertices, each detection has five measurements.
+comparison share one. The cells are polygons of 20 vertices, each detection has seven measurements.
 """
 
 from __future__ import annotations
@@ -403,7 +403,7 @@ def main() -> None:
     if installation is None:
         raise SystemExit("There is no QuPath: --qupath FOLDER.")
     count = given.cells[0]
-    print(f"QuPath {installation.version}, {count} cells of 20 vertices, 5 measurements each")
+    print(f"QuPath {installation.version}, {count} cells of 20 vertices, 7 measurements each")
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         if given.only in (None, "speed"):

@@ -10,11 +10,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pycyto.steps.agreement import agreement as agreement
+    from pycyto.steps.assign import assign as assign
     from pycyto.steps.audit import audit as audit
     from pycyto.steps.context import Access as Access
     from pycyto.steps.doctor import doctor as doctor
     from pycyto.steps.evaluate import evaluate as evaluate
     from pycyto.steps.export import export as export
+    from pycyto.steps.ingest import ingest as ingest
+    from pycyto.steps.merge import merge as merge
     from pycyto.steps.predict import predict as predict
     from pycyto.steps.runs import runs as runs
     from pycyto.steps.split import split as split
@@ -24,10 +28,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Access",
+    "agreement",
+    "assign",
     "audit",
     "doctor",
     "evaluate",
     "export",
+    "ingest",
+    "merge",
     "predict",
     "runs",
     "split",

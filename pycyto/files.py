@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import hashlib
 import json
 import math
@@ -25,7 +26,7 @@ from typing import IO, Any
 
 import psutil
 
-from pycyto.errors import BadInputError, NotWritableError
+from pycyto.errors import BadInputError, NotWritableError, RefusedError
 
 # What a JSON file may be. The project file of ten thousand slides has some 30 MB, and nothing
 # that QuPath or pycyto writes is nested deeper than a dozen levels.
@@ -35,7 +36,9 @@ DEEPEST_JSON = 64
 _LONGEST_NUMBER = 100
 
 _PART = ".part"
+_MAKING = ".making"
 _PART_OWNER = re.compile(r"\.(\d{1,9})(\.old)?\.part$")
+_MAKER = re.compile(r"\.(\d{1,9})\.making$")
 _DAY = 24 * 3600.0
 _QUOTED = re.compile(r'[",\r\n]')
 
@@ -112,6 +115,50 @@ def _opened(part: Path, *, binary: bool, private: bool) -> IO[Any]:
     if private:  # from the first byte on
         part.touch(mode=0o600)
     return part.open("wb") if binary else part.open("w", encoding="utf-8", newline="")
+
+
+@contextlib.contextmanager
+def making_folder(folder: Path) -> Iterator[Path]:
+    """Give out a folder that appears under its name only when the block ends well.
+
+    What an earlier process left half made beside it is deleted first.
+
+    Raises
+    ------
+    RefusedError
+        When there is something under this name already.
+    NotWritableError
+        When it cannot be written to.
+    """
+    refuse_existing(folder)
+    made = folder.with_name(f".{folder.name}.{os.getpid()}{_MAKING}")
+    with explained(folder):
+        made.parent.mkdir(parents=True, exist_ok=True)
+        for left in made.parent.glob(f".{glob.escape(folder.name)}.*{_MAKING}"):
+            owner = _MAKER.search(left.name)
+            if owner is not None and not psutil.pid_exists(int(owner[1])):
+                shutil.rmtree(left)
+        made.mkdir()
+    try:
+        yield made
+        refuse_existing(folder)
+        with explained(folder):
+            if folder.exists():  # empty; Windows renames over no folder
+                folder.rmdir()
+            made.replace(folder)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+
+
+def refuse_existing(folder: Path) -> None:
+    """Raise `RefusedError` if a folder is there and holds something."""
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise RefusedError(
+            "There is something in this place already, and nothing is written over it.",
+            where=folder,
+            remedy="Choose another folder, or delete this one.",
+        )
 
 
 def write_bytes(path: Path, data: bytes, *, lasting: bool = True) -> None:
@@ -290,6 +337,24 @@ def copy_file(source: Path, target: Path) -> None:
         writer.flush()
         # Before the rename: nothing may fail once the target is another.
         shutil.copystat(source, writer.name)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name, or where the disk knows none, copy it.
+
+    Only for files that are replaced and never written into, such as patches.
+
+    Raises
+    ------
+    BadInputError, NotWritableError
+        As `copy_file`.
+    """
+    with explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        copy_file(source, target)
 
 
 def copy_in_place_of(

@@ -87,11 +87,23 @@ BETHESDA = LabelScheme(
     ),
 )
 
+# Of the Pap Smear Cell Classification Challenge (PS3C, ISBI 2025). An image may show several
+# cells, so its classes say something else than a diagnosis, and none is a spelling of another.
+PS3C = LabelScheme(
+    "ps3c",
+    (
+        Label("rubbish", (120, 120, 120)),
+        Label("healthy", (76, 175, 80)),
+        Label("bothcells", (255, 193, 7)),
+        Label("unhealthy", (211, 47, 47)),
+    ),
+)
+
 # The order of the Bethesda System, with classes that the scheme leaves out: a cell of one of
 # these may be undercalled as well.
 SEVERITY = ("NILM", "ASC-US", "LSIL", "ASC-H", "HSIL", "SCC")
 
-SCHEMES = {scheme.name: scheme for scheme in (BETHESDA,)}
+SCHEMES = {scheme.name: scheme for scheme in (BETHESDA, PS3C)}
 
 
 def scheme_named(name: str) -> LabelScheme:

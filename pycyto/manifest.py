@@ -165,7 +165,7 @@ def write_lines(folder: Path, lines: Iterable[str]) -> None:
 
 def lines_of(rows: Iterable[Row]) -> str:
     """Return rows as in ``manifest.csv``, by cell key so that equal data give equal files."""
-    ordered = sorted(rows, key=_order)
+    ordered = sorted(rows, key=order)
     return "".join(files.csv_row(getattr(row, name) for name in COLUMNS) for row in ordered)
 
 
@@ -294,5 +294,6 @@ def _row(record: Mapping[str, str], path: Path, line: int) -> Row:
     )
 
 
-def _order(row: Row) -> tuple[str, ...]:
+def order(row: Row) -> tuple[str, ...]:
+    """Return what the rows of a manifest are sorted by: the cell key as texts."""
     return tuple("" if part is None else str(part) for part in row.key)

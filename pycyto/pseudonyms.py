@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hmac
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,19 @@ def share_key(workspace: Path, data: Path) -> None:
         files.remove_parts(workspace, below=False)
         if not target.exists():
             files.write_private_once(target, _as_text(_ensured_key(workspace)))
+
+
+def take_key(sources: Iterable[Path], data: Path) -> None:
+    """Give a data set the key of the first of others that has one; without any it gets its own.
+
+    Raises
+    ------
+    BadInputError
+        That file is no key.
+    """
+    there = next((one for one in sources if (one / FILE_NAME).exists()), None)
+    if there is not None:
+        files.write_private_once(data / FILE_NAME, _as_text(_read(there / FILE_NAME)))
 
 
 def _ensured_key(folder: Path) -> bytes:

@@ -204,6 +204,9 @@ class Reporter(Protocol):
     ) -> AbstractContextManager[Callable[[int], None]]:
         """Show progress; the block gets a function to call with each advance."""
 
+    def tell(self, **facts: str) -> None:
+        """Tell a program that has started this step what it needs to know; people see nothing."""
+
 
 class Silent:
     """A reporter that says nothing: what the Python functions use by default."""
@@ -218,6 +221,9 @@ class Silent:
     def progress(self, description: str, total: int | None) -> Iterator[Callable[[int], None]]:
         """Show nothing."""
         yield lambda _: None
+
+    def tell(self, **facts: str) -> None:
+        """Drop the facts."""
 
 
 SILENT = Silent()

@@ -9,20 +9,17 @@
  * Tested on QuPath 0.5.1, 0.6.0 and 0.7.0.
  */
 
-import org.codehaus.groovy.control.CompilerConfiguration
-
 // --- settings -------------------------------------------------------------------------------
 def settings = [:]  // there is nothing to choose: every object is written, whatever its class
 
 // --- guard ----------------------------------------------------------------------------------
-if (!binding.hasVariable('qupath.script.file')) {
+def lib = binding.hasVariable('qupath.script.file') ? new File(new File(binding.getVariable('qupath.script.file') as String).parentFile, 'lib') : null
+if (!lib?.directory) {
     throw new IllegalStateException('Save this script into the folder qupath_scripts of pycyto, then run it again: it needs the folder "lib" beside it.')
 }
-def lib = new File(new File(binding.getVariable('qupath.script.file') as String).parentFile, 'lib')
-def loader = new GroovyClassLoader(getClass().classLoader, new CompilerConfiguration(scriptExtensions: ['gvy'] as Set, defaultScriptExtension: 'gvy'))
-loader.addClasspath(lib.path)
-def pycyto = loader.loadClass('Pycyto')
-def cells = loader.loadClass('PycytoCells')
+def load = new GroovyClassLoader(getClass().classLoader).parseClass(new File(lib, 'PycytoLoader.gvy')).from(lib)
+def pycyto = load('Pycyto')
+def cells = load('PycytoCells')
 
 // --- action ---------------------------------------------------------------------------------
 pycyto.run(this, 'export_cells', settings) { job, image ->

@@ -10,8 +10,6 @@
  * Tested on QuPath 0.5.1, 0.6.0 and 0.7.0.
  */
 
-import org.codehaus.groovy.control.CompilerConfiguration
-
 // --- settings -------------------------------------------------------------------------------
 def settings = [
     out: '',                // folder of the data set; empty: pycyto/patches in the project
@@ -25,17 +23,17 @@ def settings = [
 ]
 
 // --- guard ----------------------------------------------------------------------------------
-if (!binding.hasVariable('qupath.script.file')) {
+def lib = binding.hasVariable('qupath.script.file') ? new File(new File(binding.getVariable('qupath.script.file') as String).parentFile, 'lib') : null
+if (!lib?.directory) {
     throw new IllegalStateException('Save this script into the folder qupath_scripts of pycyto, then run it again: it needs the folder "lib" beside it.')
 }
-def lib = new File(new File(binding.getVariable('qupath.script.file') as String).parentFile, 'lib')
-def loader = new GroovyClassLoader(getClass().classLoader, new CompilerConfiguration(scriptExtensions: ['gvy'] as Set, defaultScriptExtension: 'gvy'))
-loader.addClasspath(lib.path)
-def pycyto = loader.loadClass('Pycyto')
-def selection = loader.loadClass('PycytoSelection')
-def patch = loader.loadClass('PycytoPatch')
-def objects = loader.loadClass('PycytoObjects')
-def dataSets = loader.loadClass('PycytoDataSet')
+def load = new GroovyClassLoader(getClass().classLoader).parseClass(new File(lib, 'PycytoLoader.gvy')).from(lib)
+def pycyto = load('Pycyto')
+def selection = load('PycytoSelection')
+def patch = load('PycytoPatch')
+def objects = load('PycytoObjects')
+def labels = load('PycytoLabels')
+def dataSets = load('PycytoDataSet')
 
 // --- action ---------------------------------------------------------------------------------
 pycyto.run(this, 'export_patches', settings) { job, image ->
@@ -75,8 +73,8 @@ pycyto.run(this, 'export_patches', settings) { job, image ->
     def cal = server.pixelCalibration, seen = [] as Set
     def ofImage = dataSets.columnsOf(image, config.metadata_keys) + [
         mpp: cal.hasPixelSizeMicrons() ? cal.averagedPixelSizeMicrons : '', scheme: config.scheme,
-        label_origin: 'manual', selected_by: 'manual', decided_at: pycyto.UNKNOWN,
     ]
+    def given = labels.newInstance(image, config.scheme)
     cells.each { object, index, x, y ->
         def roi = object.getROI(), left = patch.edge(x), top = patch.edge(y)
         def reason = roi.z > 0 || roi.t > 0 ? selection.OTHER_PLANE
@@ -86,7 +84,7 @@ pycyto.run(this, 'export_patches', settings) { job, image ->
             return
         }
         def label = selection.labelOf(config.scheme, object.pathClass.toString()), id = object.getID().toString()
-        def row = ofImage + [
+        def row = ofImage + given.columnsOf(object, index, label) + [
             object_id: id, point_index: index, kind: object.isAnnotation() ? 'annotation' : object.isCell() ? 'cell' : 'detection',
             centroid_x: x, centroid_y: y, left: left, top: top, width: patch.PATCH_SIZE, downsample: 1.0d, z: roi.z, t: roi.t,
             label: label, original_label: object.pathClass.toString(),

@@ -13,6 +13,10 @@ from tests.qupath_fixtures import (  # noqa: F401 - fixtures of all tests that r
     hard_project_template,
     qupath_installation,
 )
+from tests.reviewable_project import (  # noqa: F401 - of the tests of reviews
+    reviewable,
+    reviewable_template,
+)
 
 # A slow machine is no failure. In CI the examples are the same every time, so that a red run can
 # be repeated.

@@ -104,7 +104,7 @@ def hard_project_template(
     recipe = home / "recipe.json"
     recipe.write_text(json.dumps({"folder": str(folder), "images": images}), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        _isolate(patch, home)
+        isolate(patch, home)
         done = subprocess.run(
             [str(launcher_of(qupath_installation)), "script", "-a", str(recipe), str(MAKER)],
             capture_output=True,
@@ -129,11 +129,12 @@ def hard_project(
     folder = tmp_path_factory.mktemp("copy") / hard_project_template.name
     shutil.copytree(hard_project_template, folder)
     with pytest.MonkeyPatch.context() as patch:
-        _isolate(patch, tmp_path_factory.mktemp("home"))
+        isolate(patch, tmp_path_factory.mktemp("home"))
         yield HardProject(folder, hard_images, qupath_installation)
 
 
-def _isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
+def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
+    """Keep the user's own settings of QuPath out of what is started."""
     # Read by every Java, whatever launcher starts it. The last two halve a short run.
     options = (
         f"-Duser.home={home}",

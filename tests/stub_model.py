@@ -15,6 +15,7 @@ from pycyto.images.resolution import Resolution
 from pycyto.labels import BETHESDA
 from pycyto.learning.bundle import Bundle
 from pycyto.learning.inference import Engine
+from pycyto.learning.nearest import Features
 
 BUNDLE: Final = Bundle(
     path=Path(),
@@ -58,5 +59,26 @@ def in_place(
     with (
         mock.patch("pycyto.steps.predict.choose_engine", return_value=Engine("a stub", run)),
         mock.patch("pycyto.steps.predict.load_bundle", return_value=bundle),
+    ):
+        yield
+
+
+@contextmanager
+def seeing_in_place(
+    of_patch: Callable[[Pixels], Probabilities] = by_brightness,
+) -> Iterator[None]:
+    """... and let it see features: some of the pixels, by their difference to grey."""
+
+    def engine(_: Bundle, see: Callable[[Features], None]) -> Engine:
+        def run(batch: Pixels) -> Probabilities:
+            see(batch[:, ::16, ::16].reshape(len(batch), -1).astype(np.float32) - 127.5)
+            return np.array([of_patch(patch) for patch in batch], np.float32)
+
+        return Engine("a stub that sees", run)
+
+    with (
+        in_place(of_patch),
+        mock.patch("pycyto.steps.predict.seeing_engine", engine),
+        mock.patch("pycyto.steps.similar.seeing_engine", engine),
     ):
         yield

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -22,6 +24,7 @@ from pycyto.labels import BETHESDA
 from pycyto.qupath import runs
 from pycyto.qupath.geojson import objects_from
 from pycyto.qupath.geojson_backend import GeoJsonBackend
+from pycyto.qupath.headless import run_script
 from pycyto.qupath.project import Project, ensure_project_id, open_project
 from pycyto.qupath.run_tables import NewDetection, Update, read_new, read_updates, write_tables
 from pycyto.qupath.runs import ImageState, Run
@@ -36,12 +39,13 @@ from pycyto.records import (
 )
 from pycyto.steps.demo import copy_project
 from pycyto.steps.scripts import sample_project_folder
-from tests.qupath_installations import VARIABLE, installations
+from tests.qupath_installations import VARIABLE, installations, parameters
 
 RUN_ID = "7c2e5f00-0000-4000-8000-000000000001"
 # JPEG and PNG fields, the slide, the hard cases, detections that wait for a class.
 IMAGES = (1, 12, 31, 32, 33, 36, 38)
 ROOT = Path(__file__).parents[1]
+SCRIPTS = ROOT / "qupath_scripts"
 # A process holds one Java only.
 WRITE = """
 import sys
@@ -66,6 +70,33 @@ for folder in sys.argv[3:]:
         for image in project.images
     }
 Path(sys.argv[1]).write_bytes(orjson.dumps(found))
+"""
+
+# Every field of every object, with its place in the hierarchy and the colours that it is shown in.
+LOOK = """
+import sys, json
+from pathlib import Path
+from pycyto.qupath import _java
+from pycyto.qupath.locate import installation_in
+from pycyto.qupath.project import open_project
+installation = installation_in(Path(sys.argv[2]))
+library, java = _java.library(installation), _java.start(installation)
+folder = Path(sys.argv[3])
+project = _java.open_project(installation, folder / "project.qpproj")
+found = {}
+for image in open_project(folder).images:
+    for item in project.image(image.entry_id).objectsOnDisk():
+        parent, named = item.getParent(), item.getPathClass()
+        found[f"{image.entry_id}/{item.getID()}"] = {
+            **json.loads(str(library.PycytoCells.feature(item))),
+            "parent": None if parent.isRootObject() else str(parent.getID()),
+            "colour": str(item.getColor()),
+            "class colour": None if named is None else str(named.getColor()),
+            "locked": bool(item.isLocked()),
+            "java": str(item.getClass().getName()),
+            "measurements": [str(name) for name in item.getMeasurementList().getMeasurementNames()],
+        }
+Path(sys.argv[1]).write_text(json.dumps(found))
 """
 
 Records = dict[str, tuple[ProjectObject, ...]]
@@ -175,6 +206,29 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return stage(folder)
 
 
+Twins = Callable[[Path], tuple[Path, Path]]
+
+
+@pytest.fixture(scope="module")
+def twins(staged: Run, tmp_path_factory: pytest.TempPathFactory) -> Twins:
+    """Return a function that writes the run once from Python and once with the script in QuPath."""
+
+    @functools.cache
+    def written(installation: Path) -> tuple[Path, Path]:
+        home = tmp_path_factory.mktemp(f"twins-{installation.name}")
+        folders = home / "python" / "project", home / "groovy" / "project"
+        for folder in folders:
+            copy_project(staged.folder.parents[2], folder)
+        in_process(WRITE, home, folders[0], installation)
+        with pytest.MonkeyPatch.context() as patch:
+            homes = f"-Duser.home={home} -Djava.util.prefs.userRoot={home}"
+            patch.setenv("JAVA_TOOL_OPTIONS", homes)
+            run_script(installation, SCRIPTS / "import_predictions.groovy", folders[1])
+        return folders
+
+    return written
+
+
 @pytest.fixture(scope="module")
 def matrix(staged: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[Pair, Records]:
     """Return what each version reads of what each has written."""
@@ -265,3 +319,54 @@ def test_the_run_is_there(matrix: dict[Pair, Records], pair: Pair, staged: Run) 
             item.object_id for item in objects if item.measurements.get(UPDATED_MARK) == mark
         }
         assert updated == {item.object_id for item in read_updates(staged, entry_id)}
+
+
+# --- Python and Groovy --------------------------------------------------------------------------
+
+
+def looked_at(folder: Path, installation: Path) -> dict[str, dict[str, Any]]:
+    answer = folder.parent / "looked at.json"
+    in_process(LOOK, folder.parent, answer, installation, folder)
+    found: dict[str, dict[str, Any]] = json.loads(answer.read_text("utf-8"))
+    return found
+
+
+@pytest.mark.parametrize("installation", parameters())
+def test_python_and_groovy_write_the_same_objects(
+    twins: Twins, installation: Path, staged: Run
+) -> None:
+    python, groovy = (looked_at(folder, installation) for folder in twins(installation))
+    assert python == groovy
+    made = {
+        row.object_id: (entry_id, row)
+        for entry_id in staged.images
+        for row in read_new(staged, entry_id)
+    }
+    assert len(made) > 100
+    for object_id, (entry_id, row) in made.items():
+        one = python[f"{entry_id}/{object_id}"]
+        assert (one["parent"], one["locked"], one["colour"]) == (None, False, "None")
+        assert one["properties"]["classification"]["name"] == row.label
+        assert one["class colour"] is not None
+
+
+def lines_of(file: Path) -> list[str]:
+    """Return a file's lines without that of a file of cells which says of which data it is."""
+    return [line for line in file.read_text("utf-8").splitlines() if "data_sha256" not in line]
+
+
+@pytest.mark.parametrize("installation", parameters())
+def test_python_and_groovy_leave_the_same_files(twins: Twins, installation: Path) -> None:
+    python, groovy = twins(installation)
+    for pattern in ("pycyto/cells/*.geojson", "pycyto/runs/*/written/*.csv", "classifiers/*.json"):
+        names = {path.relative_to(python) for path in python.glob(pattern)}
+        assert names == {path.relative_to(groovy) for path in groovy.glob(pattern)} != set()
+        for name in names:
+            assert lines_of(python / name) == lines_of(groovy / name)
+    one, other = (runs.all_runs(folder / "pycyto")[-1] for folder in (python, groovy))
+    assert one.state == other.state == "written"
+    counts = ("new", "updates", "created", "updated", "gone", "decided", "read_back")
+    for entry_id, state in one.images.items():
+        for count in counts:
+            assert getattr(state, count) == getattr(other.images[entry_id], count)
+    assert sum(state.updated for state in one.images.values()) > 0

@@ -15,6 +15,7 @@ from pycyto.cli.main import COMMANDS
 from pycyto.learning.networks import NETWORKS
 from pycyto.manifest import COLUMNS
 from pycyto.qupath.run_tables import NEW_COLUMNS, UPDATE_COLUMNS
+from pycyto.qupath.similar_table import SIMILAR_COLUMNS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -61,7 +62,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_the_page_on_formats_has_the_columns_of_the_tables() -> None:
     text = (ROOT / "docs" / "formats.md").read_text("utf-8")
-    for columns in (NEW_COLUMNS, UPDATE_COLUMNS):
+    for columns in (NEW_COLUMNS, UPDATE_COLUMNS, SIMILAR_COLUMNS):
         assert ",".join(columns) in text
 
 

@@ -24,7 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pycyto import files
-from pycyto.errors import BadInputError, NotWritableError, PycytoError
+from pycyto.errors import BadInputError, NotWritableError, PycytoError, RefusedError
 
 ROOT = Path(__file__).resolve().parents[1]
 NO_SPACE = OSError(errno.ENOSPC, "No space left on device")
@@ -422,3 +422,68 @@ def test_what_was_there_comes_back_after_an_error(in_place: InPlace) -> None:
         in_place.put_back(interrupt)
     assert in_place.file.read_text() == "now"
     assert in_place.names() == {"data", "kept"}
+
+
+def test_a_folder_appears_when_all_is_in_it(tmp_path: Path) -> None:
+    target = tmp_path / "a b" / "set é"
+    with files.making_folder(target) as made:
+        files.write_text(made / "x" / "1.txt", "one")
+        assert not target.exists()
+    assert (target / "x" / "1.txt").read_text() == "one"
+    assert [path.name for path in target.parent.iterdir()] == ["set é"]
+
+
+@pytest.mark.parametrize("error", [NO_SPACE, KeyboardInterrupt(), BadInputError("no")])
+def test_nothing_stays_of_a_folder_that_fails(tmp_path: Path, error: BaseException) -> None:
+    def fail() -> None:
+        with files.making_folder(tmp_path / "set") as made:
+            files.write_text(made / "1.txt", "one")
+            raise error
+
+    with pytest.raises(type(error)):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_somebody_filled_meanwhile_stays(tmp_path: Path) -> None:
+    target = tmp_path / "set"
+
+    def make() -> None:
+        with files.making_folder(target) as made:
+            files.write_text(made / "1.txt", "ours")
+            files.write_text(target / "1.txt", "theirs")
+
+    with pytest.raises(RefusedError):
+        make()
+    assert (target / "1.txt").read_text() == "theirs"
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+def test_what_another_process_is_making_stays(tmp_path: Path) -> None:
+    living = tmp_path / f".set.{os.getppid()}.making"
+    dead = tmp_path / ".set.999999999.making"
+    for folder in (living, dead):
+        folder.mkdir()
+    with files.making_folder(tmp_path / "set"):
+        pass
+    assert living.exists()
+    assert not dead.exists()
+
+
+def test_a_file_in_the_place_of_a_folder_is_refused(old: Path) -> None:
+    with pytest.raises(RefusedError), files.making_folder(old):
+        pass
+    assert_untouched(old)
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_second_name_or_a_copy(
+    tmp_path: Path, old: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    if not links:
+        monkeypatch.setattr(os, "link", failing(OSError(errno.EXDEV, "another disk")))
+    files.link_or_copy(old, tmp_path / "new" / "copy.csv")
+    assert (tmp_path / "new" / "copy.csv").read_text() == "old"
+    assert (old.stat().st_nlink == 2) is links
+    files.write_text(tmp_path / "new" / "copy.csv", "new")
+    assert_untouched(old)

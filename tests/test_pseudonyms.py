@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import fields
 from pathlib import Path
 
@@ -17,30 +15,18 @@ from hypothesis import strategies as st
 from pycyto.errors import BadInputError, NotWritableError
 from pycyto.manifest import UNKNOWN, Row
 from pycyto.pseudonyms import FILE_NAME, Pseudonyms, pseudonyms_of, share_key
-from pycyto.records import SILENT
+from pycyto.records import SILENT, Silent
 
 NAME = "Mustermann_Erika_1970.svs"
 ONE, OTHER = Pseudonyms(b"1" * 32), Pseudonyms(b"2" * 32)
 
 
-class Listener:
+class Listener(Silent):
     def __init__(self) -> None:
         self.warned: list[str] = []
 
-    def say(self, text: str) -> None:
-        pass
-
     def warn(self, text: str) -> None:
         self.warned.append(text)
-
-    def progress(
-        self, description: str, total: int | None
-    ) -> AbstractContextManager[Callable[[int], None]]:
-        @contextmanager
-        def nothing() -> Iterator[Callable[[int], None]]:
-            yield lambda _: None
-
-        return nothing()
 
 
 @given(st.text(min_size=1), st.text(min_size=1))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 import traceback
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 SECONDS_BETWEEN_LINES = 15.0
+SECONDS_BETWEEN_EVENTS = 0.2
 
 # Names from a project may hold what a terminal obeys: it could rewrite lines that were printed
 # before. Line ends and tabs stay.
@@ -30,15 +33,22 @@ class Console:
         Leave out talk and progress.
     debug
         Show tracebacks.
+    events
+        Print everything as events, one JSON object per line, to standard output: for a program
+        that has started the command (docs/formats.md).
     """
 
-    def __init__(self, *, quiet: bool = False, debug: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, debug: bool = False, events: bool = False) -> None:
         self.quiet = quiet
         self.debug = debug
+        self.events = events
 
     def show(self, text: str) -> None:
         """Print a result: what the command was called for."""
-        sys.stdout.write(f"{text.translate(_OBEYED)}\n")
+        if self.events:
+            _print_event("said", text=text)
+        else:
+            sys.stdout.write(f"{text.translate(_OBEYED)}\n")
 
     def say(self, text: str) -> None:
         """Print what is going on, unless ``--quiet``."""
@@ -47,12 +57,23 @@ class Console:
 
     def warn(self, text: str) -> None:
         """Print what the user should know although the work goes on."""
-        self.error(text, prefix="warning: ")
+        if self.events:
+            _print_event("warning", text=text)
+        else:
+            self.error(text, prefix="warning: ")
 
     def error(self, text: str, *, prefix: str = "error: ") -> None:
         """Print why the work ends."""
+        if self.events:
+            _print_event("error", text=text)
+            return
         sys.stdout.flush()
         sys.stderr.write(f"{prefix}{text.translate(_OBEYED)}\n")
+
+    def tell(self, **facts: str) -> None:
+        """Print what a program wants to know that has started the command."""
+        if self.events:
+            _print_event("told", **facts)
 
     def traceback(self, error: BaseException) -> None:
         """Print where in the code an error arose."""
@@ -91,13 +112,24 @@ class Console:
         """
         if self.quiet:
             yield _ignore
+        elif self.events:
+            told = _NowAndThen(partial(_print_progress, description, total), SECONDS_BETWEEN_EVENTS)
+            told.finish()  # there is something to wait for
+            yield told.advance
+            told.finish()
         elif sys.stderr.isatty():
             with _bar(description, total) as advance:
                 yield advance
         else:
-            lines = _ProgressLines(description, total)
-            yield lines.advance
-            lines.finish()
+            told = _NowAndThen(partial(_print_line, description, total), SECONDS_BETWEEN_LINES)
+            yield told.advance
+            told.finish()
+
+
+def _print_event(event: str, **values: str | int | None) -> None:
+    # At once: whoever reads it wants to show how far the work is.
+    sys.stdout.write(f"{json.dumps({'event': event, **values})}\n")
+    sys.stdout.flush()
 
 
 def _ignore(steps: int) -> None:
@@ -127,21 +159,30 @@ def _bar(description: str, total: int | None) -> Iterator[Callable[[int], None]]
         yield lambda steps: display.advance(task, steps)
 
 
-class _ProgressLines:
-    """Progress for a log file: a line now and then, and one at the end."""
+class _NowAndThen:
+    """Tells how many steps are done, now and then and at the end."""
 
-    def __init__(self, description: str, total: int | None) -> None:
-        self._description = description
-        self._of_total = "" if total is None else f" of {total}"
+    def __init__(self, tell: Callable[[int], None], seconds_between: float) -> None:
+        self._tell = tell
+        self._seconds_between = seconds_between
         self._done = 0
-        self._last_line = time.monotonic()
+        self._last_told = time.monotonic()
 
     def advance(self, steps: int) -> None:
         self._done += steps
-        if time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
+        if time.monotonic() - self._last_told >= self._seconds_between:
             self.finish()
 
     def finish(self) -> None:
-        self._last_line = time.monotonic()
-        sys.stderr.write(f"{self._description}: {self._done}{self._of_total}\n")
-        sys.stderr.flush()
+        self._last_told = time.monotonic()
+        self._tell(self._done)
+
+
+def _print_line(description: str, total: int | None, done: int) -> None:
+    of_total = "" if total is None else f" of {total}"
+    sys.stderr.write(f"{description}: {done}{of_total}\n")
+    sys.stderr.flush()
+
+
+def _print_progress(description: str, total: int | None, done: int) -> None:
+    _print_event("progress", of=description, done=done, total=total)

@@ -13,10 +13,17 @@ from pycyto.cli.console import Console
 @click.command("export")
 @options.project_argument
 @click.option("--out", required=True, type=click.Path(), help="Folder of the data set.")
-@options.objects_option
+@click.option(
+    "--objects",
+    type=click.Choice(["annotations", "detections", "all"]),
+    help="Which objects stand for cells.  [default: annotations; all with --reviewed]",
+)
 @options.classes_option
 @options.images_option
 @click.option("--unclassified", is_flag=True, help="Cells without a class too.")
+@click.option(
+    "--reviewed", is_flag=True, help="Only cells that people decided on, with the decided label."
+)
 @options.centroid_option
 @click.option("--mpp", type=float, help="Micrometres per patch pixel.  [default: full resolution]")
 @options.access_options

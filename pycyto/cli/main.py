@@ -28,6 +28,8 @@ COMMANDS = {
     "demo": "Walk through the whole flow on the sample project, offline.",
     "doctor": "Check this machine and a project, and say what to mend.",
     "export": "Cut a patch for every annotated cell of a project.",
+    "ingest": "Make a data set of a public set, or of a folder per class.",
+    "merge": "Join data sets into one, and refuse what must not be joined.",
     "split": "Divide a data set by patient: train, validation and test.",
     "audit": "Look for leaks, twins and gaps in a data set and its split.",
     "train": "Train a classifier and save it as a bundle.",
@@ -36,6 +38,8 @@ COMMANDS = {
     "write-back": "Put predictions into the project as classified detections.",
     "undo": "Take a written run out of the project again.",
     "runs": "List the runs of a project and what became of them.",
+    "assign": "Choose cells for blinded reading by several readers.",
+    "agreement": "Compare what the readers said, with each other and with a model.",
     "scripts": "Show the Groovy scripts, or install them into QuPath.",
 }
 
@@ -181,7 +185,7 @@ def _refuse_name(ctx: click.Context, name: str) -> NoReturn:
 
 
 def _add_global_options(command: click.Command) -> None:
-    """Accept --debug and --quiet behind the command too, where a user appends them."""
+    """Accept --debug and the like behind the command too, where a user appends them."""
     known = {param.name for param in command.params}
     command.params += [option for option in _global_options() if option.name not in known]
     if isinstance(command, click.Group):
@@ -197,6 +201,7 @@ def _global_options() -> list[click.Option]:
         for name, text in {
             "debug": "Show the traceback of an error.",
             "quiet": "Print results, warnings and errors only.",
+            "events": "Print JSON, one object per line: for programs.",
         }.items()
     ]
 

@@ -10,6 +10,8 @@ import click
 from pycyto.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pycyto.steps.context import Access
 
 Command = Callable[..., Any]
@@ -109,6 +111,14 @@ def access_from(options: dict[str, Any]) -> Access:
 def listed(text: str | None) -> list[str] | None:
     """Return the parts of a list separated by commas."""
     return None if text is None else text.split(",")
+
+
+def words_in(file: Path) -> list[str]:
+    """Return the words in a text file: one per line, or several."""
+    try:
+        return file.read_text("utf-8-sig").split()
+    except UnicodeDecodeError as error:
+        raise UsageError("This is no text file in UTF-8.", where=file) from error
 
 
 def _mapping(text: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,6 +17,11 @@ from pycyto.cli.console import Console
 @options.objects_option
 @options.classes_option
 @options.images_option
+@click.option(
+    "--cells",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Only the objects whose UUIDs are in this file, one per line.",
+)
 @options.centroid_option
 @click.option(
     "--any-resolution",
@@ -29,10 +35,22 @@ from pycyto.cli.console import Console
     show_default=True,
     help="What computes: OpenVINO is quicker on CPUs, and optional.",
 )
+@click.option(
+    "--similar",
+    type=click.Path(),
+    metavar="DATA_SET",
+    help="Keep beside each cell the six most similar of a reviewed data set.",
+)
 @options.access_options
 @click.pass_obj
 def command(
-    console: Console, /, project: str, classes: str | None, images: tuple[str, ...], **rest: Any
+    console: Console,
+    /,
+    project: str,
+    classes: str | None,
+    images: tuple[str, ...],
+    cells: Path | None,
+    **rest: Any,
 ) -> None:
     """Classify the cells of PROJECT and stage the result as a run.
 
@@ -46,6 +64,7 @@ def command(
         project,
         classes=options.listed(classes),
         images=images or None,
+        cells=None if cells is None else options.words_in(cells),
         access=access,
         reporter=console,
         **rest,

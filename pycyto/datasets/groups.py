@@ -43,11 +43,11 @@ def groups_of(rows: Iterable[Row]) -> list[Group]:
     parents: dict[str, str] = {}
     ordered = sorted(rows, key=lambda row: str(row.key))
     for row in ordered:
-        _join(parents, row.group, f"image/{row.image_key}")
-        _join(parents, row.group, f"entry/{row.project_id}/{row.entry_id}")
+        join(parents, row.group, f"image/{row.image_key}")
+        join(parents, row.group, f"entry/{row.project_id}/{row.entry_id}")
     members: dict[str, list[Row]] = defaultdict(list)
     for row in ordered:
-        members[_root(parents, row.group)].append(row)
+        members[root_of(parents, row.group)].append(row)
     groups = (_group(found) for found in members.values())
     return sorted(groups, key=lambda group: group.name)
 
@@ -69,12 +69,14 @@ def _group(rows: list[Row]) -> Group:
     return Group(min(name for name, at in found if at == level), level, tuple(rows))
 
 
-def _root(parents: dict[str, str], name: str) -> str:
+def root_of(parents: dict[str, str], name: str) -> str:
+    """Return the one that stands for all that were joined with a name."""
     while (above := parents.setdefault(name, name)) != name:
         parents[name] = parents[above]
         name = above
     return name
 
 
-def _join(parents: dict[str, str], one: str, other: str) -> None:
-    parents[_root(parents, other)] = _root(parents, one)
+def join(parents: dict[str, str], one: str, other: str) -> None:
+    """Note that two names belong together."""
+    parents[root_of(parents, other)] = root_of(parents, one)

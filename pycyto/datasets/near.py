@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 
 import numpy as np
+import numpy.typing as npt
 
 from pycyto.datasets.findings import Finding, places
+from pycyto.images.crop import Pixels
 from pycyto.images.likeness import (
     Thumbnail,
-    correlations,
+    laid_over,
     near_hashes,
     orientations,
+    pearson,
     perceptual_hashes,
 )
 from pycyto.manifest import Row
@@ -25,6 +28,17 @@ from pycyto.manifest import Row
 # overlapping crops of one image are found by where they were cut.
 HASH_BITS = 8
 LEAST_CORRELATION = 0.96
+
+# A set that is taken in is searched more closely, since a group too many that is joined costs
+# little, and one too few is a leak. In Herlev and SIPaKMeD 53 pairs of cells in two fields are laid
+# over each other with 0.9 or more, and the eye takes all of them for one cell; from 0.88 to 0.9 it
+# is three of six.
+PROPOSING = 0.88
+SAME_CELL = 0.9
+
+_BLOCK = 512  # pairs of thumbnails that are compared at once
+
+Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +83,56 @@ def near_finding(pairs: Sequence[NearPair]) -> Iterator[Finding]:
         )
 
 
+def same_cells(
+    pictures: Thumbnail, groups: Positions, patch: Callable[[int], Pixels]
+) -> Iterator[tuple[int, int]]:
+    """Yield pairs of patches of two groups that show one cell, photographed or stored twice.
+
+    Parameters
+    ----------
+    pictures
+        (n, 32, 32) uint8, n at least 1.
+    groups
+        (n,) numbers; only pairs of two groups are looked for.
+    patch
+        Returns the patch of a number, (224, 224, 3) uint8; called for few.
+    """
+    for one, other in sorted(_alike(pictures, pictures, PROPOSING, groups)):
+        if laid_over(patch(one), patch(other)) >= SAME_CELL:
+            yield one, other
+
+
 def _between(
     one: Sequence[tuple[Row, Thumbnail]], other: Sequence[tuple[Row, Thumbnail]]
 ) -> Iterator[tuple[Row, Row, float]]:
     if not (one and other):
         return
     ours, theirs = (np.stack([picture for _, picture in rows]) for rows in (one, other))
+    found = _alike(ours, theirs, LEAST_CORRELATION)
+    for (i, j), correlation in sorted(found.items()):
+        yield one[i][0], other[j][0], correlation
+
+
+def _alike(
+    ours: Thumbnail, theirs: Thumbnail, least: float, groups: Positions | None = None
+) -> dict[tuple[int, int], float]:
+    """Return the positions of pairs that are alike in one of eight orientations.
+
+    With groups, `ours` and `theirs` are the same, and a pair is of two of these.
+    """
+    found: dict[tuple[int, int], float] = {}
     hashes = perceptual_hashes(theirs)
-    candidates: set[tuple[int, int]] = set()
     for turned in orientations(ours):
-        candidates.update(near_hashes(perceptual_hashes(turned), hashes, HASH_BITS))
-    if not candidates:
-        return
-    i, j = np.array(sorted(candidates)).T
-    for first, second, correlation in zip(i, j, correlations(ours[i], theirs[j]), strict=True):
-        if correlation >= LEAST_CORRELATION:
-            yield one[first][0], other[second][0], float(correlation)
+        proposed = near_hashes(perceptual_hashes(turned), hashes, HASH_BITS)
+        i, j = np.fromiter(chain.from_iterable(proposed), np.int64).reshape(-1, 2).T
+        if groups is not None:
+            apart = (i < j) & (groups[i] != groups[j])
+            i, j = i[apart], j[apart]
+        for at in range(0, len(i), _BLOCK):
+            block = slice(at, at + _BLOCK)
+            values = pearson(turned[i[block]], theirs[j[block]])
+            for one, other, value in zip(i[block], j[block], values, strict=True):
+                if value >= least:
+                    pair = int(one), int(other)
+                    found[pair] = max(found.get(pair, -1.0), float(value))
+    return found

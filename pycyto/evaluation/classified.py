@@ -131,7 +131,7 @@ class Classified:
 
     def tally(self, where: Mask | None = None) -> Tally:
         """Count the cells, or those of a mask (n,), by true class and class called."""
-        return self._tally(self.truth, self.called, len(self.labels), where)
+        return tally_of(self.truth, self.called, len(self.labels), self.resampling, where)
 
     def tally_at(self, index: int, threshold: float) -> Tally:
         """Count the cells by whether they are of a class or worse, and whether they reach this.
@@ -142,13 +142,23 @@ class Classified:
             k is 2: no, yes.
         """
         reached = self.at_least(index) >= threshold
-        return self._tally((self.truth >= index) * 1, reached * 1, 2, None)
+        return tally_of((self.truth >= index) * 1, reached * 1, 2, self.resampling)
 
-    def _tally(self, true: Classes, said: Classes, size: int, where: Mask | None) -> Tally:
-        counts = np.zeros((self.resampling.groups, size, size), np.int64)
-        cells = slice(None) if where is None else where
-        np.add.at(counts, (self.resampling.codes[cells], true[cells], said[cells]), 1)
-        return Tally(counts, self.resampling.drawn(counts), self.resampling)
+
+def tally_of(
+    true: Classes, said: Classes, size: int, resampling: Resampling, where: Mask | None = None
+) -> Tally:
+    """Count cells by two classes, (n,) each, of `size` classes.
+
+    Parameters
+    ----------
+    where
+        (n,) mask of the cells to count; all by default.
+    """
+    counts = np.zeros((resampling.groups, size, size), np.int64)
+    cells = slice(None) if where is None else where
+    np.add.at(counts, (resampling.codes[cells], true[cells], said[cells]), 1)
+    return Tally(counts, resampling.drawn(counts), resampling)
 
 
 def fields(size: int) -> tuple[Classes, Classes]:

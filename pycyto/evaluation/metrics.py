@@ -165,7 +165,7 @@ def score(
         ),
         accuracy=tally.share(true == said, everything),
         macro_f1=tally.ratio(macro_f1_of(support > 0), everything),
-        kappa=tally.ratio(_kappa, everything),
+        kappa=tally.ratio(quadratic_kappa, everything),
         undercall=tally.share(said < true, true > 0),
         overcall=tally.share(said > true, true < size - 1),
         classes=tuple(_of_class(tally, index, name) for index, name in enumerate(cells.labels)),
@@ -210,7 +210,8 @@ def _of_class(tally: Tally, index: int, label: str) -> ClassFigures:
     )
 
 
-def _kappa(counts: Counts) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def quadratic_kappa(counts: Counts) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return what is divided by what for Cohen's kappa with quadratic weights."""
     rank = np.arange(counts.shape[-1])
     weights = (rank[:, None] - rank[None, :]) ** 2
     _, true, said = _margins(counts)

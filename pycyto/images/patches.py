@@ -45,11 +45,27 @@ def read_patch(folder: Path, row: Row) -> Pixels:
         When its pixels are not those that the manifest was written for.
     """
     path = folder / row.file
+    pixels = pixels_in(path)
+    if content_hash(pixels) != row.content_hash:
+        raise StaleError(
+            "A patch is not the one that the manifest describes.", where=path, remedy=_REMEDY
+        )
+    return pixels
+
+
+def pixels_in(path: Path) -> Pixels:
+    """Return the pixels of a patch, (224, 224, 3) uint8 RGB, whatever a manifest says of it.
+
+    Raises
+    ------
+    BadInputError
+        When the file is missing, no image, or not a 224 x 224 RGB one.
+    """
     try:
         with Image.open(path, formats=("PNG",)) as image:
             # From the header alone: a small file can claim to be gigantic.
             _check_kind(image, path)
-            pixels = np.asarray(image)
+            return np.asarray(image)
     except FileNotFoundError as error:
         raise BadInputError("A patch is missing.", where=path, remedy=_MISSING) from error
     except Image.DecompressionBombError as error:
@@ -62,11 +78,6 @@ def read_patch(folder: Path, row: Row) -> Pixels:
         raise BadInputError(
             f"This patch cannot be read ({error}).", where=path, remedy=_REMEDY
         ) from error
-    if content_hash(pixels) != row.content_hash:
-        raise StaleError(
-            "A patch is not the one that the manifest describes.", where=path, remedy=_REMEDY
-        )
-    return pixels
 
 
 def _check_kind(image: Image.Image, path: Path) -> None:

@@ -16,6 +16,11 @@ def extractor_of(model: Any) -> Any:
     return keras().Model(model.input, model.get_layer(POOL).output)
 
 
+def with_features(model: Any) -> Any:
+    """Return a built model with two outputs: features, (n, d), and probabilities, (n, k)."""
+    return keras().Model(model.input, [model.get_layer(POOL).output, model.output])
+
+
 def head_of(model: Any) -> Any:
     """Return the part of a built model from features to probabilities.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ import numpy.typing as npt
 from pycyto.errors import BadInputError
 from pycyto.images.crop import Pixels
 from pycyto.learning.bundle import WEIGHTS_FILE, Bundle
+from pycyto.learning.features import with_features
+from pycyto.learning.nearest import Features
 from pycyto.learning.networks import INPUT_SHAPE, build
 from pycyto.provenance import version_of
 
@@ -62,6 +64,34 @@ def keras_engine(bundle: Bundle) -> Engine:
         return np.asarray(keras_model(bundle).predict_on_batch(batch), np.float32)
 
     return Engine(f"Keras {version_of('keras')}", run)
+
+
+def seeing_engine(bundle: Bundle, see: Callable[[Features], None]) -> Engine:
+    """Return Keras' engine, which shows besides what the network's head decides on.
+
+    Parameters
+    ----------
+    see
+        Called with the features of each batch, (n, d) float32, in the order of
+        the batches, from the thread that computes. They are the mean over the
+        bundle's orientations, as its probabilities are.
+    """
+    # `classify` runs a batch once for each orientation.
+    looks: list[Features] = []
+
+    @cache
+    def model() -> Any:
+        return with_features(keras_model(bundle))
+
+    def run(batch: Pixels) -> Probabilities:
+        features, probabilities = model().predict_on_batch(batch)
+        looks.append(np.asarray(features, np.float32))
+        if len(looks) == bundle.orientations:
+            see(np.mean(looks, axis=0, dtype=np.float32))
+            looks.clear()
+        return np.asarray(probabilities, np.float32)
+
+    return Engine(keras_engine(bundle).name, run)
 
 
 def classify(

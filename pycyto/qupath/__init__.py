@@ -11,5 +11,8 @@ locate             QuPath installations on this machine
 headless           QuPath as a separate process that runs one of our scripts
 runs               a run and its folder: ``run.json``, states, snapshots
 run_tables         the tables of a run: detections to create, and to classify
+logs               append-only files of what people decided, line by line
+assignments        which cells are read by whom, blinded, and in which order
+reads              what the readers called them, and the label that came of it
 =================  ==============================================================
 """

@@ -19,7 +19,7 @@ from pycyto.qupath.runs import Run
 _LARGEST_TABLE = 1 << 31
 NEW_COLUMNS = (
     "object_id", "source_id", "point_index", "x", "y", "z", "t", "radius", "class",
-    "trained_on",
+    "trained_on", "source_class",
 )  # fmt: skip
 UPDATE_COLUMNS = ("object_id", "x", "y", "class", "trained_on")
 
@@ -38,6 +38,9 @@ class NewDetection:
         For a point: a circle of this radius around (x, y) instead.
     trained_on
         Whether the model has seen this very cell: then it proves nothing.
+    source_class
+        Class of the expert's object when it was predicted, as QuPath has it; None
+        where it had none, and in runs of versions that did not note it.
     """
 
     entry_id: str
@@ -52,6 +55,7 @@ class NewDetection:
     label: str
     probabilities: Mapping[str, float]
     trained_on: bool = False
+    source_class: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,7 @@ def read_new(run: Run, entry_id: str) -> list[NewDetection]:
             label=_label(row, run),
             probabilities=_probabilities(row, run),
             trained_on=row["trained_on"] == "1",
+            source_class=row.get("source_class") or None,
         )
 
     path = run.folder / "new" / f"{entry_id}.csv"
@@ -156,15 +161,18 @@ def _by_image(items: Iterable[_Item]) -> Iterator[tuple[str, list[_Item]]]:
 
 def _new_row(item: NewDetection, labels: Sequence[str]) -> Row:
     key = (item.object_id, item.source_id, item.point_index)
-    return (*key, item.x, item.y, item.z, item.t, item.radius, *_said(item, labels))
+    place = (item.x, item.y, item.z, item.t, item.radius)
+    said = (item.label, int(item.trained_on), item.source_class)
+    return (*key, *place, *said, *_chances(item, labels))
 
 
 def _update_row(item: Update, labels: Sequence[str]) -> Row:
-    return (item.object_id, item.x, item.y, *_said(item, labels))
+    said = (item.label, int(item.trained_on))
+    return (item.object_id, item.x, item.y, *said, *_chances(item, labels))
 
 
-def _said(item: NewDetection | Update, labels: Sequence[str]) -> tuple[object, ...]:
-    return item.label, int(item.trained_on), *(item.probabilities[label] for label in labels)
+def _chances(item: NewDetection | Update, labels: Sequence[str]) -> Row:
+    return (item.probabilities[label] for label in labels)
 
 
 def _read_table(

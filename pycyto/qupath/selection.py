@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -48,10 +48,15 @@ class Selection:
     classified_detections
         False where a class is to be given: one that is there is not replaced,
         unless an earlier run gave it and nobody has decided since.
+    any_class
+        Whatever the class is, also one that a run gave: the labels come from elsewhere.
     centroid
         Of QuPath cell objects: that of the cell or of its nucleus.
     largest_outline
         In patches: a larger annotation is tissue, not a cell.
+    only
+        UUIDs of the objects to look at, in lower case; None for all. The others are not
+        even counted.
     """
 
     scheme: LabelScheme
@@ -59,8 +64,10 @@ class Selection:
     classes: tuple[str, ...] | None = None
     unclassified: bool = False
     classified_detections: bool = True
+    any_class: bool = False
     centroid: Centroid = "cell"
     largest_outline: float = 8.0
+    only: frozenset[str] | None = None
 
 
 @dataclass(slots=True)
@@ -81,7 +88,7 @@ def select(
     that was imported twice is one cell; of different ones with the same ID none
     is, since a prediction could not be given back to the right one.
     """
-    result, objects = Selected(), tuple(objects)
+    result, objects = Selected(), _chosen(objects, wanted.only)
     repeated = _repeated(objects)
     for number, item in enumerate(objects):
         reason = repeated.get(number) or _reason_against(item, wanted)
@@ -111,6 +118,12 @@ def wanted_classes(names: Iterable[str], scheme: LabelScheme) -> tuple[str, ...]
     return found
 
 
+def _chosen(
+    objects: Iterable[ProjectObject], only: Collection[str] | None
+) -> tuple[ProjectObject, ...]:
+    return tuple(item for item in objects if only is None or item.object_id in only)
+
+
 def _repeated(objects: Sequence[ProjectObject]) -> dict[int, str]:
     """Return the reasons against objects that share their ID, by their number."""
     first: dict[str, int] = {}
@@ -135,6 +148,7 @@ def _reason_against(item: ProjectObject, wanted: Selection) -> str | None:
     asked_for = wanted.objects == "all" or is_annotation == (wanted.objects == "annotations")
     no_nucleus = item.kind == "cell" and item.nucleus_centroid is None
     gets_class = not is_annotation and not wanted.classified_detections
+    takes_class = wanted.classified_detections and not wanted.any_class
     decided = gets_class and not item.undecided
     # The first that applies is the one that is counted.
     against = {
@@ -142,7 +156,7 @@ def _reason_against(item: ProjectObject, wanted: Selection) -> str | None:
         NOT_ASKED_FOR: not asked_for,
         # A prediction must never become a label, or the next model learns from itself.
         OURS: item.made_by_pycyto,
-        OUR_CLASS: wanted.classified_detections and item.classified_by_pycyto,
+        OUR_CLASS: takes_class and item.classified_by_pycyto,
         TISSUE: item.area > wanted.largest_outline * PATCH_SIZE**2,
         NO_NUCLEUS: wanted.centroid == "nucleus" and no_nucleus,
         CLASSIFIED: decided,
@@ -154,6 +168,8 @@ def _reason_against(item: ProjectObject, wanted: Selection) -> str | None:
 
 
 def _reason_against_class(class_name: str | None, wanted: Selection) -> str | None:
+    if wanted.any_class:
+        return None
     if class_name is None:
         return None if wanted.unclassified else NO_CLASS
     if wanted.classes is None:

@@ -57,7 +57,8 @@ class Writer:
     def take_back(self, run: Run, entry_id: str) -> Run:
         """Undo exactly what a run did to an image that was saved since; return the run then.
 
-        What a person has relabelled, locked, named or moved is left and listed.
+        What a person has relabelled, locked, named, moved or accepted in a review is left
+        and listed.
         """
         with self._image(entry_id) as image:
             self._library.PycytoUndo.takeBack(self._run(run), image)

@@ -42,6 +42,8 @@ class Tally:
         Images of which not even the objects could be read.
     classes
         Labels of all objects that were read, also of those that are not wanted.
+    found
+        UUIDs of those that were asked for by UUID and are there.
     """
 
     given: int = 0
@@ -52,6 +54,7 @@ class Tally:
     failures: Failures = field(default_factory=Failures)
     unread: int = 0
     classes: set[str] = field(default_factory=set)
+    found: set[str] = field(default_factory=set)
 
     def check(self) -> None:
         """Make sure that the counts add up."""
@@ -104,7 +107,8 @@ class Tally:
         Raises
         ------
         UsageError
-            A class outside the scheme was named that no object has: it may be misspelt.
+            A class outside the scheme was named that no object has: it may be misspelt. Or
+            none of the objects that were asked for by UUID is there.
         BadInputError
             There is no cell; the reasons are named.
         """
@@ -116,6 +120,13 @@ class Tally:
                 f"No object has the class {listed(missing)}.",
                 where=where,
                 remedy=f"Classes there are: {listed(sorted(self.classes))}.",
+            )
+        if wanted and wanted.only is not None and not self.found and not self.unread:
+            raise UsageError(
+                f"None of the {counted(len(wanted.only), 'object')} asked for is there.",
+                where=where,
+                remedy="Save the image, write its file of cells anew (export_cells.groovy), and "
+                "give UUIDs of objects in the images that are read.",
             )
         if not self.used and not self.failures:
             counts = (self.skipped + self.failed).most_common()
@@ -148,7 +159,9 @@ def chosen_images(project: Project, wanted: Sequence[str] | None) -> list[ImageE
         return list(project.images)
     found = []
     for text in wanted:
-        matches = [image for image in project.images if text in (image.entry_id, image.name)]
+        # An image may be named as another's entry ID.
+        matches = [image for image in project.images if image.entry_id == text]
+        matches = matches or [image for image in project.images if image.name == text]
         if not matches:
             known = ", ".join(f"{image.entry_id} ({image.name})" for image in project.images[:20])
             raise UsageError(
@@ -179,6 +192,7 @@ def read_cells(
             continue
         labels = (label_of(item.class_name, wanted.scheme) for item in found.objects)
         tally.classes.update(filter(None, labels))
+        tally.found.update({item.object_id for item in found.objects} & (wanted.only or set()))
         selected = select(
             found.objects, wanted, project_id=project.project_id, entry_id=image.entry_id
         )

@@ -14,7 +14,7 @@ from pycyto.qupath.geojson_backend import GeoJsonBackend
 from pycyto.qupath.project import Project, open_project
 from pycyto.records import SILENT, Reporter
 from pycyto.settings import Settings, load_settings, user_file
-from pycyto.steps import moved_images, run_findings
+from pycyto.steps import moved_images, run_findings, scripts
 from pycyto.steps.context import DEFAULT_ACCESS, Access, Context, open_context
 from pycyto.steps.findings import Finding, some
 
@@ -73,6 +73,7 @@ def _machine(access: Access) -> Iterator[Finding]:
     yield Finding("good", f"Settings: {where}{state}")
     for old, new in load_settings(extra=access.settings).path_mappings.items():
         yield Finding("good", f"Images in {old} are looked for in {new} (from your settings).")
+    yield from scripts.findings()
     try:
         found = locate.find_qupath(access.qupath)
     except PycytoError as error:

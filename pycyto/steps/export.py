@@ -9,7 +9,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,15 +17,18 @@ from pycyto.errors import RefusedError, UsageError
 from pycyto.images.crop import Pixels, Square
 from pycyto.images.patches import content_hash, is_whole, write_patch
 from pycyto.images.resolution import Resolution
-from pycyto.manifest import UNKNOWN, Row
+from pycyto.manifest import Row
 from pycyto.pseudonyms import share_key
 from pycyto.qupath.overwritten import warn_of_overwritten
-from pycyto.qupath.project import ImageEntry, ensure_project_id, local_path
-from pycyto.qupath.selection import Centroid, ObjectKind, Selection, label_of, wanted_classes
-from pycyto.records import SILENT, Cell, CellKey, Reporter, path_from
+from pycyto.qupath.project import ensure_project_id, local_path
+from pycyto.qupath.selection import Centroid, ObjectKind, Selection, wanted_classes
+from pycyto.records import SILENT, CellKey, Reporter, path_from
 from pycyto.steps.cells import ImageCells, Tally, chosen_images, cut_patches, read_cells
 from pycyto.steps.context import DEFAULT_ACCESS, Access, Context, open_context
 from pycyto.steps.data_set import DataSet, ImageKey
+from pycyto.steps.labelling import Labelling, LabelsInQuPath, verdicts_of
+from pycyto.steps.reviewed import decided_labels
+from pycyto.steps.rows import row_of
 
 # A killed export loses at most what it cut since the manifest was last written.
 _SECONDS_BETWEEN_SAVES = 20.0
@@ -70,6 +72,7 @@ class _Job:
     context: Context
     data: DataSet
     resolution: Resolution
+    labels: Labelling
     tally: Tally = field(default_factory=Tally)
     writers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_WRITERS))
 
@@ -78,10 +81,11 @@ def export(  # noqa: PLR0913 - each is an option of the command
     project: str | Path,
     *,
     out: str | Path,
-    objects: ObjectKind = "annotations",
+    objects: ObjectKind | None = None,
     classes: Sequence[str] | None = None,
     images: Sequence[str] | None = None,
     unclassified: bool = False,
+    reviewed: bool = False,
     centroid: Centroid = "cell",
     mpp: float | None = None,
     access: Access = DEFAULT_ACCESS,
@@ -98,13 +102,18 @@ def export(  # noqa: PLR0913 - each is an option of the command
     out
         Folder of the data set.
     objects
-        ``annotations``, ``detections`` (with QuPath cell objects) or ``all``.
+        ``annotations``, ``detections`` (with QuPath cell objects) or ``all``; by
+        default annotations, and with `reviewed` all that was reviewed.
     classes
         Only these; by default all of the label scheme.
     images
         Only these, by entry ID or name.
     unclassified
         Cells without a class too, for prediction elsewhere.
+    reviewed
+        Only cells on whose label people decided, in a review or in blinded reads, and
+        with that label. Those that QuPath has another class for since are left out and
+        named.
     centroid
         Of QuPath cell objects: the cell's or the nucleus's.
     mpp
@@ -123,13 +132,17 @@ def export(  # noqa: PLR0913 - each is an option of the command
     folder = path_from(out)
     if mpp is not None and not 0.01 <= mpp <= 100:
         raise UsageError(f"--mpp is in micrometres per pixel; {mpp} cannot be meant.")
+    if reviewed and unclassified:
+        raise UsageError("--reviewed takes cells with a decided label, --unclassified without one.")
     context = open_context(project, access)
     _refuse_inside(folder, context)
+    names = None if classes is None else wanted_classes(classes, context.scheme)
     wanted = Selection(
         context.scheme,
-        objects=objects,
-        classes=None if classes is None else wanted_classes(classes, context.scheme),
+        objects=objects or ("all" if reviewed else "annotations"),
+        classes=None if reviewed else names,
         unclassified=unclassified,
+        any_class=reviewed,
         centroid=centroid,
         largest_outline=context.settings.largest_outline,
     )
@@ -137,17 +150,20 @@ def export(  # noqa: PLR0913 - each is an option of the command
     backend = context.backend(reporter)
     warn_of_overwritten(context.project, lambda: backend, reporter)
     context = _with_id(context)
+    labels = _labelling(context, names, reviewed=reviewed)
     arguments = {
-        "objects": objects, "classes": classes, "images": images, "unclassified": unclassified,
-        "centroid": centroid, "mpp": mpp, "backend": backend.name,
+        "objects": wanted.objects, "classes": classes, "images": images,
+        "unclassified": unclassified, "reviewed": reviewed, "centroid": centroid, "mpp": mpp,
+        "backend": backend.name,
     }  # fmt: skip
     with locks.locked(folder):
-        job = _Job(context, _open_data_set(folder, arguments, context, mpp), Resolution(mpp))
+        data = _open_data_set(folder, arguments, context, mpp)
+        job = _Job(context, data, Resolution(mpp), labels)
         share_key(context.project.workspace, folder)
-        data, tally = job.data, job.tally
+        tally = job.tally
         with _saving(job), reporter.progress("images", len(chosen)) as advance:
             for found in read_cells(context.project, backend, chosen, wanted, tally):
-                _export_image(job, found)
+                _export_image(job, labels.chosen(found, tally))
                 advance(1)
                 if time.monotonic() - data.saved_at > _SECONDS_BETWEEN_SAVES:
                     data.save(_UNFINISHED)
@@ -157,6 +173,7 @@ def export(  # noqa: PLR0913 - each is an option of the command
         result = _result(data, tally, context)
         data.save(_counts(result))
     _say(result, reporter)
+    labels.say(reporter)
     tally.refuse_failures(
         "exported",
         context.project.file,
@@ -179,6 +196,12 @@ def _refuse_inside(folder: Path, context: Context) -> None:
 def _with_id(context: Context) -> Context:
     project = ensure_project_id(context.project)
     return Context(project, context.settings, context.scheme, context.access)
+
+
+def _labelling(context: Context, classes: Sequence[str] | None, *, reviewed: bool) -> Labelling:
+    if reviewed:
+        return decided_labels(context.project, context.scheme, classes)
+    return LabelsInQuPath(context.scheme, verdicts_of(context.project))
 
 
 def _open_data_set(
@@ -242,7 +265,7 @@ def _cut(
             seen.add(cell.key)
             if not cell.is_point and not square.holds(cell.bounds):
                 tally.notes["outline larger than the patch"] += 1
-            put(_row(cell, square, found.image, job.context), pixels)
+            put(row_of(cell, square, job.labels.of(cell), found.image, job.context), pixels)
     return seen
 
 
@@ -318,53 +341,6 @@ def _enter(data: DataSet, rows: dict[CellKey, Row], row: Row) -> None:
 def _remove_gone(data: DataSet, rows: dict[CellKey, Row], seen: set[CellKey]) -> None:
     for key in rows.keys() - seen:
         data.remove(rows.pop(key).file)
-
-
-def _row(cell: Cell, square: Square, image: ImageEntry, context: Context) -> Row:
-    label = label_of(cell.class_name, context.scheme)
-    outline = None if cell.is_point else cell.bounds
-    by_hand = "manual" if label else UNKNOWN
-    return Row(
-        *cell.key,
-        kind=cell.kind,
-        image_key=image.image_key,
-        project_name=context.project.name,
-        image_name=image.name,
-        centroid_x=cell.x,
-        centroid_y=cell.y,
-        left=square.left,
-        top=square.top,
-        width=square.width,
-        downsample=square.downsample,
-        z=cell.z,
-        t=cell.t,
-        mpp=None if image.mpp is None else image.mpp * square.downsample,
-        outline_width=None if outline is None else outline.width,
-        outline_height=None if outline is None else outline.height,
-        outline_area=None if outline is None else cell.area,
-        label=label,
-        original_label=cell.class_name or "",
-        scheme=context.scheme.name if context.scheme.find(cell.class_name) else "",
-        label_origin=by_hand,
-        selected_by=by_hand,
-        source=context.project.name,
-        content_hash="",
-        file=_file_of(cell.key, context.scheme.folder_of(label)),
-        **_said_of(image, context),
-    )
-
-
-def _said_of(image: ImageEntry, context: Context) -> dict[str, Any]:
-    """Return what the image's metadata says of patient, slide, and so on."""
-    keys = context.settings.metadata_keys
-    names = ("site", "patient", "slide", "scanner", "preparation", "annotator")
-    found = {name: image.metadata.get(getattr(keys, name), "").strip() for name in names}
-    return {name: value or UNKNOWN for name, value in found.items()}
-
-
-def _file_of(key: CellKey, class_folder: str) -> str:
-    point = "" if key.point_index is None else f"_p{key.point_index}"
-    return f"images/{class_folder}/{key.entry_id}_{key.object_id}{point}.png"
 
 
 def _states(image: ImageKey, found: ImageCells, context: Context) -> dict[str, str]:

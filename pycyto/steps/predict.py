@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from uuid import UUID
 
 from pycyto import files, provenance
-from pycyto.errors import BadInputError, RefusedError
+from pycyto.errors import BadInputError, UsageError
 from pycyto.images.crop import Pixels
 from pycyto.images.patches import read_patch
-from pycyto.images.resolution import resolution_of
-from pycyto.labels import scheme_named
+from pycyto.labels import counted, scheme_named
 from pycyto.learning.bundle import Bundle, load_bundle, was_trained_on
 from pycyto.learning.engines import EngineName, choose_engine
-from pycyto.learning.inference import Engine, classify
-from pycyto.manifest import Row, read_manifest
+from pycyto.learning.inference import Engine, classify, seeing_engine
+from pycyto.manifest import UNKNOWN, Row, read_manifest
 from pycyto.qupath.overwritten import warn_of_overwritten
-from pycyto.qupath.project import FILE_NAME, ensure_project_id
+from pycyto.qupath.project import FILE_NAME, ImageEntry, Project, ensure_project_id
 from pycyto.qupath.runs import Run
 from pycyto.qupath.selection import CLASSIFIED, Centroid, ObjectKind, Selection, wanted_classes
 from pycyto.records import (
     SILENT,
     Bounds,
     Cell,
+    CellKey,
     Prediction,
     Reporter,
     path_from,
 )
-from pycyto.settings import load_settings
-from pycyto.steps.cells import Tally, chosen_images, cut_patches, read_cells
+from pycyto.settings import Settings, load_settings
+from pycyto.steps.cells import ImageCells, Tally, chosen_images, cut_patches, read_cells
 from pycyto.steps.context import DEFAULT_ACCESS, Access, open_context
+from pycyto.steps.labelling import verdicts_of
+from pycyto.steps.resolutions import refuse_other_resolution
+from pycyto.steps.similar import COUNT, Place, SimilarCells, place_of, references_in
 from pycyto.steps.staging import stage
 
 
@@ -60,11 +64,18 @@ class _Job:
     workspace: Path
     bundle: Bundle
     engine: Engine
+    similar: SimilarCells | None
     objects: ObjectKind
     wanted: Selection | None = None
     cells: list[Cell] = field(default_factory=list)
     data_sha256: dict[str, str] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
+
+    def add(self, cell: Cell, place: Place) -> None:
+        """Take in a cell whose patch goes to the model next."""
+        self.cells.append(cell)
+        if self.similar is not None:
+            self.similar.places.append(place)
 
 
 def predict(  # noqa: PLR0913 - each is an option of the command
@@ -74,9 +85,11 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     objects: ObjectKind = "annotations",
     classes: Sequence[str] | None = None,
     images: Sequence[str] | None = None,
+    cells: Iterable[str] | None = None,
     centroid: Centroid = "cell",
     any_resolution: bool = False,
     engine: EngineName = "auto",
+    similar: str | Path | None = None,
     access: Access = DEFAULT_ACCESS,
     reporter: Reporter = SILENT,
 ) -> PredictResult:
@@ -94,16 +107,26 @@ def predict(  # noqa: PLR0913 - each is an option of the command
         nobody classified are given a class; ``all`` does both.
     classes, images, centroid
         As in `export`.
+    cells
+        UUIDs of the objects to predict, as QuPath shows them; by default all.
     any_resolution
         Go on although cells are larger or smaller in pixels than in training.
     engine
         What computes: ``keras``, ``openvino`` (quicker on CPUs), or ``auto``:
-        OpenVINO where it is installed and there is no GPU.
+        OpenVINO where it is installed and there is no GPU. Not with `similar`.
+    similar
+        Folder of exported patches with labels from a consensus or an adjudication:
+        the six that the network sees as most like each cell are kept in the run, to
+        be shown beside the prediction. Never the cell itself.
 
     Raises
     ------
+    UsageError
+        None of the named cells, classes or images is there, or similar cells and
+        OpenVINO were asked for together.
     BadInputError
-        A project, image or bundle is not what it should be.
+        A project, image or bundle is not what it should be, or there are no cells of
+        consensus to look among.
     RefusedError
         The patches were cut at another resolution than the model's, or OpenVINO
         does not agree with Keras.
@@ -112,11 +135,16 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     PartlyDoneError
         Some images could not be used; the others are staged.
     """
-    folder, bundle = path_from(project), load_bundle(path_from(model))
+    folder, only = path_from(project), _object_ids(cells)
+    bundle = load_bundle(path_from(model))
+
+    def make_job(workspace: Path, wanted: Selection | None = None) -> _Job:
+        means = _means(bundle, engine, similar, reporter, any_resolution=any_resolution)
+        return _Job(workspace, bundle, *means, objects, wanted)
+
     if (folder / "manifest.csv").exists() and not (folder / FILE_NAME).exists():
-        rows = _rows(folder, bundle, any_resolution=any_resolution)
-        job = _Job(folder, bundle, choose_engine(bundle, engine, reporter), objects)
-        return _predict_patches(job, rows, reporter)
+        rows = _rows(folder, bundle, only, any_resolution=any_resolution)
+        return _predict_patches(make_job(folder), rows, reporter)
     context = open_context(folder, access)
     scheme = scheme_named(bundle.scheme)
     wanted = Selection(
@@ -127,36 +155,124 @@ def predict(  # noqa: PLR0913 - each is an option of the command
         classified_detections=False,
         centroid=centroid,
         largest_outline=context.settings.largest_outline,
+        only=only,
     )
     chosen = chosen_images(context.project, images)
     backend = context.backend(reporter)
     warn_of_overwritten(context.project, lambda: backend, reporter)
     found = ensure_project_id(context.project)
-    job = _Job(found.workspace, bundle, choose_engine(bundle, engine, reporter), objects, wanted)
+    job = make_job(found.workspace, wanted)
     rule = bundle.resolution.at_any_scale() if any_resolution else bundle.resolution
+    reviewed = _reviewed_detections(found) if objects != "annotations" else frozenset()
+    read: Iterable[ImageCells] = read_cells(found, backend, chosen, wanted, job.tally)
+    if len(chosen) == 1:  # how many of one image are done says nothing: its cells are counted
+        read = list(read)
 
     def patches(advance: Callable[[int], None]) -> Iterator[Pixels]:
-        for image in read_cells(found, backend, chosen, wanted, job.tally):
+        for image in read:
             job.data_sha256[image.image.entry_id] = image.data_sha256
-            for cell, _, pixels in cut_patches(
-                image,
+            slide = _slide_of(image.image, context.settings)
+            for cell, square, pixels in cut_patches(
+                _without(reviewed, image, job.tally),
                 resolution=rule,
                 mappings=context.settings.path_mappings,
                 tally=job.tally,
             ):
-                job.cells.append(cell)
+                job.add(cell, Place(cell.key, image.image.image_key, square, slide))
                 if pixels is not None:
                     yield pixels
             advance(1)
 
-    with reporter.progress("images", len(chosen)) as advance:
-        predictions = _classified(job, patches(advance))
+    if isinstance(read, list):
+        with reporter.progress("cells", sum(len(image.cells) for image in read)) as advance:
+            predictions = _classified(job, patches(lambda _: None), advance)
+    else:
+        with reporter.progress("images", len(chosen)) as advance:
+            predictions = _classified(job, patches(advance))
     return _finish(job, predictions, context.settings.point_radius, reporter)
 
 
-def _rows(folder: Path, bundle: Bundle, *, any_resolution: bool) -> list[Row]:
+def _reviewed_detections(project: Project) -> frozenset[CellKey]:
+    """Return what a reviewer has given its class, also the one that it had from a run.
+
+    Annotations may be among them: no prediction changes their class.
+    """
+    return frozenset(key for key, verdict in verdicts_of(project).items() if verdict.decided)
+
+
+def _without(reviewed: frozenset[CellKey], image: ImageCells, tally: Tally) -> ImageCells:
+    """Return the cells of an image without the detections that a reviewer has decided on."""
+    cells = [one for one in image.cells if one.kind == "annotation" or one.key not in reviewed]
+    tally.skipped.update([CLASSIFIED] * (len(image.cells) - len(cells)))
+    return replace(image, cells=cells)
+
+
+def _object_ids(cells: Iterable[str] | None) -> frozenset[str] | None:
+    """Return UUIDs as they are compared.
+
+    Raises
+    ------
+    UsageError
+        When one is none, or there is none.
+    """
+    if cells is None:
+        return None
+    found = set()
+    for text in cells:
+        try:
+            found.add(str(UUID(text)))
+        except ValueError as error:
+            raise UsageError(
+                f"{text!r} is no UUID of an object.", remedy="QuPath shows it as the object's ID."
+            ) from error
+    if not found:
+        raise UsageError("No cell is named.", remedy="Name one at least, or leave --cells out.")
+    return frozenset(found)
+
+
+def _means(
+    bundle: Bundle,
+    engine: EngineName,
+    similar: str | Path | None,
+    reporter: Reporter,
+    *,
+    any_resolution: bool,
+) -> tuple[Engine, SimilarCells | None]:
+    """Return what computes, and what looks for similar cells meanwhile if that is asked for."""
+    if similar is None:
+        return choose_engine(bundle, engine, reporter), None
+    if engine == "openvino":
+        raise UsageError(
+            "Similar cells are found by what Keras computes on the way to a class; OpenVINO "
+            "shows the classes alone.",
+            remedy="Leave --engine out, or give --engine keras.",
+        )
+    references = references_in(
+        path_from(similar), bundle, any_resolution=any_resolution, reporter=reporter
+    )
+    found = SimilarCells(references)
+    return seeing_engine(bundle, found.see), found
+
+
+def _slide_of(image: ImageEntry, settings: Settings) -> tuple[str, str, str]:
+    """Return site, patient and slide of an image as an export would."""
+    keys = settings.metadata_keys
+    site, patient, slide = (
+        image.metadata.get(key, "").strip() or UNKNOWN
+        for key in (keys.site, keys.patient, keys.slide)
+    )
+    return site, patient, slide
+
+
+def _rows(
+    folder: Path, bundle: Bundle, only: frozenset[str] | None, *, any_resolution: bool
+) -> list[Row]:
     """Return the patches of a data set, or refuse those of which no run can be made."""
-    rows = read_manifest(folder)
+    rows = [row for row in read_manifest(folder) if only is None or row.object_id in only]
+    if only is not None and not rows:
+        raise UsageError(
+            f"None of the {counted(len(only), 'object')} asked for has a patch here.", where=folder
+        )
     if len({row.project_id for row in rows}) != 1:
         raise BadInputError(
             "These patches are not of one project, so no run can be made of them.",
@@ -164,7 +280,7 @@ def _rows(folder: Path, bundle: Bundle, *, any_resolution: bool) -> list[Row]:
             remedy="Export each project into a folder of its own.",
         )
     if not any_resolution:
-        _check_resolution(rows, bundle, folder / "manifest.csv")
+        refuse_other_resolution(rows, bundle, folder / "manifest.csv")
     return rows
 
 
@@ -179,28 +295,12 @@ def _predict_patches(job: _Job, rows: Sequence[Row], reporter: Reporter) -> Pred
                 job.tally.skipped[CLASSIFIED] += 1
                 continue
             pixels = read_patch(job.workspace, row)
-            job.cells.append(_cell_of(row))
+            job.add(_cell_of(row), place_of(row))
             yield pixels
 
     with reporter.progress("patches", len(rows)) as advance:
         predictions = _classified(job, patches(), advance)
     return _finish(job, predictions, load_settings().point_radius, reporter)
-
-
-def _check_resolution(rows: Sequence[Row], bundle: Bundle, where: Path) -> None:
-    cut_at, needed = resolution_of(rows, where), bundle.resolution
-    remedy = "Export again at the model's resolution, or insist: --any-resolution."
-    if not cut_at.agrees_with(needed):
-        raise RefusedError(
-            f"The model needs patches at {needed}; these are at {cut_at}.",
-            where=where,
-            remedy=remedy,
-        )
-    for mpp in {row.mpp / row.downsample for row in rows if row.mpp is not None}:
-        try:
-            needed.downsample_for(mpp)
-        except BadInputError as error:
-            raise RefusedError(error.what, where=where, remedy=remedy) from error
 
 
 def _classified(
@@ -237,9 +337,11 @@ def _finish(
         counts=job.tally.to_json("predicted"),
         data_sha256=job.data_sha256,
         point_radius=point_radius,
+        similar=job.similar,
+        reporter=reporter,
     )
     result = PredictResult(run, job.tally, run.counts["by_class"])
-    _say(result, reporter)
+    _say(result, job.wanted, reporter)
     job.tally.refuse_failures(
         "predicted", job.workspace, f"The others are staged as run {run.name}."
     )
@@ -270,14 +372,22 @@ def _exported_states(folder: Path) -> dict[str, str]:
     }
 
 
-def _say(result: PredictResult, reporter: Reporter) -> None:
+def _say(result: PredictResult, wanted: Selection | None, reporter: Reporter) -> None:
     counts = result.run.counts
     named = {f"predicted {label}": count for label, count in result.by_label.items()}
     result.tally.say("predicted", named, reporter)
+    if wanted is not None and wanted.only is not None:
+        missing = len(wanted.only - result.tally.found)
+        if missing:
+            reporter.warn(f"{counted(missing, 'object')} asked for not found in these images.")
     if counts["trained_on"]:
         reporter.warn(
             f"{counts['trained_on']} of these cells trained the model or chose its epoch: "
             "what it says of them is no evidence of how good it is."
+        )
+    if counts.get("similar", {}).get("fewer"):
+        reporter.say(
+            f"{counts['similar']['fewer']} cells have fewer than {COUNT} similar ones beside them."
         )
     reporter.say(f"Staged as run {result.run.name}; nothing in QuPath has changed yet.")
     reporter.say(f"Its folder: {result.run.folder}")

@@ -13,10 +13,11 @@ from pycyto.learning.bundle import Bundle
 from pycyto.qupath import runs
 from pycyto.qupath.run_tables import NewDetection, Update, write_tables
 from pycyto.qupath.runs import ImageState, Run
-from pycyto.records import Cell, Prediction, new_object_id
+from pycyto.records import Cell, Prediction, Reporter, new_object_id
+from pycyto.steps.similar import SimilarCells
 
 
-def stage(
+def stage(  # noqa: PLR0913 - each is a part of the run
     workspace: Path,
     bundle: Bundle,
     predictions: Sequence[Prediction],
@@ -26,6 +27,8 @@ def stage(
     counts: Mapping[str, object],
     data_sha256: Mapping[str, str],
     point_radius: float,
+    similar: SimilarCells | None,
+    reporter: Reporter,
 ) -> Run:
     """Write a run and return it. It has at least one prediction, all of one project.
 
@@ -43,14 +46,21 @@ def stage(
         State of each image's data that was read, by entry ID.
     point_radius
         Of the circle for a point, in full-resolution pixels.
+    similar
+        What was found beside these predictions, if it was looked for.
+    reporter
+        Is told the run's name before anything is written: who stops this process can then
+        clear away what it has left.
     """
     # To the millisecond, so that the newest of two runs is known.
     run_id, created_at = str(uuid4()), files.now("milliseconds")
     folder = workspace / "runs" / runs.folder_name(run_id, created_at)
+    reporter.tell(run=folder.name)
     new = [_new(item, run_id, point_radius) for item in predictions if _is_new(item.cell)]
     updates = [_update(item) for item in predictions if not _is_new(item.cell)]
     write_tables(folder, bundle.labels, new=new, updates=updates)
     by_class = Counter(item.label for item in predictions)
+    beside = {} if similar is None else {"similar": similar.write(folder)}
     run = Run(
         folder=folder,
         run_id=run_id,
@@ -72,6 +82,7 @@ def stage(
             "staged": len(new) + len(updates),
             "by_class": {label: by_class[label] for label in bundle.labels},
             "trained_on": sum(item.trained_on for item in predictions),
+            **beside,
         },
         images=_images(new, updates, data_sha256),
     )
@@ -113,6 +124,7 @@ def _new(item: Prediction, run_id: str, point_radius: float) -> NewDetection:
         label=item.label,
         probabilities=item.probabilities,
         trained_on=item.trained_on,
+        source_class=cell.class_name,
     )
 
 

@@ -65,8 +65,8 @@ def undo(
 
     Where nothing was saved since, QuPath's data is restored byte for byte, for
     which no QuPath is needed. Otherwise exactly what the run did is undone:
-    detections that a person has relabelled, locked, named or moved are left and
-    listed, and a class that a later run has set is left to that run. To undo an
+    detections that a person has relabelled, locked, named, moved or accepted in a
+    review are left and listed, and a class that a later run has set is left to that run. To undo an
     undo, write the run back by its name.
 
     Parameters

@@ -19,6 +19,7 @@ from pycyto.qupath.overwritten import warn_of_overwritten
 from pycyto.qupath.run_tables import read_new, read_updates
 from pycyto.qupath.running import check_not_running
 from pycyto.qupath.runs import Run
+from pycyto.qupath.similar_table import patch_file, similar_folder
 from pycyto.qupath.writing import Writer
 from pycyto.records import SILENT, Reporter
 from pycyto.steps.context import DEFAULT_ACCESS, Access, Context, open_context
@@ -206,7 +207,8 @@ def _brought_in(run: Run, workspace: Path) -> Run:
     if not home.exists():
         # A link in a folder from elsewhere would bring a file of this machine into the project.
         whole = run.folder.resolve()
-        for source in sorted(run.folder.glob("*/*.csv")):
+        pictures = similar_folder(run.folder).glob(patch_file("*"))
+        for source in sorted([*run.folder.glob("*/*.csv"), *pictures]):
             if source.is_file() and source.resolve().is_relative_to(whole):
                 files.copy_file(source, home / source.relative_to(run.folder))
         files.copy_file(run.folder / "run.json", home / "run.json")

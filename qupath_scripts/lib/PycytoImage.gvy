@@ -27,6 +27,17 @@ class PycytoImage {
         this.opened = imageData == null
     }
 
+    /** Whether it was open already: in the window, or in a batch of QuPath's. */
+    boolean isOpen() {
+        return !opened
+    }
+
+    /** The same image as a viewer shows it by now, else as it is on disk: after work that took long. */
+    PycytoImage asItIsNow() {
+        def viewer = project.gui?.allViewers?.find { it.imageData != null && project.project.getEntry(it.imageData) == entry }
+        return new PycytoImage(project, entry, viewer?.imageData)
+    }
+
     /** QuPath's data of the image, opened when first asked for. */
     ImageData<BufferedImage> getData() {
         if (imageData == null) {
@@ -111,6 +122,14 @@ class PycytoImage {
         if (imageData != null && hasUnsavedObjects(imageData)) {
             save()
         }
+    }
+
+    /** The same, but not over what somebody else has saved since a state of the data. */
+    void saveChanges(String since) {
+        if (imageData != null && dataSha256() != since && hasUnsavedObjects(imageData)) {
+            Pycyto.refuse('This image was saved meanwhile, and has other unsaved changes now. Save it, and predict again.', 'stale')
+        }
+        saveChanges()
     }
 
     void save() {

@@ -7,6 +7,7 @@
 import java.awt.image.BufferedImage
 import qupath.fx.dialogs.Dialogs
 import qupath.lib.common.GeneralTools
+import qupath.lib.gui.QuPathGUI
 import qupath.lib.images.ImageData
 import qupath.lib.projects.Project
 import qupath.lib.scripting.QP
@@ -18,21 +19,26 @@ class PycytoJob {
     final String name
     Map<String, Object> config = [:]
     PycytoProject project
+    Map<String, Object> counts = [:]  // of the project as a whole, beside those of its images
     String error
 
     private final Script script
     private final boolean batchSave
+    private final boolean isBatch
     private final int batchIndex
     private final boolean batchLast
     private final String startedAt = PycytoFiles.now()
     private final Map<String, Map<String, Object>> done = [:]
+    private final Map<String, String> choices = [:]
+    private List<String> imageIds = []
     private final PycytoLock lock = new PycytoLock()
 
     PycytoJob(Script script, String name) {
         this.script = script
         this.name = name
         batchIndex = (bound('qupath.script.batchIndex') ?: 0) as int
-        batchLast = ((bound('qupath.script.batchSize') ?: 1) as int) <= 1 || bound('qupath.script.batchLast') as boolean
+        isBatch = ((bound('qupath.script.batchSize') ?: 1) as int) > 1
+        batchLast = !isBatch || bound('qupath.script.batchLast') as boolean
         batchSave = (bound('qupath.script.batchSave') ?: false) as boolean
     }
 
@@ -60,21 +66,28 @@ class PycytoJob {
         }
     }
 
+    /** Whether somebody at QuPath's window has started the script, and not for many images. */
+    boolean isInWindow() {
+        return QuPathGUI.getInstance() != null && batchIndex == 0 && batchLast
+    }
+
     void openProject() {
         if (project == null) {
-            if (QP.project == null) {
+            def open = QP.project ?: QuPathGUI.instance?.project  // on a thread of our own QP knows none
+            if (open == null) {
                 Pycyto.refuse('No project is open. Open one in QuPath (File > Project > Open project), then run this script again.')
             }
-            project = new PycytoProject((Project<BufferedImage>) QP.project)
+            project = new PycytoProject((Project<BufferedImage>) open)
         }
     }
 
     /** The image at hand; with a project in the config file, those asked for or all. */
     List<PycytoImage> images() {
         if (config.project) {
-            return ((config.images as Collection)*.toString() ?: project.imageIds).collect { String id -> project.image(id) }
+            imageIds = (config.images as Collection)*.toString() ?: project.imageIds
+            return imageIds.collect { String id -> project.image(id) }
         }
-        def data = (ImageData<BufferedImage>) QP.currentImageData
+        def data = (ImageData<BufferedImage>) (QP.currentImageData ?: project.gui?.imageData)
         if (data == null) {
             Pycyto.refuse('No image is open. Open one by a double click in the list of the project, or choose "Run for project (without saving)".')
         }
@@ -82,17 +95,34 @@ class PycytoJob {
         if (entry == null) {
             Pycyto.refuse('The open image does not belong to the open project. Add it (File > Project > Add images), open it from the list and run this script again.')
         }
+        imageIds = isBatch ? project.imageIds : [entry.getID()]
         return [new PycytoImage(project, entry, data)]
+    }
+
+    /** Entry IDs of the images that this run of the script is for, in "Run for project" all of them. */
+    List<String> getImageIds() {
+        return imageIds
+    }
+
+    /** A choice that is made for all images at once, in "Run for project" too, where each image is a run by itself. */
+    String once(String what, Closure<?> choose) {
+        return choices.computeIfAbsent(what) { earlier().choices?.get(what) ?: choose.call() as String }
     }
 
     void handle(PycytoImage image, Closure<Map<String, Object>> action) {
         Map<String, Object> counts = [:]
         String problem = null
         try {
+            if (once('cancelled') { '' }) {
+                Pycyto.refuse('Cancelled with an image before this one.', 'cancelled')
+            }
             image.checkViewers()
             counts = action.call(this, image)
         } catch (PycytoRefusal refusal) {
             problem = refusal.message
+            if (refusal.kind == 'cancelled') {
+                choices.cancelled = 'yes'
+            }
         } catch (Throwable e) {
             Pycyto.LOG.error("${name}, image with entry ID ${image.id}", e)
             problem = e.toString()
@@ -112,6 +142,13 @@ class PycytoJob {
         }
     }
 
+    /** "Run for project" starts a script once for each image. */
+    void refuseBatch() {
+        if (isBatch) {
+            Pycyto.refuse('This script is for the project as a whole. Start it with "Run", not with "Run for project".')
+        }
+    }
+
     /** Keeps other scripts and commands out of a folder; the caller of a headless script may hold the lock for it. */
     void lock(File place) {
         lock.take(place, name, config.lock_holder)
@@ -123,42 +160,51 @@ class PycytoJob {
 
     /** Writes the result file, and tells the user how it went. */
     void finish() {
-        Map<String, Map<String, Object>> images = new LinkedHashMap<>(done)
-        String started = startedAt
-        def file = project == null ? null : new File(project.workspace, "results/${name}.json")
-        // "Run for project" is one run of the script per image: the file covers those so far.
-        if (batchIndex > 0 && file?.exists()) {
-            Map<String, Object> before = PycytoFiles.toMap(PycytoFiles.readJson(file))
-            started = before.started_at
-            images = (before.images as Map<String, Map<String, Object>>) + images
+        Map<String, Object> before = earlier()
+        String started = before.started_at ?: startedAt
+        Map<String, Map<String, Object>> images = ((before.images ?: [:]) as Map<String, Map<String, Object>>) + done
+        if (before) {
             error = error ?: (before.images ? null : before.error as String)
         }
         List<String> problems = images.findAll { it.value.error != null }.collect { "entry ID ${it.key}: ${it.value.error}".toString() }
         String problem = error ?: problems ? ([error] + problems).findAll().join('\n') : null
-        Map<String, Object> counts = total(images.values())
-        if (file != null) {
-            PycytoFiles.writeJson(file, [schema: Pycyto.SCHEMA, script: name, qupath: GeneralTools.version.toString(),
+        Map<String, Object> sum = total(images.values() + this.counts)
+        if (project != null) {
+            PycytoFiles.writeJson(resultFile, [schema: Pycyto.SCHEMA, script: name, qupath: GeneralTools.version.toString(),
                 started_at: started, finished_at: PycytoFiles.now(), ok: problem == null, error: problem,
-                counts: counts, images: images])
+                counts: sum, choices: choices.findAll { it.value }, images: images])
         }
-        tell(images.size(), counts, problem)
+        tell(images.size(), sum, problem)
+        if (QuPathGUI.instance != null && QP.currentImageData != null) {
+            PycytoUnchanged.keep(QP.currentImageData, new File(bound('qupath.script.file') as String))
+        }
+    }
+
+    private File getResultFile() {
+        return new File(project.workspace, "results/${name}.json")
+    }
+
+    /** "Run for project" is one run of the script per image: what the result file says of those before this one. */
+    private Map<String, Object> earlier() {
+        return batchIndex > 0 && project != null && resultFile.exists() ? PycytoFiles.toMap(PycytoFiles.readJson(resultFile)) : [:]
     }
 
     private void tell(int n, Map<String, Object> counts, String problem) {
-        String text = "${name}: ${n} image${n == 1 ? '' : 's'}; " + counts.collect { k, v -> "${k} ${v}" }.join(', ')
-        Pycyto.LOG.info(text)
+        // A notification is as wide as its longest line.
+        List<String> lines = (n ? ["${n} image${n == 1 ? '' : 's'}".toString()] : []) + counts.collect { k, v -> "${k}: ${v instanceof Map ? v.values().sum() ?: 0 : v}".toString() }
+        Pycyto.LOG.info('{}: {}', name, lines.join(', '))
         if (error != null) {
-            Pycyto.LOG.error("{}: {}", name, error)
+            Pycyto.LOG.error('{}: {}', name, error)
         }
-        if (project?.gui == null || !batchLast) {
+        if (QuPathGUI.instance == null || !batchLast) {
             return
         }
-        if (problem != null) {
-            Dialogs.showErrorMessage("pycyto: ${name}", problem)
+        if (problem == null) {
+            Dialogs.showInfoNotification("pycyto: ${name}", lines.join('\n'))
+        } else if (choices.cancelled && n == 1) {
+            Dialogs.showInfoNotification("pycyto: ${name}", done.values().first().error as String)
         } else {
-            // A notification is as wide as its longest line.
-            List<String> lines = counts.collect { k, v -> "${k}: ${v instanceof Map ? v.values().sum() ?: 0 : v}".toString() }
-            Dialogs.showInfoNotification("pycyto: ${name}", (["${n} image${n == 1 ? '' : 's'}"] + lines).join('\n'))
+            Dialogs.showErrorMessage("pycyto: ${name}", problem)
         }
     }
 

@@ -52,8 +52,20 @@ class PycytoProject {
         return new PycytoImage(this, entry, null)
     }
 
+    /** The project's classes by name; the one that stands for "unclassified" has none. */
+    List<String> getClassNames() {
+        return project.pathClasses.findAll { it != null && it != PathClass.NULL_CLASS }*.toString()
+    }
+
     List<String> getImageIds() {
         return project.imageList*.getID()
+    }
+
+    /** Work that took long may have outlived the project in the window. */
+    void checkOpen() {
+        if (gui != null && gui.project?.path != project.path) {
+            Pycyto.refuse("The project ${folder.name} was closed meanwhile. Open it again.")
+        }
     }
 
     /** Adds the classes that are missing and returns their names; those that are there keep their colour and place. */

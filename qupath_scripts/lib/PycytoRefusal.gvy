@@ -5,7 +5,7 @@
  */
 
 class PycytoRefusal extends RuntimeException {
-    /** "refused", "stale" (saved since it was predicted), "bad input" or "partly done". */
+    /** "refused", "stale" (saved since it was predicted), "bad input", "partly done" or "cancelled". */
     final String kind
 
     PycytoRefusal(String message, String kind = 'refused') {

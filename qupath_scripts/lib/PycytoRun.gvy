@@ -43,11 +43,22 @@ class PycytoRun {
         return found
     }
 
+    /** The newest run whose predictions are in one of these images. */
+    static PycytoRun newestIn(PycytoProject project, Collection<String> imageIds) {
+        def there = all(project).findAll { run -> imageIds.any { run.has(it) && run.get(it, 'state') == 'written' } }
+        if (!there) {
+            Pycyto.refuse('There are no predictions here to take back: no run is loaded. "pycyto runs" lists all runs.')
+        }
+        return there.last()
+    }
+
     String getName() { folder.name }
 
     String getState() { json.get('state').asString }
 
     String getCreatedAt() { json.get('created_at').asString }
+
+    String getScheme() { json.get('scheme').asString }
 
     Map<String, List<Number>> getColours() { PycytoFiles.toMap(json.get('colours')) as Map<String, List<Number>> }
 
@@ -59,6 +70,11 @@ class PycytoRun {
     boolean has(String imageId) {
         return json.getAsJsonObject('images').has(imageId)
     }
+
+    List<String> getImageIds() { json.getAsJsonObject('images').keySet() as List<String> }
+
+    /** How many cells were predicted of each class. */
+    Map<String, Number> getPredicted() { PycytoFiles.toMap(json.getAsJsonObject('counts').get('by_class')) as Map<String, Number> }
 
     /** A text of an image's state, empty where there is none. */
     String get(String imageId, String key) {

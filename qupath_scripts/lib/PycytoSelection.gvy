@@ -18,6 +18,28 @@ class PycytoSelection {
             'LSIL': ['LGSIL', 'Low-grade squamous intraepithelial lesion'],
             'HSIL': ['HGSIL', 'High-grade squamous intraepithelial lesion'],
         ],
+        ps3c: [
+            'rubbish': [],
+            'healthy': [],
+            'bothcells': [],
+            'unhealthy': [],
+        ],
+    ]
+
+    // Colours of the classes (red, green, blue), as in Python.
+    private static final Map<String, Map<String, List<Integer>>> COLOURS = [
+        bethesda: [
+            'NILM': [76, 175, 80],
+            'ASC-US': [255, 193, 7],
+            'LSIL': [255, 112, 0],
+            'HSIL': [211, 47, 47],
+        ],
+        ps3c: [
+            'rubbish': [120, 120, 120],
+            'healthy': [76, 175, 80],
+            'bothcells': [255, 193, 7],
+            'unhealthy': [211, 47, 47],
+        ],
     ]
 
     // Reasons for which an object is no cell, as in Python.
@@ -33,11 +55,27 @@ class PycytoSelection {
     static final String OTHER_PLANE = 'z or t plane'
     static final String OUTSIDE = 'outside the image'
 
-    /** The class of a scheme that a name is a spelling of, or null. */
-    static String labelOf(String scheme, String className) {
+    /** The classes of a scheme with their colours, the least severe first. */
+    static Map<String, List<Integer>> coloursOf(String scheme) {
+        checkScheme(scheme)
+        return COLOURS[scheme]
+    }
+
+    /** Those of which none of these classes is a spelling. */
+    static Map<String, List<Integer>> missingClasses(String scheme, Collection<String> classNames) {
+        def there = classNames.collect { labelOf(scheme, it) } as Set
+        return coloursOf(scheme).findAll { name, rgb -> !(name in there) }
+    }
+
+    private static void checkScheme(String scheme) {
         if (!SCHEMES.containsKey(scheme)) {
             Pycyto.refuse("There is no label scheme '${scheme}'. Known are: ${SCHEMES.keySet().join(', ')}.")
         }
+    }
+
+    /** The class of a scheme that a name is a spelling of, or null. */
+    static String labelOf(String scheme, String className) {
+        checkScheme(scheme)
         return className == null ? null : SCHEMES[scheme].find { name, aliases ->
             spelling(name) == spelling(className) || aliases.any { spelling(it) == spelling(className) }
         }?.key

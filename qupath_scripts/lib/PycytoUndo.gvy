@@ -17,6 +17,7 @@ class PycytoUndo {
     private final PycytoImage image
     private final PycytoFormer former
     private final double mark
+    private final Set<String> reviewed  // objects whose class somebody has decided in a review
     private final List<PathObject> removed = []
     private final Map<PathObject, Map<String, String>> restored = [:]
     private final Map<String, String> left = [:]
@@ -26,6 +27,16 @@ class PycytoUndo {
         this.image = image
         former = new PycytoFormer(image)
         mark = run.mark
+        reviewed = PycytoDecisions.decidedIn(run.project, image.id)
+    }
+
+    /** Withdraws an image of a run that was never loaded, and takes any other back. */
+    static Map<String, Object> undo(PycytoRun run, PycytoImage image) {
+        if (run.get(image.id, 'state') == 'staged' && !run.get(image.id, 'pending_sha256')) {
+            run.note(image.id, [state: 'undone'])
+            return [withdrawn: 1]
+        }
+        return takeBack(run, image)
     }
 
     /** Takes one image of a run back, and returns the counts; what is left is listed in run.json with the reason. */
@@ -83,6 +94,7 @@ class PycytoUndo {
             return later ? "classified by run ${former.withMark(later)?.name ?: later} since".toString() : 'relabelled'
         }
         return PycytoObjects.classOf(object) != row.get('class') ? 'relabelled'
+            : row.object_id in reviewed ? 'decided in a review'
             : object.isLocked() && !row.former_locked ? 'locked'
             : (object.getName() ?: '') != (row.former_name ?: '') ? 'named'
             : isMoved(object.getROI(), row) ? 'moved'

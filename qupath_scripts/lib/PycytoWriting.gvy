@@ -12,13 +12,15 @@ import qupath.lib.objects.PathObject
 import qupath.lib.roi.interfaces.ROI
 
 class PycytoWriting {
-    // A detection with five measurements takes about this many bytes in data.qpdata and the file of cells.
+    // A detection with seven measurements takes about this many bytes in data.qpdata and the file of cells.
     private static final long BYTES_PER_OBJECT = 4096L
 
     private final PycytoRun run
     private final PycytoImage image
     private final double mark
     private final Set<String> labels
+    private final PycytoDisagreement disagreement
+    private final Set<String> reviewed  // detections whose class somebody has decided in a review
     private final Map<String, PathObject> byId = [:]
     private final List<PathObject> made = []
     private final List<PathObject> updated = []
@@ -38,6 +40,8 @@ class PycytoWriting {
         this.image = image
         mark = run.mark
         labels = run.colours.keySet()
+        disagreement = new PycytoDisagreement(run.scheme)
+        reviewed = PycytoDecisions.decidedIn(run.project, image.id)
     }
 
     /**
@@ -132,14 +136,15 @@ class PycytoWriting {
 
     @CompileStatic
     private void create(Map<String, String> row, Map<String, Double> values) {
-        PathObject same = byId.get(row.get('object_id'))
-        ROI roi = roiFor(row, byId.get(row.get('source_id')))
+        PathObject same = byId.get(row.get('object_id')), source = byId.get(row.get('source_id'))
+        ROI roi = roiFor(row, source)
         if (same != null && PycytoObjects.hasMark(same, PycytoObjects.RUN_MARK, mark)) {
             there++
         } else if (same != null || roi == null) {
             gone++
         } else {
             values.put(PycytoObjects.RUN_MARK, mark)
+            disagreement.measure(source, row.get('class'), values)
             PathObject detection = PycytoObjects.detection(roi, row.get('object_id'), row.get('class'), values)
             made.add(detection)
             note(detection, 'created', row.get('class'), null)
@@ -170,7 +175,7 @@ class PycytoWriting {
             there++
         } else if (target == null || !target.isDetection() || !(isAsPredicted || PycytoObjects.isAt(target, x, y))) {
             gone++
-        } else if (!PycytoObjects.isUndecided(target)) {
+        } else if (!PycytoObjects.isUndecided(target) || reviewed.contains(row.get('object_id'))) {
             decided++
         } else {
             note(target, 'updated', row.get('class'), target)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
+from typing import Any
 
 import pytest
 
@@ -68,3 +70,43 @@ def test_a_terminal_gets_a_bar_and_results_stay_out_of_it(
     assert "cutting [HSIL]" in terminal.getvalue()
     assert "3/3" in terminal.getvalue()
     assert capsys.readouterr().out == "result\n"
+
+
+def events_in(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_program_gets_everything_as_events(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console(events=True)
+    console.say("Präparat\n1")
+    console.warn("careful")
+    console.tell(run="2026-01-31_120000_1f9c2a")
+    console.error("No image.")
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert captured.out.isascii(), "whatever encoding the pipe has"
+    assert events_in(captured.out) == [
+        {"event": "said", "text": "Präparat\n1"},
+        {"event": "warning", "text": "careful"},
+        {"event": "told", "run": "2026-01-31_120000_1f9c2a"},
+        {"event": "error", "text": "No image."},
+    ]
+
+
+def test_progress_for_a_program_begins_at_nothing_and_ends_at_all(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Console(events=True).progress("cells", 3) as advance:
+        advance(1)
+        advance(2)
+    told = events_in(capsys.readouterr().out)
+    assert [event["done"] for event in told] == [0, 3]
+    assert {(event["event"], event["of"], event["total"]) for event in told} == {
+        ("progress", "cells", 3)
+    }
+
+
+def test_people_do_not_see_what_programs_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    Console().tell(run="2026-01-31_120000_1f9c2a")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "")

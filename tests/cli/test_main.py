@@ -145,6 +145,16 @@ def test_quiet_leaves_results_and_warnings(
     assert captured.err == "warning: careful\n"
 
 
+@pytest.mark.parametrize("words", [("--events", "try-out"), ("try-out", "--events")])
+def test_events_are_for_programs(
+    run: Callable[..., int], capsys: pytest.CaptureFixture[str], words: tuple[str, str]
+) -> None:
+    assert run(raising(errors.BadInputError("No image.")), *words) == 3
+    captured = capsys.readouterr()
+    assert captured.out == '{"event": "error", "text": "No image."}\n'
+    assert captured.err == ""
+
+
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [("exprot", "export"), ("write_back", "write-back"), ("Predict", "predict")],

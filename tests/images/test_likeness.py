@@ -13,6 +13,7 @@ from pycyto.datasets.near import HASH_BITS, LEAST_CORRELATION
 from pycyto.images.crop import Pixels
 from pycyto.images.likeness import (
     correlations,
+    laid_over,
     near_hashes,
     orientations,
     perceptual_hashes,
@@ -101,3 +102,33 @@ def test_near_hashes_are_those_of_few_different_bits() -> None:
     other = np.array([0b1000, 0b1111], np.uint64)
     assert list(near_hashes(one, other, 1)) == [(0, 1), (1, 0)]
     assert len(list(near_hashes(one, other, 2))) == 3
+
+
+@pytest.mark.parametrize("change", COPIES.values(), ids=COPIES)
+def test_copies_fit_when_they_are_laid_over(change: Callable[[Image.Image], Image.Image]) -> None:
+    patch = cell(1, side=150)
+    copy = np.asarray(change(Image.fromarray(patch)).convert("RGB"))
+    assert laid_over(patch, copy) > 0.97
+
+
+@pytest.mark.parametrize("side", [60, 150, 224])
+def test_other_cells_do_not_fit(side: int) -> None:
+    assert all(laid_over(cell(1, side=side), cell(n, side=side)) < 0.7 for n in range(2, 8))
+
+
+def test_a_shift_and_a_turn_are_found() -> None:
+    field = cell(1, side=224)
+    shifted = np.zeros_like(field)
+    shifted[14:, :-10] = field[:-14, 10:]
+    assert laid_over(np.rot90(field), shifted) > 0.97
+
+
+def test_nothing_is_like_nothing() -> None:
+    black = np.zeros((224, 224, 3), np.uint8)
+    assert laid_over(black, cell(1)) == -1
+    assert laid_over(np.full_like(black, 90), np.full_like(black, 90)) == 0
+
+
+def test_a_thumbnail_holds_on_to_nothing_else() -> None:
+    """Else it keeps fifty times its own size, which the audit of many patches felt."""
+    assert thumbnail(cell(1)).flags.owndata

@@ -14,7 +14,15 @@ from pycyto import files
 from pycyto.errors import BadInputError
 from pycyto.images.crop import Pixels
 from pycyto.learning.bundle import WEIGHTS_FILE
-from pycyto.learning.inference import Engine, Probabilities, classify, over_orientations
+from pycyto.learning.features import extractor_of
+from pycyto.learning.inference import (
+    Engine,
+    Probabilities,
+    classify,
+    over_orientations,
+    seeing_engine,
+)
+from pycyto.learning.nearest import Features
 from tests.learning.conftest import Saved
 from tests.learning.patch_data import texture
 
@@ -29,6 +37,30 @@ def test_a_bundle_predicts_as_its_model_did(saved: Saved, pixels: list[Pixels]) 
     assert found.shape == (6, 2)
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, saved.model.predict_on_batch(np.stack(pixels)))
+
+
+def test_what_the_head_decides_on_is_shown_in_order(saved: Saved, pixels: list[Pixels]) -> None:
+    seen: list[Features] = []
+    engine = seeing_engine(saved.bundle, seen.append)
+    found = classify(saved.bundle, pixels, engine=engine, batch_size=4)
+
+    np.testing.assert_allclose(found, classify(saved.bundle, pixels, batch_size=4), atol=1e-6)
+    assert [len(features) for features in seen] == [4, 2]
+    expected = extractor_of(saved.model).predict_on_batch(np.stack(pixels))
+    np.testing.assert_allclose(np.concatenate(seen), expected, atol=1e-5)
+
+
+def test_over_orientations_features_are_shown_once_a_patch(
+    saved: Saved, pixels: list[Pixels]
+) -> None:
+    bundle = replace(saved.bundle, orientations=2)
+    seen: list[Features] = []
+    classify(bundle, pixels, engine=seeing_engine(bundle, seen.append), batch_size=4)
+    assert [len(features) for features in seen] == [4, 2]
+    plain = np.stack(pixels)
+    ways = [plain, plain[:, ::-1, ::-1].transpose(0, 2, 1, 3)]
+    expected = np.mean([extractor_of(saved.model).predict_on_batch(way) for way in ways], axis=0)
+    np.testing.assert_allclose(np.concatenate(seen), expected, atol=1e-5)
 
 
 def test_the_batch_size_does_not_matter(saved: Saved, pixels: list[Pixels]) -> None:

@@ -25,6 +25,7 @@ NEW = st.builds(
     entry_id=st.sampled_from(["1", "2"]), object_id=st.uuids().map(str), source_id=st.text(),
     point_index=st.none() | st.integers(0), x=FINITE, y=FINITE, z=st.integers(0), t=st.integers(0),
     radius=FINITE, label=st.sampled_from(LABELS), probabilities=PROBABILITIES,
+    trained_on=st.booleans(), source_class=st.none() | st.text(min_size=1),
 )  # fmt: skip
 UPDATES = st.builds(
     Update,
@@ -74,14 +75,14 @@ def test_tables_come_back_exactly(
 
 
 def test_tables_have_the_form_that_the_scripts_read(tmp_path: Path) -> None:
-    point = a_detection(point_index=0, radius=20.0)
+    point = a_detection(point_index=0, radius=20.0, source_class='Tumor, "sure"')
     known = dataclasses.replace(UPDATE, trained_on=True)
     write_tables(tmp_path, LABELS, new=[a_detection(), point], updates=[known])
     assert (tmp_path / "new" / "1.csv").read_bytes().decode() == (
-        "object_id,source_id,point_index,x,y,z,t,radius,class,trained_on,"
+        "object_id,source_id,point_index,x,y,z,t,radius,class,trained_on,source_class,"
         "P(NILM),P(ASC-US)\n"
-        "n,s,,0.1,2.0,0,0,0.0,NILM,0,0.75,0.25\n"
-        "n,s,0,0.1,2.0,0,0,20.0,NILM,0,0.75,0.25\n"
+        "n,s,,0.1,2.0,0,0,0.0,NILM,0,,0.75,0.25\n"
+        'n,s,0,0.1,2.0,0,0,20.0,NILM,0,"Tumor, ""sure""",0.75,0.25\n'
     )
     assert (tmp_path / "updates" / "1.csv").read_bytes().decode() == (
         "object_id,x,y,class,trained_on,P(NILM),P(ASC-US)\nu,1.5,2.5,ASC-US,1,0.25,0.75\n"
@@ -91,6 +92,14 @@ def test_tables_have_the_form_that_the_scripts_read(tmp_path: Path) -> None:
 def test_a_probability_stands_under_its_own_class(staged: Run) -> None:
     backwards = a_detection(probabilities={"ASC-US": 0.25, "NILM": np.float64(0.75)})
     write_tables(staged.folder, LABELS, new=[backwards], updates=[UPDATE])
+    assert read_new(staged, "1") == [a_detection()]
+
+
+def test_a_run_of_a_version_that_noted_no_source_class_is_read(staged: Run) -> None:
+    write_tables(staged.folder, LABELS, new=[a_detection(source_class="HSIL")], updates=[UPDATE])
+    assert read_new(staged, "1")[0].source_class == "HSIL"
+    edit(staged.folder / "new" / "1.csv", ",source_class,", ",")
+    edit(staged.folder / "new" / "1.csv", ",HSIL,", ",")
     assert read_new(staged, "1") == [a_detection()]
 
 
@@ -118,7 +127,7 @@ def test_a_table_that_is_gone_is_named(staged: Run) -> None:
     ("old", "new"),
     [
         ("0.1,", "nought,"),
-        (",NILM,0,0.75,0.25", ""),
+        (",NILM,0,,0.75,0.25", ""),
         (",0.25\n", "\n"),
         ("P(ASC-US)", "P(AGC)"),
         ("object_id", "object"),

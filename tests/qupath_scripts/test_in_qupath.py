@@ -26,6 +26,7 @@ from pycyto.records import CellKey, ImageObjects, ProjectObject, new_object_id, 
 from pycyto.steps.context import Access
 from pycyto.steps.export import export
 from tests.qupath_fixtures import EMPTY, GREY, IMAGES, ROOT, SCRIPTS, HardProject
+from tests.reviewing import RUN, a_line, write_log
 
 pytestmark = pytest.mark.qupath
 
@@ -131,6 +132,42 @@ def test_counts_of_patches(with_patches: HardProject) -> None:
         "outside the image": 1,
         "z or t plane": 1,
     }
+
+
+def test_classes_that_came_of_a_review_are_told_as_python_tells_them(
+    with_patches: HardProject, tmp_path: Path
+) -> None:
+    project = open_project(with_patches.folder)
+    found = [row for row in read_manifest(with_patches.folder / "pycyto" / "patches")
+             if row.entry_id == "1"][:6]  # fmt: skip
+    lines = [
+        a_line(
+            row.key,
+            number,
+            label=row.label,
+            old_class=row.original_label if number == 0 else "Other",  # the first was so before
+            new_class=row.original_label,
+            shown="nothing" if number == 1 else "prediction",
+            reviewer='Dr. "Ä", B',
+        )
+        for number, row in enumerate(found)
+    ]
+    lines.append(a_line(found[2].key, 7, action="take back", takes_back=lines[2]["decision"]))
+    log = write_log(project.workspace, lines)
+    try:
+        export(project.folder, out=tmp_path / "python", images=["1"],
+               access=Access(backend="geojson"))  # fmt: skip
+        out = tmp_path / "groovy"
+        with_patches.run("export_patches", images=["1"], config={"out": str(out)})
+    finally:
+        log.unlink()
+    assert (out / "manifest.csv").read_bytes() == (tmp_path / "python/manifest.csv").read_bytes()
+    rows = {row.key: row for row in read_manifest(out)}
+    origins = [(rows[row.key].label_origin, rows[row.key].selected_by) for row in found]
+    assisted = ("model_assisted", RUN)
+    assert origins == [("manual", "manual"), ("manual", RUN), ("manual", "manual"),
+                       assisted, assisted, assisted]  # fmt: skip
+    assert rows[found[3].key].annotator == 'Dr. "Ä", B'
 
 
 def test_second_export_does_only_what_has_changed(

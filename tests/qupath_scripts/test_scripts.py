@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
+import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -14,20 +14,12 @@ from pycyto import manifest, records, settings
 from pycyto.labels import SCHEMES
 from pycyto.qupath import project, selection
 from pycyto.steps import cells
+from tests.groovy_jar import groovy_command
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((ROOT / "qupath_scripts").glob("*.groovy"))
 SHARED = sorted((ROOT / "qupath_scripts" / "lib").glob("*.gvy"))
 TEXT = "\n".join(path.read_text("utf-8") for path in SHARED)
-
-
-def groovy_jar() -> Path | None:
-    """Return Groovy's jar: from PYCYTO_GROOVY_JAR, else from Maven's local repository."""
-    named = os.environ.get("PYCYTO_GROOVY_JAR")
-    if named:
-        return Path(named)
-    kept = Path.home() / ".m2/repository/org/apache/groovy/groovy"
-    return max(kept.glob("4.*/groovy-4.*[0-9].jar"), default=None)
 
 
 def constant(name: str) -> str:
@@ -47,14 +39,11 @@ def block(name: str) -> str:
 
 
 def test_no_syntax_errors_and_no_misspelt_names() -> None:
-    jar = groovy_jar()
-    if jar is None or shutil.which("java") is None:
-        pytest.skip("needs Java and Groovy's jar: set PYCYTO_GROOVY_JAR")
     own = sorted((ROOT / "tests" / "qupath_scripts").glob("*.groovy"))
     checker = ROOT / "tests" / "qupath_scripts" / "check_names.groovy"
     checked = [*SCRIPTS, *SHARED, *own]
     done = subprocess.run(
-        ["java", "-cp", str(jar), "groovy.ui.GroovyMain", str(checker), *map(str, checked)],
+        [*groovy_command(), str(checker), *map(str, checked)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -83,8 +72,11 @@ def test_schemes_and_spellings_are_those_of_python() -> None:
             r"^            '([^']+)': \[(.*)\],$", block("SCHEMES"), re.MULTILINE
         )
     }
-    assert list(SCHEMES) == ["bethesda"]
-    expected = {label.name: list(label.aliases) for label in SCHEMES["bethesda"].labels}
+    names = re.findall(r"^        (\w+): \[$", block("SCHEMES"), re.MULTILINE)
+    assert names == list(SCHEMES)
+    expected = {
+        label.name: list(label.aliases) for scheme in SCHEMES.values() for label in scheme.labels
+    }
     assert list(written.items()) == list(expected.items())
 
 
@@ -144,6 +136,35 @@ def test_form_of_a_script(script: Path) -> None:
     check_head(text)
     parts = re.findall(r"^// --- (\w+)", text, re.MULTILINE)
     assert parts[:3] == ["settings", "guard", "action"]
-    if script.stem in ("export_cells", "export_patches", "import_predictions"):
-        assert text.count("\n") <= 125
-        assert f"pycyto.run(this, '{script.stem}', settings)" in text
+    assert text.count("\n") <= 125
+    assert re.search(rf"pycyto\.(run|runOnProject|open)\(this, '{script.stem}', settings[,)]", text)
+
+
+def test_what_every_script_begins_with_is_the_same() -> None:
+    guards = {
+        script.read_text("utf-8").split("// --- guard")[1].split("def pycyto")[0]
+        for script in SCRIPTS
+    }
+    assert len(guards) == 1
+
+
+def test_the_scripts_know_which_version_they_belong_to() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert constant("VERSION") == project["version"] == version("pycyto")
+
+
+def test_classes_have_the_colours_of_python() -> None:
+    schemes = re.findall(
+        r"^        (\w+): \[\n(.*?)^        \],$", block("COLOURS"), re.MULTILINE | re.DOTALL
+    )
+    written = {
+        name: [
+            (line[1], tuple(map(int, line[2].split(", "))))
+            for line in re.finditer(r"^ +'([^']+)': \[(.*)\],$", classes, re.MULTILINE)
+        ]
+        for name, classes in schemes
+    }
+    assert written == {
+        name: [(label.name, label.colour) for label in scheme.labels]
+        for name, scheme in SCHEMES.items()
+    }

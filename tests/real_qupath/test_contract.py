@@ -6,21 +6,25 @@ import dataclasses
 import json
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
 import shapely
 import shapely.geometry
 
+from pycyto.labels import BETHESDA
 from pycyto.qupath import _java
+from pycyto.qupath.decisions import read_decisions, replay
 from pycyto.qupath.geojson_backend import GeoJsonBackend
 from pycyto.qupath.locate import Installation
 from pycyto.qupath.paquo_backend import PaquoBackend
-from pycyto.qupath.project import open_project
-from pycyto.records import ProjectObject
+from pycyto.qupath.project import ensure_project_id, open_project
+from pycyto.records import CellKey, ProjectObject
 from pycyto.steps.demo import copy_project
 from pycyto.steps.scripts import sample_project_folder
 from tests.faults.in_qupath import as_qupath, random_object
+from tests.reviewing import a_line, write_log
 
 
 def fields_of(item: ProjectObject) -> dict[str, Any]:
@@ -179,3 +183,60 @@ def test_reading_changes_no_file(project: Path, installation: Installation) -> N
     for image in opened.images:
         backend.read(image.entry_id)
     assert state() == before
+
+
+# --- decisions ----------------------------------------------------------------------------------
+
+
+def random_log(rng: np.random.Generator, keys: list[CellKey], count: int) -> list[dict[str, Any]]:
+    """Return what a reviewer may have said of some cells, some of it taken back."""
+    lines: list[dict[str, Any]] = []
+    for number in range(count):
+        key = keys[rng.integers(len(keys))]
+        action = str(rng.choice(["class", "accept", "skip", "flag", "take back"]))
+        own = [one for one in lines if one["object_id"] == key.object_id]
+        earlier = [one["decision"] for one in own if one["action"] != "take back"]
+        if action == "take back" and not earlier:
+            continue
+        changes: dict[str, Any] = {"action": action, "label": None}
+        if action == "take back":
+            changes["takes_back"] = str(rng.choice(earlier))
+        elif action in ("class", "accept"):
+            changes["label"] = str(rng.choice(BETHESDA.names))
+        lines.append(a_line(key, number, **changes))
+    return lines
+
+
+def test_python_and_groovy_replay_decisions_alike(
+    project: Path, installation: Installation
+) -> None:
+    """The same state, label and last word for each cell, from the logs of two reviewers."""
+    from jpype import JArray, JClass, JDouble
+
+    library = _java.library(installation)
+    opened, rng = ensure_project_id(open_project(project)), np.random.default_rng(20261126)
+    keys = [CellKey(opened.project_id, "1", str(uuid4())) for _ in range(60)]
+    lines = random_log(rng, keys, 400)
+    for number, reviewer in enumerate(("Anna", "Dr. Ä")):
+        write_log(opened.workspace, lines[number::2], reviewer)
+    verdicts = replay(read_decisions(opened.workspace))
+    theirs = library.PycytoDecisions(
+        _java.open_project(installation, project / "project.qpproj"), None
+    )
+    states = set()
+    for key in keys:
+        cell = library.PycytoCell(
+            JClass("java.util.HashMap")({
+                "entryId": "1", "objectId": key.object_id, "detectionId": key.object_id,
+                "x": 0.0, "y": 0.0, "predicted": "HSIL", "labels": JClass("java.util.ArrayList")(),
+                "probabilities": JArray(JDouble)(0), "isTrainedOn": False,
+            })
+        )  # fmt: skip
+        cell.replay(theirs.of(cell.getKey()))
+        verdict, standing = verdicts.get(key), theirs.labelling(cell.getKey())
+        assert str(cell.getState()) == (verdict.state if verdict else "open")
+        states.add(str(cell.getState()))
+        decided = verdict.decided if verdict else None
+        assert cell.getLabel() == (decided and decided.label)
+        assert (standing and str(standing["decision"])) == (decided and decided.decision)
+    assert states == {"open", "decided", "skipped", "flagged"}

@@ -14,6 +14,7 @@ import pytest
 from pycyto import Access, export, predict, undo, write_back
 from pycyto import runs as list_runs
 from pycyto.errors import PartlyDoneError
+from pycyto.labels import BETHESDA
 from pycyto.manifest import read_manifest
 from pycyto.qupath import _java, runs
 from pycyto.qupath.backend import Backend
@@ -21,10 +22,11 @@ from pycyto.qupath.geojson_backend import GeoJsonBackend
 from pycyto.qupath.locate import Installation
 from pycyto.qupath.paquo_backend import PaquoBackend
 from pycyto.qupath.project import open_project
-from pycyto.qupath.run_tables import read_new
+from pycyto.qupath.run_tables import read_new, read_updates
 from pycyto.qupath.runs import Run
-from pycyto.records import RUN_MARK, UPDATED_MARK, ProjectObject, Silent, run_mark
+from pycyto.records import RUN_MARK, UPDATED_MARK, CellKey, ProjectObject, Silent, run_mark
 from tests import stub_model
+from tests.reviewing import a_line, write_log
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +106,29 @@ def test_annotations_get_detections_beside_them(
             chances = {k: v for k, v in item.measurements.items() if k.startswith("pycyto: P(")}
             assert len(chances) == 4
             assert max(chances, key=chances.__getitem__) == f"pycyto: P({item.class_name})"
+
+
+def test_how_model_and_expert_differ_is_measured(
+    project: Path, access: Access, installation: Installation
+) -> None:
+    predict(project, model="m", access=access)
+    run = write_back(project, access=access).run
+    backend, severity = PaquoBackend(open_project(project), installation), BETHESDA.severity_of
+    seen = Counter[float | None]()
+    for entry_id in run.images:
+        objects = {item.object_id: item for item in backend.read(entry_id).objects}
+        for row in read_new(run, entry_id):
+            made, source = objects[row.object_id], objects[row.source_id]
+            annotated = BETHESDA.find(source.class_name)
+            steps = None if annotated is None else severity(row.label) - severity(annotated)
+            assert row.source_class == source.class_name
+            assert made.measurements.get("pycyto: severity difference") == steps
+            disagrees = None if steps is None else float(steps != 0)
+            assert made.measurements.get("pycyto: disagrees") == disagrees
+            seen[steps] += 1
+    assert None in seen  # nothing was annotated
+    assert 0 in seen
+    assert min(step for step in seen if step is not None) < 0 < max(filter(None, seen))
 
 
 def test_outlines_are_those_of_the_expert(
@@ -567,3 +592,37 @@ def test_data_that_breaks_off_fails_alone(project: Path, access: Access, tmp_pat
 
     assert {row.image_name for row in read_manifest(tmp_path / "out")} == {"edges.png"}
     assert data.stat().st_size == 3000
+
+
+# --- what reviewers have decided ----------------------------------------------------------------
+
+
+def accept(project: Path, run: Run, count: int) -> list[CellKey]:
+    """Let a reviewer accept what a run says of its first detections, and return them."""
+    entry_id = next(key for key, image in run.images.items() if image.updates > count)
+    accepted = read_updates(run, entry_id)[:count]
+    keys = [CellKey(run.project_id, entry_id, row.object_id) for row in accepted]
+    said = [{"action": "accept", "label": r.label, "old_class": r.label, "new_class": r.label}
+            for r in accepted]  # fmt: skip
+    lines = [a_line(key, n, **one) for n, (key, one) in enumerate(zip(keys, said, strict=True))]
+    write_log(project / "pycyto", lines)
+    return keys
+
+
+def test_a_later_run_leaves_what_a_reviewer_has_accepted(
+    project: Path, access: Access, installation: Installation
+) -> None:
+    predict(project, model="m", objects="detections", access=access)
+    first = write_back(project, access=access).run
+    predict(project, model="m", objects="detections", access=access)  # before anybody has reviewed
+    keys = accept(project, first, 2)
+
+    second = write_back(project, access=access)
+
+    assert second.decided == 2
+    objects = PaquoBackend(open_project(project), installation).read(keys[0].entry_id).objects
+    by_id = {item.object_id: item for item in objects}
+    marks = {by_id[key.object_id].measurements[UPDATED_MARK] for key in keys}
+    assert marks == {run_mark(first.run_id)}
+    again = predict(project, model="m", objects="detections", access=access)
+    assert again.run.counts["staged"] == second.updated

@@ -3,7 +3,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +81,8 @@ def test_annotations_become_new_detections(project: Path) -> None:
         cell.object_id for cell in (*CELLS[:2], CELLS[3], TinyCell(50, 50, "HSIL"))
     }
     assert [row["radius"] for row in new if row["point_index"]] == ["20.0", "20.0"]
+    said = {row["source_id"]: row["source_class"] for row in new}
+    assert [said[cell.object_id] for cell in (*CELLS[:2], CELLS[3])] == ["NILM", "", "LSIL"]
     assert table(result.run.folder / "updates") == []
     assert sum(result.by_label.values()) == 5
     content = json.loads((result.run.folder / "run.json").read_text())
@@ -96,6 +99,75 @@ def test_detections_without_a_class_get_one(project: Path) -> None:
     assert table(result.run.folder / "new") == []
     assert result.tally.skipped["detection with a class"] == 2
     assert result.tally.skipped["made by pycyto"] == 1
+
+
+@pytest.mark.usefixtures("bundle")
+def test_only_chosen_objects_are_predicted(project: Path) -> None:
+    point, detection = CELLS[3].object_id, CELLS[4].object_id
+    result = predict(project, model="m", cells=[point.upper(), detection], access=GEOJSON)
+
+    new = table(result.run.folder / "new")
+    assert [(row["source_id"], row["point_index"]) for row in new] == [(point, "0"), (point, "1")]
+    # The others are not even counted.
+    assert (result.tally.given, result.tally.used) == (3, 2)
+    assert result.tally.skipped == {"other kind of object": 1}
+
+
+@pytest.mark.usefixtures("bundle")
+def test_an_entry_id_is_no_name_of_another_image(tmp_path: Path) -> None:
+    cells = [TinyCell(50, 50, "HSIL")]
+    images = [TinyImage("1", "2", cells), TinyImage("2", "b.png", cells)]
+    run = predict(build(tmp_path / "p", images), model="m", images=["2"], access=GEOJSON).run
+    assert list(run.images) == ["2"]
+
+
+@pytest.mark.usefixtures("bundle")
+def test_chosen_objects_that_are_not_there_are_told(project: Path) -> None:
+    there, gone = CELLS[0].object_id, "1f9c2a00-0000-4000-8000-000000000001"
+    said = Said()
+    predict(project, model="m", cells=[there, gone], access=GEOJSON, reporter=said)
+    assert said.warnings == ["1 object asked for not found in these images."]
+    with pytest.raises(UsageError, match="None of the 1 object asked for is there"):
+        predict(project, model="m", cells=[gone], access=GEOJSON)
+
+
+@pytest.mark.usefixtures("bundle")
+@pytest.mark.parametrize(("cells", "message"), [([], "No cell is named"), (["x"], "is no UUID")])
+def test_what_names_no_object_is_refused(project: Path, cells: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        predict(project, model="m", cells=cells, access=GEOJSON)
+
+
+@pytest.mark.usefixtures("bundle")
+def test_a_program_is_told_the_run_before_anything_of_it_is_there(project: Path) -> None:
+    """Who stops the process can then clear away what it has left."""
+
+    class Program(Silent):
+        def tell(self, **facts: str) -> None:
+            assert not (project / "pycyto" / "runs" / facts["run"]).exists()
+            told.append(facts["run"])
+
+    told: list[str] = []
+    result = predict(project, model="m", access=GEOJSON, reporter=Program())
+    assert told == [result.run.name]
+
+
+@pytest.mark.usefixtures("bundle")
+@pytest.mark.parametrize(("images", "of", "total"), [(["1"], "cells", 4), (None, "images", 2)])
+def test_progress_counts_the_cells_of_one_image_or_images(
+    project: Path, images: list[str] | None, of: str, total: int
+) -> None:
+    class Watching(Silent):
+        @contextmanager
+        def progress(self, description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+            seen.append((description, total))
+            yield done.append
+
+    seen: list[tuple[str, int | None]] = []
+    done: list[int] = []
+    predict(project, model="m", images=images, access=GEOJSON, reporter=Watching())
+    assert seen == [(of, total)]
+    assert sum(done) == total
 
 
 @pytest.mark.usefixtures("bundle")
@@ -164,6 +236,16 @@ def test_a_missing_image_leaves_the_others_staged(project: Path) -> None:
 
 
 @pytest.mark.usefixtures("bundle")
+def test_chosen_patches_alone_are_predicted(project: Path, tmp_path: Path) -> None:
+    patches = tmp_path / "patches"
+    export(project, out=patches, access=GEOJSON)
+    result = predict(patches, model="m", cells=[CELLS[0].object_id])
+    assert [row["source_id"] for row in table(result.run.folder / "new")] == [CELLS[0].object_id]
+    with pytest.raises(UsageError, match="has a patch here"):
+        predict(patches, model="m", cells=[CELLS[1].object_id])
+
+
+@pytest.mark.usefixtures("bundle")
 def test_exported_patches_give_the_same_run(project: Path, tmp_path: Path) -> None:
     out = tmp_path / "patches"
     export(project, out=out, unclassified=True, access=GEOJSON)
@@ -189,7 +271,8 @@ def test_a_projects_run_and_that_of_its_patches_agree(
     away = predict(tmp_path / "patches", model="m").run
 
     def said(folder: Path) -> set[tuple[str, ...]]:
-        columns = ("entry_id", "source_id", "point_index", "x", "y", "class", "P(HSIL)", "radius")
+        place = ("entry_id", "source_id", "point_index", "x", "y", "radius")
+        columns = (*place, "class", "P(HSIL)", "source_class")
         return {tuple(row[name] for name in columns) for row in table(folder / "new")}
 
     assert said(here.folder) == said(away.folder)

@@ -17,6 +17,7 @@ from pycyto.learning.bundle import WEIGHTS_FILE, load_bundle, was_trained_on
 from pycyto.learning.checkpoint import place_of
 from pycyto.manifest import Row
 from pycyto.parts import read_split, write_split
+from pycyto.records import Silent
 from pycyto.steps.train import train
 from tests.learning.patch_data import SECRETS, row_of, write_data
 from tests.manifests import write_manifest
@@ -28,7 +29,7 @@ COUNTS = {
 }
 
 
-class Listener:
+class Listener(Silent):
     """Keeps what is said, and can press Ctrl-C after so many patches."""
 
     def __init__(self, *, stops_after: int | None = None) -> None:

@@ -1,0 +1,190 @@
+"""What must not be joined: cells that are there twice, other schemes, other resolutions.
+
+Of each cell some hundred bytes are kept, so that a merge of a million cells fits into memory.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+
+from pycyto.errors import BadInputError, RefusedError
+from pycyto.images.resolution import Resolution, resolution_of
+from pycyto.labels import counted, listed
+from pycyto.manifest import Row, lines_of, order
+
+# Cells that a message names.
+_NAMED = 5
+
+
+@dataclass(slots=True)
+class Inventory:
+    """One data set as a merge sees it.
+
+    Attributes
+    ----------
+    ordered
+        Whether its rows are in the order of their keys.
+    projects
+        IDs of the projects of each source.
+    repeated
+        Keys, as texts, of cells that an earlier data set has with the very same row.
+    """
+
+    folder: Path
+    cells: int = 0
+    ordered: bool = True
+    projects: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    schemes: Counter[str] = field(default_factory=Counter)
+    scales: dict[tuple[float, float | None], Row] = field(default_factory=dict)
+    repeated: set[str] = field(default_factory=set)
+    _last: tuple[str, ...] = ()
+
+    def add(self, row: Row) -> None:
+        """Take a row into account."""
+        self.cells += 1
+        self.ordered, self._last = self.ordered and self._last <= order(row), order(row)
+        self.projects[row.source].add(row.project_id)
+        if row.label and row.scheme:
+            self.schemes[row.scheme] += 1
+        self.scales.setdefault((row.downsample, row.mpp), row)
+
+    @property
+    def mpps(self) -> str:
+        """The micrometres per patch pixel that its cells have, in words."""
+        found = {mpp for _, mpp in self.scales}
+        known = sorted(mpp for mpp in found if mpp is not None)
+        texts = ["unknown"] if None in found else []
+        if known:
+            texts.append(f"{known[0]:g}" if len(known) == 1 else f"{known[0]:g} to {known[-1]:g}")
+        return " or ".join(texts)
+
+
+@dataclass(slots=True)
+class Meetings:
+    """Finds cells, pictures and objects that two data sets have."""
+
+    _cells: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
+    _pictures: dict[bytes, tuple[int, str]] = field(default_factory=dict)
+    _objects: dict[bytes, tuple[int, str]] = field(default_factory=dict)
+    collisions: list[str] = field(default_factory=list)
+    copies: list[str] = field(default_factory=list)
+    duplicates: list[str] = field(default_factory=list)
+
+    def add(self, row: Row, number: int, inventory: Inventory) -> None:
+        """Compare a row of the data set with that number with those before."""
+        key, line = str(row.key), _short(lines_of([row]))
+        met = self._cells.get(_short(key))
+        if met is None:
+            self._cells[_short(key)] = number, line
+            self._compare(row, number, key)
+        elif met[0] == number:
+            raise BadInputError(
+                f"Two rows stand for one cell ({key}).",
+                where=inventory.folder / "manifest.csv",
+                remedy="Export or ingest again, or restore the file.",
+            )
+        elif met[1] == line:
+            inventory.repeated.add(key)
+        else:
+            self.collisions.append(key)
+
+    def _compare(self, row: Row, number: int, key: str) -> None:
+        """Look for the object and for the picture of a cell in other data sets."""
+        name = _short(f"{row.object_id}/{row.point_index}")
+        one, other = self._objects.setdefault(name, (number, key))
+        if one != number:
+            self.copies.append(f"{other} and {key}")
+            return
+        one, other = self._pictures.setdefault(_short(row.content_hash), (number, key))
+        if one != number:
+            self.duplicates.append(f"{other} and {key}")
+
+    def refuse(self, where: Path) -> None:
+        """Raise `RefusedError` if anything is there twice that must not be."""
+        told = [
+            sentence.format(counted(len(found), noun)) + f" {_named(found)}"
+            for found, noun, sentence in (
+                (self.collisions, "cell", "In two data sets, and not the same in both: {}."),
+                (self.copies, "cell", "In two copies of a project: {}."),
+                (self.duplicates, "picture", "In two data sets, pixel by pixel the same: {}."),
+            )
+            if found
+        ]
+        if told:
+            raise RefusedError(
+                "These data sets have cells in common, which would count twice and stand on both "
+                "sides of a split.\n" + "\n".join(f"  - {sentence}" for sentence in told),
+                where=where,
+                remedy="Leave one of the two data sets out, or make it again without these cells.",
+            )
+
+
+def check_schemes(inventories: list[Inventory]) -> None:
+    """Refuse data sets that were labelled by different schemes.
+
+    Raises
+    ------
+    RefusedError
+        There are two schemes.
+    """
+    found = {one.folder.name: listed(sorted(one.schemes)) for one in inventories if one.schemes}
+    if len({scheme for one in inventories for scheme in one.schemes}) > 1:
+        raise RefusedError(
+            f"These data sets have different classes: {_by_name(found)}.",
+            remedy="Merge those of one scheme. PS3C says of an image whether it shows healthy or "
+            "unhealthy cells or both; none of that is a Bethesda class.",
+        )
+
+
+def check_resolutions(inventories: list[Inventory]) -> Resolution:
+    """Return the rule that all patches were cut by.
+
+    Raises
+    ------
+    RefusedError
+        There are two rules, or a data set follows none.
+    """
+    found: dict[str, Resolution] = {}
+    for one in inventories:
+        try:
+            found[one.folder.name] = resolution_of(list(one.scales.values()), one.folder)
+        except BadInputError as error:
+            raise RefusedError(
+                error.what,
+                where=one.folder,
+                remedy="Patches of --scale fit have no common scale, so they are not merged. "
+                "Ingest at native scale, or export with one --mpp.",
+            ) from error
+    first, *others = found.values()
+    if not all(first.agrees_with(other) for other in others):
+        raise RefusedError(
+            f"These data sets were cut at different resolutions: {_by_name(found)}.",
+            remedy="Export or ingest them again at one resolution.",
+        )
+    return first
+
+
+def namesakes(inventories: list[Inventory]) -> list[str]:
+    """Return the sources whose name stands for different projects in two data sets."""
+    met: dict[str, list[frozenset[str]]] = defaultdict(list)
+    for one in inventories:
+        for source, projects in one.projects.items():
+            met[source].append(frozenset(projects))
+    return sorted(source for source, projects in met.items() if len(set(projects)) > 1)
+
+
+def _by_name(found: Mapping[str, object]) -> str:
+    return "; ".join(f"{name}: {value}" for name, value in found.items())
+
+
+def _named(found: list[str]) -> str:
+    rest = f", … ({len(found) - _NAMED} more)" if len(found) > _NAMED else ""
+    return "; ".join(found[:_NAMED]) + rest
+
+
+def _short(text: str) -> bytes:
+    return blake2b(text.encode(), digest_size=16).digest()

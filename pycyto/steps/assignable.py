@@ -1,0 +1,169 @@
+"""Cells that can be assigned to readers, and the class that they are chosen by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pycyto.errors import BadInputError
+from pycyto.labels import counted
+from pycyto.qupath import runs
+from pycyto.qupath.assignments import AssignedCell, assignments_of, reads_folder
+from pycyto.qupath.backend import Backend
+from pycyto.qupath.overwritten import warn_of_overwritten
+from pycyto.qupath.project import ImageEntry, Project
+from pycyto.qupath.reads import consensus_labels
+from pycyto.qupath.run_tables import read_new, read_updates
+from pycyto.qupath.runs import Run
+from pycyto.qupath.selection import ObjectKind, Selection, label_of
+from pycyto.records import Cell, CellKey, ProjectObject, Reporter
+from pycyto.steps.cells import Tally, chosen_images, read_cells
+from pycyto.steps.context import Context
+
+# A source that has moved further than this, in full-resolution pixels, is another cell.
+_MOVED = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Assignable:
+    """One cell, and the class that it is chosen by; empty for none."""
+
+    cell: AssignedCell
+    label: str
+
+
+def annotated(
+    context: Context,
+    objects: ObjectKind,
+    images: Sequence[str] | None,
+    reporter: Reporter,
+    *,
+    unclassified: bool,
+) -> dict[CellKey, Assignable]:
+    """Return the cells that the expert has marked, by the class that they have in QuPath.
+
+    Raises
+    ------
+    BadInputError
+        When the objects of an image cannot be read: a choice among the others would be
+        another one than was asked for.
+    """
+    wanted = Selection(
+        context.scheme,
+        objects=objects,
+        unclassified=unclassified,
+        largest_outline=context.settings.largest_outline,
+    )
+    tally, chosen = Tally(), chosen_images(context.project, images)
+    backend = _backend(context, reporter)
+    found = {}
+    with reporter.progress("images", len(chosen)) as advance:
+        for image in read_cells(context.project, backend, chosen, wanted, tally):
+            for cell in image.cells:
+                label = label_of(cell.class_name, context.scheme)
+                found[cell.key] = Assignable(_assigned(cell), label)
+            advance(1)
+    if tally.failures:
+        raise BadInputError(
+            f"The cells of some images cannot be read:\n{tally.failures}",
+            where=context.project.file,
+            remedy="Mend these, or name the other images with --images. Nothing was assigned.",
+        )
+    tally.used = len(found)
+    tally.say("can be assigned", {}, reporter)
+    return found
+
+
+def predicted(
+    context: Context, name: str, images: Sequence[str] | None, reporter: Reporter
+) -> dict[CellKey, Assignable]:
+    """Return the cells of a run, by their predicted class.
+
+    Raises
+    ------
+    BadInputError
+        There is no such run, it is of another project, or it cannot be read.
+    """
+    project = context.project
+    run = runs.pick(project.workspace, name, ())
+    if run.project_id != project.project_id:
+        raise BadInputError("This run is of another project.", where=run.folder)
+    backend = _backend(context, reporter)
+    found: dict[CellKey, Assignable] = {}
+    gone = 0
+    for image in chosen_images(project, images):
+        if image.entry_id not in run.images:
+            continue
+        objects = {item.object_id: item for item in backend.read(image.entry_id).objects}
+        for key, label, place in _cells_of(run, image, project.project_id):
+            item = objects.get(key.object_id)
+            if item is None or _has_moved(item, key, place):
+                gone += 1
+            else:
+                found[key] = Assignable(_of_object(key, item, place), label)
+    if gone:
+        reporter.say(f"{counted(gone, 'cell')} of the run left out: deleted or moved since.")
+    return found
+
+
+def adjudicated(project: Project) -> dict[CellKey, Assignable]:
+    """Return the cells that readers have come to a label of, by that label.
+
+    Raises
+    ------
+    BadInputError
+        When an assignment or a file of reads cannot be used, or there is no such cell.
+    """
+    labels = consensus_labels(project)
+    if not labels:
+        raise BadInputError(
+            "No cell of this project has a label that readers came to.",
+            where=reads_folder(project.workspace),
+            remedy="Take a double read to its consensus first; then there are cells to train on.",
+        )
+    cells = {cell.key: cell for own in assignments_of(project) for cell in own.cells}
+    return {key: Assignable(cells[key], found.label) for key, found in labels.items()}
+
+
+def _backend(context: Context, reporter: Reporter) -> Backend:
+    backend = context.backend(reporter)
+    warn_of_overwritten(context.project, lambda: backend, reporter)
+    return backend
+
+
+def _assigned(cell: Cell) -> AssignedCell:
+    width, height = (0.0, 0.0) if cell.is_point else (cell.bounds.width, cell.bounds.height)
+    return AssignedCell(cell.key, cell.x, cell.y, cell.z, cell.t, width, height)
+
+
+def _cells_of(
+    run: Run, image: ImageEntry, project_id: str
+) -> Iterator[tuple[CellKey, str, tuple[float, float]]]:
+    """Yield key, predicted class and place of each cell of an image that a run is about."""
+    entry_id = image.entry_id
+    for new in read_new(run, entry_id):
+        key = CellKey(project_id, entry_id, new.source_id, new.point_index)
+        yield key, new.label, (new.x, new.y)
+    for update in read_updates(run, entry_id):
+        yield CellKey(project_id, entry_id, update.object_id), update.label, (update.x, update.y)
+
+
+def _has_moved(item: ProjectObject, key: CellKey, place: tuple[float, float]) -> bool:
+    now = item.centroid
+    if key.point_index is not None:
+        if key.point_index >= len(item.points):
+            return True
+        now = item.points[key.point_index]
+    elif item.nucleus_centroid is not None and _near(item.nucleus_centroid, place):
+        return False
+    return not _near(now, place)
+
+
+def _near(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return all(abs(a - b) <= _MOVED for a, b in zip(one, other, strict=True))
+
+
+def _of_object(key: CellKey, item: ProjectObject, place: tuple[float, float]) -> AssignedCell:
+    is_point = key.point_index is not None
+    width, height = (0.0, 0.0) if is_point else (item.bounds.width, item.bounds.height)
+    return AssignedCell(key, *place, item.z, item.t, width, height)

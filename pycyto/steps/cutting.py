@@ -1,0 +1,214 @@
+"""Cells of a source become patches, rows and thumbnails, and what is wrong is collected."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+from uuid import uuid5
+
+from pycyto.datasets.harmonise import Table
+from pycyto.datasets.outlines import Outlines, area_of
+from pycyto.datasets.sources.cells import Notes, Source, SourceCell
+from pycyto.errors import BadInputError
+from pycyto.images.crop import Square, cut, square_around
+from pycyto.images.likeness import Thumbnail, thumbnail
+from pycyto.images.patches import content_hash, write_patch
+from pycyto.images.reading import FieldImage
+from pycyto.images.resolution import check_downsample
+from pycyto.labels import counted
+from pycyto.manifest import PATCH_SIZE, Row
+from pycyto.records import NAMESPACE
+
+# Sentences in an error: enough to see what is wrong, few enough to read.
+_TOLD = 20
+
+CROPPED = "larger than the patch: their middle is shown"
+LEAVING = "nearer to the edge than half a patch: what lies outside is black"
+NO_OUTLINE = "without an outline"
+BAD_OUTLINE = "with an outline that cannot be read"
+
+
+@dataclass(slots=True)
+class Cutting:
+    """One source on its way into a folder.
+
+    Attributes
+    ----------
+    fit
+        Whether images of single cells are brought to the size of the patch.
+    counts
+        What is worth knowing of cells that are in.
+    rows, pictures
+        One row and one thumbnail, (32, 32) uint8, per patch.
+    """
+
+    source: Source
+    table: Table
+    folder: Path
+    fit: bool
+    notes: Notes = field(default_factory=Notes)
+    counts: Counter[str] = field(default_factory=Counter)
+    rows: list[Row] = field(default_factory=list)
+    pictures: list[Thumbnail] = field(default_factory=list)
+    _names: set[str] = field(default_factory=set)
+    _unknown: Counter[str] = field(default_factory=Counter)
+
+    def run(self, src: Path) -> Iterator[tuple[Row, Outlines | None]]:
+        """Write the patch of each cell, and yield its row with what was drawn of it."""
+        by_image = groupby(self.source.cells(src, self.notes), lambda cell: cell.image)
+        for path, cells in by_image:
+            wanted = [(cell, label) for cell in cells if (label := self._label_of(cell))]
+            if wanted:
+                yield from self._of_image(path, wanted)
+
+    def refuse_problems(self, src: Path) -> None:
+        """Raise `BadInputError` with everything that makes the source unfit, or if it is empty."""
+        problems = [*self._unknown_classes(), *self.notes.problems]
+        if problems:
+            more = len(problems) - _TOLD
+            told = [*problems[:_TOLD], *([f"… and {more} more"] if more > 0 else [])]
+            raise BadInputError(
+                f"{counted(len(problems), 'problem')} in this source; no data set was made.\n"
+                + "\n".join(f"  - {problem}" for problem in told),
+                where=src,
+                remedy="Mend or remove these files, or download the set again.",
+            )
+        if not self.rows:
+            raise BadInputError(
+                "There is no cell in this source.",
+                where=src,
+                remedy="See docs/sources.md for the layouts that are read.",
+            )
+
+    def _unknown_classes(self) -> Iterator[str]:
+        for name, number in self._unknown.items():
+            yield (
+                f"The class {name!r} ({counted(number, 'cell')}) is not in the table of classes."
+                f"{self.table.near(name)}"
+            )
+
+    def _label_of(self, cell: SourceCell) -> str | None:
+        """Return the class that a cell gets, or None, with the reason noted."""
+        if cell.name in self._names:
+            self.notes.problems.append(f"The cell {cell.name} is there twice.")
+            return None
+        self._names.add(cell.name)
+        mapped = self.table.find(cell.original_label)
+        if mapped is None:
+            self._unknown[cell.original_label] += 1
+            return None
+        if mapped.label is None:
+            self.notes.skip(f"{mapped.original}: left out by the table")
+        return mapped.label
+
+    def _of_image(
+        self, path: Path, cells: list[tuple[SourceCell, str]]
+    ) -> Iterator[tuple[Row, Outlines | None]]:
+        try:
+            image = FieldImage(path)
+            try:
+                for cell, label in cells:
+                    yield self._cut(cell, label, image)
+            finally:
+                image.close()
+        except BadInputError as error:
+            self.notes.problems.append(f"{cells[0][0].image_name}: {error.what}")
+
+    def _cut(self, cell: SourceCell, label: str, image: FieldImage) -> tuple[Row, Outlines | None]:
+        size = image.width, image.height
+        square = self._square(cell, *size)
+        pixels = cut(image, square)
+        outlines = self._outlines(cell)
+        row = _row(cell, label, self.table, self.source.name, square, size)
+        row = replace(row, content_hash=content_hash(pixels), **_measured(outlines))
+        write_patch(self.folder / row.file, pixels)
+        self.rows.append(row)
+        self.pictures.append(thumbnail(pixels))
+        return row, outlines
+
+    def _square(self, cell: SourceCell, width: int, height: int) -> Square:
+        """Return the square around a cell, and note what is lost or black in it."""
+        if cell.centre is not None:
+            square = square_around(*cell.centre)
+            inside = 0 <= square.left <= width - PATCH_SIZE
+            inside = inside and 0 <= square.top <= height - PATCH_SIZE
+            self.counts[LEAVING] += not inside
+            return square
+        longest = max(width, height)
+        downsample = longest / PATCH_SIZE if self.fit else 1.0
+        check_downsample(downsample)
+        self.counts[CROPPED] += longest > PATCH_SIZE and not self.fit
+        return square_around(width / 2, height / 2, downsample)
+
+    def _outlines(self, cell: SourceCell) -> Outlines | None:
+        if not self.source.outlined:
+            return None
+        try:
+            outlines = self.source.outlines(cell)
+        except BadInputError as error:
+            self.counts[BAD_OUTLINE] += 1
+            self.notes.warnings.append(f"{cell.image_name}: {error.what}")
+            return None
+        self.counts[NO_OUTLINE] += outlines is None
+        return outlines
+
+
+def object_id_of(source: str, cell: SourceCell) -> str:
+    """Return the UUID of a cell, which depends on its names in the source alone."""
+    return str(uuid5(NAMESPACE, f"cell {source}/{cell.name}"))
+
+
+def _row(
+    cell: SourceCell, label: str, table: Table, source: str, square: Square, size: tuple[int, int]
+) -> Row:
+    """Return the row of a cell; its identifiers depend on its names in the source alone."""
+    image_key = hashlib.sha256(f"{source}/{cell.image_name}".encode()).hexdigest()[:16]
+    object_id = object_id_of(source, cell)
+    single = cell.centre is None
+    x, y = cell.centre or (size[0] / 2, size[1] / 2)
+    said: dict[str, Any] = dict(cell.said)
+    return Row(
+        project_id=str(uuid5(NAMESPACE, f"source {source}")),
+        entry_id=image_key,
+        object_id=object_id,
+        point_index=None,
+        image_key=image_key,
+        project_name=source,
+        image_name=cell.image_name,
+        centroid_x=x,
+        centroid_y=y,
+        left=square.left,
+        top=square.top,
+        width=square.width,
+        downsample=square.downsample,
+        mpp=None if cell.mpp is None else cell.mpp * square.downsample,
+        label=label,
+        original_label=cell.original_label,
+        scheme=table.scheme.name,
+        label_origin="manual",
+        selected_by="manual",
+        source=source,
+        slide=cell.slide,
+        original_width=size[0] if single else None,
+        original_height=size[1] if single else None,
+        content_hash="",
+        file=f"images/{table.scheme.folder_of(label)}/{image_key}_{object_id}.png",
+        **said,
+    )
+
+
+def _measured(outlines: Outlines | None) -> dict[str, Any]:
+    """Return what the manifest has of a cell's outline."""
+    if outlines is None or outlines.cell is None:
+        return {}
+    left, top, right, bottom = outlines.cell.bounds
+    return {
+        "outline_width": right - left,
+        "outline_height": bottom - top,
+        "outline_area": area_of(outlines.cell),
+    }
