@@ -10,7 +10,7 @@ from pycyto.cli import options
 from pycyto.cli.console import Console
 from pycyto.errors import UsageError
 
-_NETWORKS = ("small", "mobilenetv2", "resnet50", "efficientnetb0", "vgg16")
+_NETWORKS = ("small", "mobilenetv2", "mobilenetv2-multi", "resnet50", "efficientnetb0", "vgg16")
 
 
 @click.command("train")
@@ -45,10 +45,11 @@ _NETWORKS = ("small", "mobilenetv2", "resnet50", "efficientnetb0", "vgg16")
 )
 @click.option(
     "--balance",
-    type=click.Choice(["weights", "oversample", "both", "none"]),
+    type=click.Choice(["weights", "sources", "oversample", "both", "none"]),
     default="weights",
     show_default=True,
-    help="What makes rare classes count: weights in the loss, or drawing their patches more often.",
+    help="What makes rare classes count: weights in the loss, for each source by itself or not, or "
+    "drawing their patches more often.",
 )
 @click.option(
     "--augmentation",
@@ -56,6 +57,21 @@ _NETWORKS = ("small", "mobilenetv2", "resnet50", "efficientnetb0", "vgg16")
     default="standard",
     show_default=True,
     help="Of training patches: standard rotates by up to 15 degrees, free by any angle.",
+)
+@click.option(
+    "--label-smoothing",
+    type=click.FloatRange(0, 0.5),
+    default=0.0,
+    show_default=True,
+    help="So much of the truth is shared out among all classes, so that the model is less sure.",
+)
+@click.option(
+    "--orientations",
+    type=click.Choice(["1", "2", "4", "8"]),
+    default="1",
+    show_default=True,
+    callback=lambda _context, _option, value: int(value),
+    help="The model will answer with the mean over so many orientations of a patch.",
 )
 @click.option(
     "--contact-sheet", type=click.Path(), help="Write a PNG of patches and their views here."

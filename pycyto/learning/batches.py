@@ -21,7 +21,7 @@ import numpy.typing as npt
 from pycyto.images.crop import Pixels
 from pycyto.images.patches import read_patch
 from pycyto.learning.augmentation import Views
-from pycyto.learning.sampling import Draws, Targets
+from pycyto.learning.sampling import Draws, Indices, Targets
 from pycyto.manifest import Row
 
 T = TypeVar("T")
@@ -63,6 +63,12 @@ class PatchSet:
     def targets(self) -> Targets:
         """Class index of each row, (n,) int32."""
         return np.array([self.labels.index(row.label) for row in self.rows], np.int32)
+
+    @cached_property
+    def sources(self) -> Indices:
+        """Number of the source of each row, (n,) int64."""
+        names = [row.source for row in self.rows]
+        return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
 
 def in_order(patches: PatchSet, batch_size: int) -> Iterator[Batch]:

@@ -50,6 +50,9 @@ ALL_FILES = (CARD_FILE, README_FILE, EVALUATION_FILE, *CHECKED_FILES)
 # Made from the weights when first used, and again when they are gone: no part of the model.
 EXPORT_FILES = ("network.openvino.xml", "network.openvino.bin", "network.openvino.seal")
 
+# Over how many orientations of a patch probabilities may be averaged.
+ORIENTATIONS = (1, 2, 4, 8)
+
 INTENDED_USE = "Research use only. Not a medical device; not for diagnosis."
 
 _COPY_AGAIN = "Copy the whole folder again from where it was made, or train it again."
@@ -79,7 +82,9 @@ class Bundle:
     card
         All of ``bundle.json``.
     bundle_id
-        12 hexadecimal digits that depend on weights and labels alone.
+        12 hexadecimal digits that depend on weights, labels and orientations alone.
+    orientations
+        Over so many orientations of a patch its probabilities are averaged: 1, 2, 4 or 8.
     """
 
     path: Path
@@ -90,6 +95,7 @@ class Bundle:
     trained_on: frozenset[str]
     card: Mapping[str, Any]
     bundle_id: str
+    orientations: int = 1
 
 
 def mark_of(key: CellKey) -> str:
@@ -106,9 +112,11 @@ def was_trained_on(bundle: Bundle, key: CellKey) -> bool:
     return mark_of(key) in bundle.trained_on
 
 
-def id_of(weights_sha256: str, labels: Sequence[str]) -> str:
-    """Return the bundle ID of weights and labels."""
-    return hashlib.sha256("\n".join((weights_sha256, *labels)).encode()).hexdigest()[:12]
+def id_of(weights_sha256: str, labels: Sequence[str], orientations: int = 1) -> str:
+    """Return the bundle ID of what decides a model's probabilities."""
+    averaged = () if orientations == 1 else (f"{orientations} orientations",)
+    content = "\n".join((weights_sha256, *labels, *averaged))
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def load_bundle(path: Path) -> Bundle:
@@ -132,6 +140,7 @@ def load_bundle(path: Path) -> Bundle:
             trained_on=_read_marks(path / TRAINED_ON_FILE),
             card=card,
             bundle_id=_text(card["bundle_id"]),
+            orientations=_orientations(card.get("orientations", 1)),
         )
         _check_counts(card.get("counts", {}))
         _check_history(path / HISTORY_FILE)
@@ -213,6 +222,12 @@ def _check_history(path: Path) -> None:
                 raise ValueError(f"{path.name} is no table")
 
 
+def _orientations(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value in ORIENTATIONS:
+        return value
+    raise ValueError(f"orientations {_shown(value)}")
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{_shown(value)} where a text should be")
@@ -249,7 +264,8 @@ def _check_labels(bundle: Bundle) -> None:
         raise ValueError(f"labels {', '.join(bundle.labels)[:80]}")
     if bundle.card["patch_size"] != PATCH_SIZE:
         raise ValueError(f"patch size {_shown(bundle.card['patch_size'])}")
-    if bundle.bundle_id != id_of(bundle.card["files"][WEIGHTS_FILE], bundle.labels):
+    weights = bundle.card["files"][WEIGHTS_FILE]
+    if bundle.bundle_id != id_of(weights, bundle.labels, bundle.orientations):
         raise ValueError("labels and weights do not belong together")
     outputs = _outputs_of(bundle.path / WEIGHTS_FILE)
     if outputs != len(bundle.labels):

@@ -35,6 +35,7 @@ def page(
         f"Patches      {card['patch_size']} x {card['patch_size']} pixels RGB, {resolution}",
         f"Trained      {card['record']['finished_at']}, seed {card['seed']}",
         *_learning(card["settings"], result["backbone_weights_trained"]),
+        *_answers(card.get("orientations", 1)),
         f"Best epoch   {result['best_epoch']} of {result['epochs']}",
         f"Macro-F1     {result['validation_macro_f1']:.3f} on the validation cells, by which this",
         "             epoch was chosen, so that it flatters",
@@ -54,6 +55,12 @@ def page(
         "told apart.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _answers(orientations: int) -> list[str]:
+    if orientations == 1:
+        return []
+    return [f"Answers      the mean over {orientations} orientations of each patch"]
 
 
 def _versions(versions: Mapping[str, str]) -> str:
@@ -88,6 +95,7 @@ def _listed(sentences: Iterable[str]) -> Iterator[str]:
 
 _BALANCES = {
     "weights": "rare classes count more in the loss",
+    "sources": "all sources, and in each all its classes, count alike in the loss",
     "oversample": "patches of rare classes were drawn more often",
     "both": "rare classes were drawn more often, and counted more in the loss",
     "none": "every patch counted alike",
@@ -105,6 +113,8 @@ def _learning(settings: Mapping[str, Any], backbone: Mapping[str, int]) -> list[
     if any(phase["unfrozen"] == "none" for phase in phases):
         lines.append(f"while the backbone was frozen, {settings['views']} views of each patch")
     lines.append(f"batches of {settings['batch_size']}; {_BALANCES[settings['balance']]}")
+    if settings.get("label_smoothing"):
+        lines.append(f"{settings['label_smoothing']:.0%} of the truth shared out among all classes")
     how = settings["augmentation"]
     lines.append(
         f"views rotated by up to {how['rotation']:g} degrees, zoomed by up to {how['zoom']:.0%}; "

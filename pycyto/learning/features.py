@@ -28,8 +28,10 @@ def head_of(model: Any) -> Any:
     """
     start = keras().Input(model.get_layer(POOL).output.shape[1:])
     x = start
+    own = {layer.name: layer for layer in model.layers}
     for name in HEAD_LAYERS:
-        x = model.get_layer(name)(x)
+        if name in own:
+            x = own[name](x)
     return keras().Model(start, x)
 
 

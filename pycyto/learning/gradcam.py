@@ -13,7 +13,7 @@ from pycyto.images.crop import Pixels
 from pycyto.learning.backend import keras
 from pycyto.learning.bundle import Bundle
 from pycyto.learning.inference import keras_model
-from pycyto.learning.networks import POOL
+from pycyto.learning.networks import last_map_of
 from pycyto.manifest import PATCH_SIZE
 
 _SMALLEST = 1e-7
@@ -36,31 +36,27 @@ def heat_maps(
     numpy.ndarray
         (n, 224, 224) float32; the strongest place of a map is 1, and a map in
         which nothing speaks for the class is 0 everywhere. It is as coarse as the
-        network's last feature map, some 30 pixels, and no proof of a reason.
+        network's last feature map, some 30 pixels, and no proof of a reason. Of a
+        network that sees several maps it tells the last one of the whole patch.
 
     References
     ----------
     Selvaraju et al., Grad-CAM (2017), on the logarithm of the class's probability.
     """
     model = keras_model(bundle)
-    seen = model.get_layer(POOL).input
-    to_features = keras().Model(model.input, seen)
-    to_classes = keras().Model(seen, model.output)
-    maps = [
-        _heat(to_features, to_classes, patch, index)
-        for patch, index in zip(patches, classes, strict=True)
-    ]
+    both = keras().Model(model.input, [last_map_of(model), model.output])
+    maps = [_heat(both, patch, index) for patch, index in zip(patches, classes, strict=True)]
     return np.stack(maps) if maps else np.empty((0, PATCH_SIZE, PATCH_SIZE), np.float32)
 
 
-def _heat(to_features: Any, to_classes: Any, patch: Pixels, index: int) -> npt.NDArray[np.float32]:
+def _heat(both: Any, patch: Pixels, index: int) -> npt.NDArray[np.float32]:
     import tensorflow as tf
 
-    features = to_features(patch[None].astype(np.float32), training=False)
+    pixels = tf.constant(patch[None].astype(np.float32))
     with tf.GradientTape() as tape:
-        tape.watch(features)
-        probability = to_classes(features, training=False)[0, index]
-        score = tf.math.log(tf.maximum(probability, _SMALLEST))
+        tape.watch(pixels)
+        features, probabilities = both(pixels, training=False)
+        score = tf.math.log(tf.maximum(probabilities[0, index], _SMALLEST))
     gradient = tape.gradient(score, features)[0].numpy()
     weights = gradient.mean(axis=(0, 1))
     coarse = np.maximum(features[0].numpy() @ weights, 0)

@@ -22,6 +22,19 @@ from pycyto.learning.networks import INPUT_SHAPE, build
 from pycyto.provenance import version_of
 
 Probabilities = npt.NDArray[np.float32]
+Run = Callable[[Pixels], Probabilities]
+
+# Quarter turns, and whether the patch is mirrored too; no two of them are the same.
+_ORIENTATIONS = (
+    (0, False),
+    (1, True),
+    (2, False),
+    (3, True),
+    (1, False),
+    (0, True),
+    (3, False),
+    (2, True),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +51,7 @@ class Engine:
     """
 
     name: str
-    run: Callable[[Pixels], Probabilities]
+    run: Run
 
 
 def keras_engine(bundle: Bundle) -> Engine:
@@ -60,8 +73,11 @@ def seeing_engine(bundle: Bundle, see: Callable[[Features], None]) -> Engine:
     ----------
     see
         Called with the features of each batch, (n, d) float32, in the order of
-        the batches, from the thread that computes.
+        the batches, from the thread that computes. They are the mean over the
+        bundle's orientations, as its probabilities are.
     """
+    # `classify` runs a batch once for each orientation.
+    looks: list[Features] = []
 
     @cache
     def model() -> Any:
@@ -69,7 +85,10 @@ def seeing_engine(bundle: Bundle, see: Callable[[Features], None]) -> Engine:
 
     def run(batch: Pixels) -> Probabilities:
         features, probabilities = model().predict_on_batch(batch)
-        see(np.asarray(features, np.float32))
+        looks.append(np.asarray(features, np.float32))
+        if len(looks) == bundle.orientations:
+            see(np.mean(looks, axis=0, dtype=np.float32))
+            looks.clear()
         return np.asarray(probabilities, np.float32)
 
     return Engine(keras_engine(bundle).name, run)
@@ -84,6 +103,8 @@ def classify(
     advance: Callable[[int], None] | None = None,
 ) -> Probabilities:
     """Return the probability of each class for each patch.
+
+    It is the mean over ``bundle.orientations`` of the patch.
 
     Parameters
     ----------
@@ -106,7 +127,7 @@ def classify(
         A patch of another shape or type, or weights that are not the network's.
     """
     found: list[Probabilities] = [np.empty((0, len(bundle.labels)), np.float32)]
-    run = (engine or keras_engine(bundle)).run
+    run = over_orientations((engine or keras_engine(bundle)).run, bundle.orientations)
     for probabilities in _computed(run, _batches(patches, batch_size)):
         found.append(probabilities)
         if advance is not None:
@@ -114,9 +135,7 @@ def classify(
     return np.concatenate(found)
 
 
-def _computed(
-    run: Callable[[Pixels], Probabilities], batches: Iterable[Pixels]
-) -> Iterator[Probabilities]:
+def _computed(run: Run, batches: Iterable[Pixels]) -> Iterator[Probabilities]:
     """Yield what comes of each batch, in order, reading one batch while another is computed.
 
     It is the computing that has a thread of its own: what reads may count, show
@@ -131,6 +150,29 @@ def _computed(
             before = latest
         if before is not None:
             yield before.result()
+
+
+def over_orientations(run: Run, number: int) -> Run:
+    """Return what averages the probabilities of patches over so many of their orientations.
+
+    A cell has no up. Two are the patch and the patch mirrored about its diagonal;
+    four add the same, turned by half; eight are all quarter turns and their mirror images.
+    """
+    if number == 1:
+        return run
+    turns = _ORIENTATIONS[:number]
+
+    def averaged(batch: Pixels) -> Probabilities:
+        return np.mean([run(_turned(batch, turn)) for turn in turns], axis=0, dtype=np.float32)
+
+    return averaged
+
+
+def _turned(batch: Pixels, turn: tuple[int, bool]) -> Pixels:
+    """Return patches, (n, s, s, c), turned by quarters and then mirrored or not."""
+    quarters, mirrored = turn
+    turned = np.rot90(batch, quarters, axes=(1, 2))
+    return np.ascontiguousarray(turned[:, :, ::-1] if mirrored else turned)
 
 
 def keras_model(bundle: Bundle) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pycyto.errors import UsageError
 from pycyto.learning.backend import keras, make_repeatable
+from pycyto.learning.pooling import enlarged_middle, pooled
 from pycyto.learning.preprocessing import prepare
 from pycyto.learning.weights import Published, load_weights
 from pycyto.manifest import PATCH_SIZE
@@ -17,9 +18,15 @@ INPUT_SHAPE = (PATCH_SIZE, PATCH_SIZE, 3)
 # Width of the one dense layer between features and classes.
 HEAD_UNITS = 256
 
-# Names of layers: what ends the part that sees, and the part that decides.
+# Names of layers: the part that sees, its last map, what ends it, and the part that decides.
+BACKBONE = "backbone"
+_LAST_MAP = "last_map"
 POOL = "pool"
-HEAD_LAYERS = ("hidden", "dropout", "classes")
+SCALED = "scaled"
+HEAD_LAYERS = (SCALED, "hidden", "dropout", "classes")
+
+# Of a head's running mean and variance, which so are those of some thirty batches.
+_SCALED_MOMENTUM = 0.95
 
 # Filters of the small network, block by block.
 _SMALL_FILTERS = (16, 32, 64, 128)
@@ -43,26 +50,34 @@ class Network:
         How the names of the layers begin that learn in the second phase. Every
         block named here has weights: the "top two layers" of the literature are,
         taken literally, an addition and an activation in ResNet50.
+    taps
+        Layers whose maps are pooled, over all of the patch and around its middle,
+        at two scales; none: the last map alone is pooled, over all of the patch.
     """
 
     name: str
     preprocessing: str
     published: Published | None = None
     last_block: tuple[str, ...] = ()
+    taps: tuple[str, ...] = ()
 
+
+_MOBILENETV2 = Network(
+    "mobilenetv2",
+    "centred",
+    Published("MobileNetV2", "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"),
+    ("block_16_", "Conv_1"),
+)
 
 NETWORKS = {
     network.name: network
     for network in (
         Network("small", "unit"),
-        Network(
-            "mobilenetv2",
-            "centred",
-            Published(
-                "MobileNetV2",
-                "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
-            ),
-            ("block_16_", "Conv_1"),
+        _MOBILENETV2,
+        replace(
+            _MOBILENETV2,
+            name="mobilenetv2-multi",
+            taps=("block_6_expand_relu", "block_13_expand_relu", "out_relu"),
         ),
         Network(
             "resnet50",
@@ -119,7 +134,8 @@ def build(name: str, n_classes: int, *, weights: str = "none", seed: int = 0) ->
     Input is (batch, 224, 224, 3), uint8 or float32, RGB from 0 to 255; output is
     (batch, `n_classes`) float32 whose rows add up to 1. The head is that of
     Coskun, Akuner and Kaplanoglu (2026): global average pooling, a dense layer of
-    256 with ReLU, dropout of one half, softmax.
+    256 with ReLU, dropout of one half, softmax. Where several maps are pooled each
+    feature is first brought to mean 0 and variance 1 over the training patches.
 
     Parameters
     ----------
@@ -144,25 +160,46 @@ def build(name: str, n_classes: int, *, weights: str = "none", seed: int = 0) ->
     load_weights(backbone, network.name, network.published, weights)
     layers = keras().layers
     pixels = keras().Input(INPUT_SHAPE, dtype="float32", name="pixels")
-    features = backbone(prepare(pixels, network.preprocessing))
-    x = layers.GlobalAveragePooling2D(name=POOL)(features)
-    hidden, dropout, classes = HEAD_LAYERS
+    x = _features(backbone, network, prepare(pixels, network.preprocessing))
+    scaled, hidden, dropout, classes = HEAD_LAYERS
+    if network.taps:
+        # Maps of different layers have different ranges.
+        x = layers.BatchNormalization(
+            momentum=_SCALED_MOMENTUM, center=False, scale=False, name=scaled
+        )(x)
     x = layers.Dense(HEAD_UNITS, activation="relu", name=hidden)(x)
     x = layers.Dropout(0.5, name=dropout)(x)
     x = layers.Dense(n_classes, activation="softmax", name=classes)(x)
     return keras().Model(pixels, x, name=name)
 
 
+def _features(backbone: Any, network: Network, prepared: Any) -> Any:
+    """Return what the head is given of a patch, (n, d)."""
+    if not network.taps:
+        return keras().layers.GlobalAveragePooling2D(name=POOL)(backbone(prepared))
+    outputs = [backbone.get_layer(name).output for name in network.taps]
+    tapped = keras().Model(backbone.input, outputs, name=BACKBONE)
+    *early, last = tapped(prepared)
+    last = keras().layers.Identity(name=_LAST_MAP)(last)
+    return pooled([*early, last, *tapped(enlarged_middle(prepared))], POOL)
+
+
+def last_map_of(model: Any) -> Any:
+    """Return the last map of the whole patch in a built model, symbolic, (n, h, w, c)."""
+    names = {layer.name for layer in model.layers}
+    return model.get_layer(_LAST_MAP).output if _LAST_MAP in names else model.get_layer(POOL).input
+
+
 def backbone_of(model: Any) -> Any:
     """Return the part of a built model that sees the pixels, without the head."""
-    return model.get_layer("backbone")
+    return model.get_layer(BACKBONE)
 
 
 def _application(published: Published) -> Any:
     # Always without weights: with weights="imagenet" Keras builds another graph for
     # EfficientNet, and a bundle could not be rebuilt from the network's name.
     make = getattr(keras().applications, published.application)
-    return make(include_top=False, weights=None, input_shape=INPUT_SHAPE, name="backbone")
+    return make(include_top=False, weights=None, input_shape=INPUT_SHAPE, name=BACKBONE)
 
 
 def _small() -> Any:
@@ -181,4 +218,4 @@ def _small() -> Any:
         x = layers.ReLU()(x)
         if filters != _SMALL_FILTERS[-1]:
             x = layers.MaxPooling2D()(x)
-    return keras().Model(start, x, name="backbone")
+    return keras().Model(start, x, name=BACKBONE)

@@ -15,6 +15,9 @@ from pycyto.learning.thawing import Unfrozen
 # How many views of each patch the head learns from; see benchmarks/README.md.
 DEFAULT_VIEWS = 4
 
+# Beyond it the truth would be shared out more than it is told.
+_MOST_SMOOTHING = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Phase:
@@ -60,6 +63,8 @@ class TrainingSettings:
         What makes rare classes count.
     augmentation
         How far the views of the training patches differ from them.
+    label_smoothing
+        So much of the truth of a training patch is shared out among all classes.
     """
 
     phases: tuple[Phase, ...]
@@ -69,6 +74,7 @@ class TrainingSettings:
     views: int = DEFAULT_VIEWS
     balance: Balance = "weights"
     augmentation: Augmentation = STANDARD
+    label_smoothing: float = 0.0
 
     @property
     def oversamples(self) -> bool:
@@ -80,7 +86,7 @@ class TrainingSettings:
         return self.views if phase.unfrozen == "none" else None
 
 
-def default_settings(
+def default_settings(  # noqa: PLR0913  (each is an option of the command)
     *,
     pretrained: bool,
     epochs: int | None = None,
@@ -90,6 +96,7 @@ def default_settings(
     unfreeze: Unfrozen | None = None,
     balance: Balance = "weights",
     augmentation: Named = "standard",
+    label_smoothing: float = 0.0,
 ) -> TrainingSettings:
     """Return how a network is trained unless told otherwise.
 
@@ -105,29 +112,44 @@ def default_settings(
     unfreeze
         What of the backbone learns in the second phase, by default the last
         block; ``none`` leaves that phase out.
+    label_smoothing
+        From 0 to 0.5; see Szegedy et al., Rethinking the Inception architecture
+        (CVPR 2016).
 
     Raises
     ------
     UsageError
-        When a number is below 1, or `views` or `unfreeze` are given for a
-        network that starts from nothing.
+        When a number is below 1, `label_smoothing` is not in its range, or `views`
+        or `unfreeze` are given for a network that starts from nothing.
     """
     layers = unfreeze if isinstance(unfreeze, int) else None
     _demand_positive(epochs=epochs, batch_size=batch_size, views=views, unfreeze=layers)
+    if not 0 <= label_smoothing <= _MOST_SMOOTHING:
+        raise UsageError(f"--label-smoothing is {label_smoothing:g}; it must be from 0 to 0.5.")
     how = AUGMENTATIONS[augmentation]
     if not pretrained:
         _refuse_without_start(views=views, unfreeze=unfreeze)
-        phase = Phase("all layers", "all", epochs or 30, 1e-3, decays=True)
-        return TrainingSettings((phase,), batch_size or 32, seed, balance=balance, augmentation=how)
-    chosen: Unfrozen = unfreeze or "last block"
-    phases = [Phase("head", "none", epochs or 20, 1e-4)]
-    if chosen != "none":
-        phases.append(Phase(_name_of(chosen), chosen, epochs or 20, 1e-5))
+        phases = [Phase("all layers", "all", epochs or 30, 1e-3, decays=True)]
+    else:
+        phases = _of_pretrained(unfreeze or "last block", epochs or 20)
     # Without augmentation all views are the patch itself.
     number = 1 if how == NOTHING else views or DEFAULT_VIEWS
     return TrainingSettings(
-        tuple(phases), batch_size or 8, seed, views=number, balance=balance, augmentation=how
+        tuple(phases),
+        batch_size or (8 if pretrained else 32),
+        seed,
+        views=number if pretrained else DEFAULT_VIEWS,
+        balance=balance,
+        augmentation=how,
+        label_smoothing=label_smoothing,
     )
+
+
+def _of_pretrained(unfreeze: Unfrozen, epochs: int) -> list[Phase]:
+    phases = [Phase("head", "none", epochs, 1e-4)]
+    if unfreeze != "none":
+        phases.append(Phase(_name_of(unfreeze), unfreeze, epochs, 1e-5))
+    return phases
 
 
 def _name_of(unfrozen: Unfrozen) -> str:

@@ -14,8 +14,9 @@ import numpy.typing as npt
 Targets = npt.NDArray[np.int32]
 Indices = npt.NDArray[np.int64]
 
-# weights: rare classes count more in the loss; oversample: their patches come more often.
-Balance = Literal["weights", "oversample", "both", "none"]
+# weights: rare classes count more in the loss; sources: and all sources alike;
+# oversample: their patches come more often.
+Balance = Literal["weights", "sources", "oversample", "both", "none"]
 
 
 class Draws(NamedTuple):
@@ -69,6 +70,31 @@ def _passes(
         indices.append(drawn[:most])
         repeats.append(np.arange(most) // len(members))
     return np.concatenate(indices), np.concatenate(repeats)
+
+
+def patch_weights(
+    targets: Targets, sources: Indices, n_classes: int, balance: Balance
+) -> npt.NDArray[np.float32]:
+    """Return the weight of each training patch in the loss, (n,) float32; some 1 on average.
+
+    With ``sources`` all sources count alike, and in each all the classes that it
+    has; otherwise a patch has the weight of its class.
+
+    Parameters
+    ----------
+    targets
+        Class of each patch, (n,) int32.
+    sources
+        Number of the source of each patch, (n,) int64.
+    """
+    if balance != "sources":
+        return class_weights(targets, n_classes, balance)[targets]
+    kinds, kind, counts = np.unique(
+        sources * n_classes + targets, return_inverse=True, return_counts=True
+    )
+    classes_in = np.bincount(kinds // n_classes)
+    weights = 1.0 / (counts[kind] * classes_in[sources])
+    return (weights / weights.mean()).astype(np.float32)
 
 
 def class_weights(targets: Targets, n_classes: int, balance: Balance) -> npt.NDArray[np.float32]:

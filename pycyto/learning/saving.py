@@ -56,6 +56,8 @@ class Description:
         From `pycyto.provenance.record`; it must name no path.
     licence
         Under which the model may be used; empty where nothing was said.
+    orientations
+        Over so many orientations of a patch its probabilities are averaged.
     """
 
     network: str
@@ -68,6 +70,7 @@ class Description:
     audit: Mapping[str, Any]
     record: Mapping[str, Any]
     licence: str = ""
+    orientations: int = 1
 
 
 def check_place(path: Path, *, overwrite: bool) -> None:
@@ -134,7 +137,7 @@ def _card(folder: Path, description: Description, training: Training) -> dict[st
     sums = {name: files.sha256_of(folder / name) for name in CHECKED_FILES}
     return {
         "format": FORMAT,
-        "bundle_id": id_of(sums[WEIGHTS_FILE], description.labels),
+        "bundle_id": id_of(sums[WEIGHTS_FILE], description.labels, description.orientations),
         "intended_use": INTENDED_USE,
         **asdict(description),
         "patch_size": PATCH_SIZE,

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pycyto.errors import UsageError
 from pycyto.learning.backend import keras
-from pycyto.learning.networks import Network, backbone_of
+from pycyto.learning.networks import SCALED, Network, backbone_of
 
 # A number means so many of the last layers that have weights and are no batch normalisation;
 # "paper" the last two layers as Keras lists them, whatever they are.
@@ -20,7 +20,8 @@ def thaw(model: Any, network: Network, unfrozen: Unfrozen) -> int:
     A frozen batch normalisation runs in inference mode, with the mean and
     variance that it was trained with: a few small batches of another kind of
     image would only spoil them. It stays frozen unless all layers learn, or it
-    is among the last two that ``paper`` takes literally.
+    is among the last two that ``paper`` takes literally. That of a head which scales
+    its features learns with the head alone, in the first phase.
 
     Returns
     -------
@@ -38,6 +39,9 @@ def thaw(model: Any, network: Network, unfrozen: Unfrozen) -> int:
     # Layer by layer: thawing a whole network leaves what was frozen singly as it was.
     for layer in backbone.layers:
         layer.trainable = layer in learning
+    for layer in model.layers:
+        if layer.name == SCALED:
+            layer.trainable = unfrozen == "none"
     return sum(math.prod(weight.shape) for weight in backbone.trainable_weights)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from pycyto.learning.history import Epoch, Training
 from pycyto.learning.lessons import Lesson, OnPixels, on_features
 from pycyto.learning.networks import Network
 from pycyto.learning.plan import Phase, TrainingSettings
-from pycyto.learning.sampling import Draws, Targets, class_weights, draws_of
+from pycyto.learning.sampling import Draws, Targets, draws_of, patch_weights
 from pycyto.learning.thawing import backbone_size, thaw
 from pycyto.records import SILENT, Reporter
 
@@ -50,7 +51,7 @@ def fit(
 ) -> Training:
     """Train a model in place; it ends with the weights of its best epoch.
 
-    Adam minimises the cross-entropy, weighted so that all classes count alike.
+    Adam minimises the cross-entropy, weighted as ``settings.balance`` says.
 
     Parameters
     ----------
@@ -175,7 +176,7 @@ class _Run:
     def _compile(self, model: Any, phase: Phase) -> None:
         model.compile(
             optimizer=keras().optimizers.Adam(phase.learning_rate),
-            loss="sparse_categorical_crossentropy",
+            loss=_loss(self.settings.label_smoothing, len(self.train.labels)),
             metrics=["accuracy"],
             # Compiling costs more than it saves on a processor, and is not repeatable.
             jit_compile=False,
@@ -230,6 +231,12 @@ class _Run:
             )
             self.checkpoint.save(state)
 
+    @cached_property
+    def _weights(self) -> npt.NDArray[np.float32]:
+        """Weight of each training patch in the loss, (n,)."""
+        train = self.train
+        return patch_weights(train.targets, train.sources, len(train.labels), self.settings.balance)
+
     def _draws(self, phase: Phase, epoch: int) -> Draws:
         return draws_of(
             self.train.targets,
@@ -243,9 +250,10 @@ class _Run:
         number = len(self.history) + 1
         loss = accuracy = 0.0
         draws = self._draws(phase, number)
-        weights = class_weights(self.train.targets, len(self.train.labels), self.settings.balance)
+        weights = iter(self._weights[draws.indices])
         for batch in lesson.training(draws, self.settings.batch_size):
-            logs = _step(lesson.model, batch, weights[batch.targets])
+            of_these = np.fromiter(weights, np.float32, len(batch.targets))
+            logs = _step(lesson.model, batch, of_these)
             self._demand_number(logs["loss"], number)
             share = len(batch.targets) / len(draws.indices)
             loss += share * logs["loss"]
@@ -280,6 +288,20 @@ class _Run:
             remedy="Try another --seed or a larger --batch-size; if it comes back, look for "
             "broken weights or patches. No model was written.",
         )
+
+
+def _loss(smoothing: float, n_classes: int) -> Any:
+    """Return the cross-entropy with class indices of which so much is shared out."""
+    if not smoothing:
+        return "sparse_categorical_crossentropy"
+
+    def loss(targets: Any, probabilities: Any) -> Any:
+        truth = keras().ops.one_hot(keras().ops.reshape(targets, (-1,)), n_classes)
+        return keras().losses.categorical_crossentropy(
+            truth, probabilities, label_smoothing=smoothing
+        )
+
+    return loss
 
 
 def _step(model: Any, batch: Batch, weights: npt.NDArray[np.float32]) -> dict[str, float]:

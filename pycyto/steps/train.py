@@ -12,10 +12,12 @@ from typing import Any
 
 from pycyto import files, provenance
 from pycyto.datasets.findings import Audit
+from pycyto.errors import UsageError
 from pycyto.images.resolution import resolution_of
 from pycyto.learning import feature_cache
 from pycyto.learning.augmentation import Named, Views
 from pycyto.learning.batches import PatchSet
+from pycyto.learning.bundle import ORIENTATIONS
 from pycyto.learning.checkpoint import Checkpoint, place_of
 from pycyto.learning.contact_sheet import write_contact_sheet
 from pycyto.learning.history import Training
@@ -83,6 +85,8 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     views: int | None = None,
     balance: Balance = "weights",
     augmentation: Named = "standard",
+    label_smoothing: float = 0.0,
+    orientations: int = 1,
     contact_sheet: Path | str | None = None,
     cache: Path | str | None = None,
     restart: bool = False,
@@ -104,7 +108,7 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     out
         Folder of the bundle. It appears when everything is done.
     network
-        small, mobilenetv2, resnet50, efficientnetb0 or vgg16.
+        small, mobilenetv2, mobilenetv2-multi, resnet50, efficientnetb0 or vgg16.
     weights
         Where the network starts from: ``imagenet``, ``none`` or the path of a
         Keras weights file without top; by default ``none`` for small, else
@@ -125,11 +129,18 @@ def train(  # noqa: PLR0913  (each is an option of the command)
         While the backbone is frozen, so many random views of each patch take
         turns, epoch by epoch; what the backbone sees in them is computed once.
     balance
-        What makes rare classes count: ``weights`` in the loss, ``oversample``,
+        What makes rare classes count: ``weights`` in the loss, ``sources`` (such
+        weights for each source by itself, all sources alike), ``oversample``,
         ``both`` or ``none``.
     augmentation
         ``standard`` (rotated by up to 15 degrees besides quarter turns), ``free``
         (by any angle) or ``none``. Validation patches are never changed.
+    label_smoothing
+        So much of the truth of a training patch, from 0 to 0.5, is shared out among
+        all classes, so that the model is less sure.
+    orientations
+        The model answers with the mean over so many orientations of a patch: 1, 2, 4
+        or 8. It learns in the same way.
     contact_sheet
         Write a PNG here of some patches and their views. It shows cells.
     cache
@@ -168,7 +179,9 @@ def train(  # noqa: PLR0913  (each is an option of the command)
         unfreeze=unfreeze,
         balance=balance,
         augmentation=augmentation,
+        label_smoothing=label_smoothing,
     )
+    _check_orientations(orientations)
     check_place(out, overwrite=overwrite)
     if restart:
         files.remove(place_of(out))
@@ -179,7 +192,7 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     if contact_sheet:
         write_contact_sheet(path_from(contact_sheet), sets[0], Views(settings.augmentation, seed))
     folder = path_from(cache) if cache else feature_cache.default_folder()
-    options = _Options(row, start, settings, folder, fold, licence, overwrite)
+    options = _Options(row, start, settings, folder, fold, orientations, licence, overwrite)
     training = _learn(sets, out, cells, audit, options, reporter)
     seconds = time.monotonic() - started
     best = training.best
@@ -199,8 +212,14 @@ class _Options:
     settings: TrainingSettings
     features: Path
     fold: int | None
+    orientations: int
     licence: str
     overwrite: bool
+
+
+def _check_orientations(number: int) -> None:
+    if number not in ORIENTATIONS:
+        raise UsageError(f"--orientations is {number}; it can be 1, 2, 4 or 8.")
 
 
 def _start(weights: str) -> str:
@@ -246,6 +265,7 @@ def _learn(
         audit=audit.to_json(),
         record=_record(cells, audit, options),
         licence=options.licence,
+        orientations=options.orientations,
     )
     keys = [row.key for row in used]
     save_bundle(out, model, description, training, keys, overwrite=options.overwrite)
@@ -259,7 +279,7 @@ def _identity(
     """Return what a training must have in common with one that it goes on with."""
     parts = {
         f"the {part} cells": hashlib.sha256(
-            "\n".join(f"{row.content_hash} {row.label}" for row in cells.rows).encode()
+            "\n".join(f"{row.content_hash} {row.label} {row.source}" for row in cells.rows).encode()
         ).hexdigest()
         for part, cells in zip(USED, sets, strict=True)
     }
@@ -289,6 +309,8 @@ def _record(cells: TrainingCells, audit: Audit, options: _Options) -> dict[str, 
         "views": settings.views,
         "balance": settings.balance,
         "augmentation": str(settings.augmentation),
+        "label_smoothing": settings.label_smoothing,
+        "orientations": options.orientations,
         "overwrite": options.overwrite,
     }
     return provenance.record(

@@ -106,6 +106,9 @@ def test_what_is_no_bundle_is_refused(where: str, tmp_path: Path) -> None:
         (lambda card: card.update(labels=["NILM", "LSIL"]), "do not belong together"),
         (lambda card: card.update(labels="NILM"), "'NILM' where a list should be"),
         (lambda card: card.update(patch_size=96), "patch size 96"),
+        (lambda card: card.update(orientations=3), "orientations 3"),
+        (lambda card: card.update(orientations=True), "orientations True"),
+        (lambda card: card.update(orientations=4), "do not belong together"),
         (lambda card: card.update(resolution={"mpp": -1, "downsample": 1}), "resolution"),
         (lambda card: card.pop("resolution"), "'resolution' is missing"),
         (lambda card: card.update(files=None), "has changed"),
@@ -131,6 +134,16 @@ def test_labels_that_do_not_fit_the_weights_are_refused(copied: Path) -> None:
         load_bundle(copied)
 
 
+def test_the_same_weights_over_other_orientations_are_another_model(copied: Path) -> None:
+    before = load_bundle(copied)
+    sha256 = before.card["files"][WEIGHTS_FILE]
+    new_id = id_of(sha256, before.labels, 4)
+    edit(copied, lambda card: card.update(orientations=4, bundle_id=new_id))
+    after = load_bundle(copied)
+    assert after.orientations == 4
+    assert after.bundle_id != before.bundle_id
+
+
 @pytest.mark.parametrize("text", ["[]", "{", "3"])
 def test_a_card_that_is_no_card_is_refused(text: str, copied: Path) -> None:
     (copied / "bundle.json").write_text(text)
@@ -142,12 +155,14 @@ def test_a_bundle_from_before_these_were_recorded_still_loads(copied: Path) -> N
     def forget(card: Card) -> None:
         for name in ("views", "balance", "augmentation"):
             del card["settings"][name]
+        del card["orientations"]
         for phase in card["settings"]["phases"]:
             phase["learns"] = phase.pop("unfrozen")
         del card["result"]["backbone_weights_trained"]
 
     edit(copied, forget)
-    assert load_bundle(copied).labels == ("NILM", "HSIL")
+    bundle = load_bundle(copied)
+    assert (bundle.labels, bundle.orientations) == (("NILM", "HSIL"), 1)
 
 
 def test_it_records_how_it_learnt(saved: Saved) -> None:

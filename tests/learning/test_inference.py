@@ -15,7 +15,13 @@ from pycyto.errors import BadInputError
 from pycyto.images.crop import Pixels
 from pycyto.learning.bundle import WEIGHTS_FILE
 from pycyto.learning.features import extractor_of
-from pycyto.learning.inference import Engine, Probabilities, classify, seeing_engine
+from pycyto.learning.inference import (
+    Engine,
+    Probabilities,
+    classify,
+    over_orientations,
+    seeing_engine,
+)
 from pycyto.learning.nearest import Features
 from tests.learning.conftest import Saved
 from tests.learning.patch_data import texture
@@ -44,11 +50,62 @@ def test_what_the_head_decides_on_is_shown_in_order(saved: Saved, pixels: list[P
     np.testing.assert_allclose(np.concatenate(seen), expected, atol=1e-5)
 
 
+def test_over_orientations_features_are_shown_once_a_patch(
+    saved: Saved, pixels: list[Pixels]
+) -> None:
+    bundle = replace(saved.bundle, orientations=2)
+    seen: list[Features] = []
+    classify(bundle, pixels, engine=seeing_engine(bundle, seen.append), batch_size=4)
+    assert [len(features) for features in seen] == [4, 2]
+    plain = np.stack(pixels)
+    ways = [plain, plain[:, ::-1, ::-1].transpose(0, 2, 1, 3)]
+    expected = np.mean([extractor_of(saved.model).predict_on_batch(way) for way in ways], axis=0)
+    np.testing.assert_allclose(np.concatenate(seen), expected, atol=1e-5)
+
+
 def test_the_batch_size_does_not_matter(saved: Saved, pixels: list[Pixels]) -> None:
     advances: list[int] = []
     found = classify(saved.bundle, pixels, batch_size=4, advance=advances.append)
     np.testing.assert_allclose(found, classify(saved.bundle, pixels), atol=1e-6)
     assert advances == [4, 2]
+
+
+@pytest.mark.parametrize("number", [1, 2, 4, 8])
+def test_probabilities_are_the_mean_over_orientations(
+    number: int, saved: Saved, pixels: list[Pixels]
+) -> None:
+    seen: list[Pixels] = []
+
+    def run(batch: Pixels) -> Probabilities:
+        seen.append(batch)
+        return np.full((len(batch), 2), len(seen), np.float32)
+
+    bundle = replace(saved.bundle, orientations=number)
+    found = classify(bundle, pixels, engine=Engine("a stub", run))
+    np.testing.assert_array_equal(found, (number + 1) / 2)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(seen[0], np.stack(pixels))
+    assert len({batch.tobytes() for batch in seen}) == len(seen) == number
+    assert {np.sort(batch.ravel()).tobytes() for batch in seen} == {
+        np.sort(seen[0].ravel()).tobytes()
+    }
+
+
+def test_over_eight_orientations_how_a_patch_lies_does_not_matter(
+    saved: Saved, pixels: list[Pixels]
+) -> None:
+    bundle = replace(saved.bundle, orientations=8)
+    turned = [np.ascontiguousarray(np.rot90(patch)[::-1]) for patch in pixels]
+    found = classify(bundle, pixels)
+    np.testing.assert_allclose(classify(bundle, turned), found, atol=1e-6)
+    assert not np.array_equal(found, classify(saved.bundle, pixels))
+
+
+def test_one_orientation_is_the_model_itself() -> None:
+    def run(batch: Pixels) -> Probabilities:
+        return np.zeros((len(batch), 2), np.float32)
+
+    assert over_orientations(run, 1) is run
 
 
 def test_patches_are_taken_a_batch_or_two_ahead(saved: Saved, pixels: list[Pixels]) -> None:

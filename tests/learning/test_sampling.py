@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycyto.learning.sampling import Balance, class_weights, draws_of
+from pycyto.learning.sampling import Balance, class_weights, draws_of, patch_weights
 
 LABELS = st.lists(st.integers(0, 4), min_size=1, max_size=60)
 
@@ -86,3 +86,26 @@ def test_class_weights_are_those_of_scikit_learn(labels: list[int]) -> None:
 def test_only_weights_weigh(balance: Balance) -> None:
     weights = class_weights(as_targets([0, 0, 0, 1]), 2, balance)
     assert (weights[0] != weights[1]) == (balance in ("weights", "both"))
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), min_size=1, max_size=60))
+def test_all_sources_and_in_each_all_its_classes_count_alike(cells: list[tuple[int, int]]) -> None:
+    sources, labels = (np.array(column) for column in zip(*cells, strict=True))
+    weights = patch_weights(labels.astype(np.int32), sources, 4, "sources")
+    np.testing.assert_allclose(weights.mean(), 1, rtol=1e-5)
+    of_sources = [weights[sources == source].sum() for source in np.unique(sources)]
+    np.testing.assert_allclose(of_sources, of_sources[0], rtol=1e-4)
+    for source in np.unique(sources):
+        own = sources == source
+        shares = [weights[own & (labels == label)].sum() for label in np.unique(labels[own])]
+        np.testing.assert_allclose(shares, shares[0], rtol=1e-4)
+
+
+@pytest.mark.parametrize("balance", get_args(Balance))
+def test_without_sources_a_patch_has_the_weight_of_its_class(balance: Balance) -> None:
+    targets, sources = as_targets([0, 0, 0, 1]), np.array([0, 1, 1, 1])
+    found = patch_weights(targets, sources, 2, balance)
+    if balance == "sources":
+        np.testing.assert_allclose(found, [4 / 2, 4 / 8, 4 / 8, 4 / 4])
+    else:
+        np.testing.assert_array_equal(found, class_weights(targets, 2, balance)[targets])

@@ -178,6 +178,20 @@ def test_restart_begins_anew(data: Path, tmp_path: Path) -> None:
     assert not place_of(tmp_path / "out").exists()
 
 
+def test_sources_that_count_alike_make_another_model_and_belong_to_the_training(
+    data: Path, tmp_path: Path
+) -> None:
+    options: dict[str, Any] = {"epochs": 2, "batch_size": 4, "balance": "sources"}
+    before = train(data, out=tmp_path / "one source", **options)
+    with pytest.raises(KeyboardInterrupt):
+        train(data, out=tmp_path / "out", reporter=Listener(stops_after=7), **options)
+    rewrite(data, lambda row: replace(row, source="lab" if row.entry_id < "entry-2" else "other"))
+    with pytest.raises(RefusedError, match="the train cells"):
+        train(data, out=tmp_path / "out", **options)
+    after = train(data, out=tmp_path / "out", restart=True, **options)
+    assert weights_of(after.bundle) != weights_of(before.bundle)
+
+
 def test_the_bundle_records_how_it_learnt_and_the_contact_sheet_lies_beside_it(
     data: Path, tmp_path: Path
 ) -> None:
@@ -189,15 +203,22 @@ def test_the_bundle_records_how_it_learnt_and_the_contact_sheet_lies_beside_it(
         batch_size=4,
         balance="oversample",
         augmentation="free",
+        label_smoothing=0.05,
+        orientations=4,
         contact_sheet=sheet,
     )
-    card = load_bundle(result.bundle).card
+    bundle = load_bundle(result.bundle)
+    assert bundle.orientations == 4
+    card = bundle.card
+    assert card["settings"]["label_smoothing"] == 0.05
     assert card["settings"]["balance"] == "oversample"
     assert card["settings"]["augmentation"]["rotation"] == 180
     assert card["result"]["backbone_weights_trained"]["all layers"] > 90_000
     page = (result.bundle / "README.txt").read_text("utf-8")
     assert "patches of rare classes were drawn more often" in page
     assert "rotated by up to 180 degrees" in page
+    assert "5% of the truth shared out among all classes" in page
+    assert "the mean over 4 orientations of each patch" in page
     with Image.open(sheet) as image:
         assert image.format == "PNG"
         assert image.height > image.width / 2  # a line for each of three NILM and three HSIL
@@ -270,6 +291,8 @@ def test_what_cannot_be_learnt_from_is_refused(
         ({"epochs": 0}, UsageError),
         ({"views": 2}, UsageError),
         ({"unfreeze": "paper"}, UsageError),
+        ({"orientations": 3}, UsageError),
+        ({"label_smoothing": 0.7}, UsageError),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(
