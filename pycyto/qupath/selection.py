@@ -72,10 +72,17 @@ class Selection:
 
 @dataclass(slots=True)
 class Selected:
-    """The cells of one image and, by reason, how many objects are none of them."""
+    """The cells of one image and, by reason, how many objects are none of them.
+
+    Attributes
+    ----------
+    foreign
+        Of those whose class is outside the scheme: how many of which class.
+    """
 
     cells: list[Cell] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+    foreign: Counter[str] = field(default_factory=Counter)
 
 
 def select(
@@ -93,7 +100,10 @@ def select(
     for number, item in enumerate(objects):
         reason = repeated.get(number) or _reason_against(item, wanted)
         if reason is not None:
-            result.skipped[reason] += len(item.points) or int(not _is_point_annotation(item))
+            n_cells = len(item.points) or int(not _is_point_annotation(item))
+            result.skipped[reason] += n_cells
+            if reason == OUTSIDE_SCHEME and item.class_name:
+                result.foreign[item.class_name] += n_cells
             continue
         result.cells += _cells(item, wanted.centroid, project_id, entry_id)
     return result

@@ -25,6 +25,9 @@ NO_PIXEL_SIZE = "no pixel size"
 OTHER_SCALE = "another pixel size than in training"
 EXTREME_SCALE = "pixel size too far from what is asked for"
 
+# Classes outside the scheme that are named.
+_NAMED = 8
+
 
 @dataclass(slots=True)
 class Tally:
@@ -42,6 +45,8 @@ class Tally:
         Images of which not even the objects could be read.
     classes
         Labels of all objects that were read, also of those that are not wanted.
+    foreign
+        How many cells have which class outside the scheme: it may be a misspelt one.
     found
         UUIDs of those that were asked for by UUID and are there.
     """
@@ -54,6 +59,7 @@ class Tally:
     failures: Failures = field(default_factory=Failures)
     unread: int = 0
     classes: set[str] = field(default_factory=set)
+    foreign: Counter[str] = field(default_factory=Counter)
     found: set[str] = field(default_factory=set)
 
     def check(self) -> None:
@@ -90,6 +96,13 @@ class Tally:
             reporter.say(f"  {count:>6}  {text}")
         for note, count in self.notes.items():
             reporter.warn(f"{count} cells: {note}.")
+        if self.foreign:
+            named = (f"{name!r} ({count})" for name, count in self.foreign.most_common(_NAMED))
+            more = ", …" if len(self.foreign) > _NAMED else ""
+            reporter.warn(
+                f"Classes outside the scheme, whose cells are left out: {listed(named)}{more}. If "
+                "one is misspelt, correct it in QuPath and start again."
+            )
 
     def refuse_failures(self, what: str, where: Path, remedy: str) -> None:
         """Raise `PartlyDoneError` if something failed, naming the images."""
@@ -198,6 +211,7 @@ def read_cells(
         )
         tally.given += len(selected.cells) + selected.skipped.total()
         tally.skipped += selected.skipped
+        tally.foreign += selected.foreign
         if found.stale:
             tally.notes["read in an older state than the image's, as told"] += len(selected.cells)
         yield ImageCells(image, found.data_sha256, selected.cells)

@@ -216,7 +216,7 @@ def test_python_and_groovy_replay_decisions_alike(
     library = _java.library(installation)
     opened, rng = ensure_project_id(open_project(project)), np.random.default_rng(20261126)
     keys = [CellKey(opened.project_id, "1", str(uuid4())) for _ in range(60)]
-    lines = random_log(rng, keys, 400)
+    lines = random_log(rng, keys, 180)
     for number, reviewer in enumerate(("Anna", "Dr. Ä")):
         write_log(opened.workspace, lines[number::2], reviewer)
     verdicts = replay(read_decisions(opened.workspace))

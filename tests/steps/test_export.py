@@ -26,6 +26,7 @@ from pycyto.errors import (
 from pycyto.images.crop import Pixels
 from pycyto.images.patches import read_patch, write_patch
 from pycyto.images.reading import FieldImage
+from pycyto.labels import BETHESDA
 from pycyto.manifest import read_manifest
 from pycyto.records import RUN_MARK, Silent
 from pycyto.steps.export import ExportResult
@@ -56,6 +57,14 @@ def two_images(folder: Path) -> Path:
     )
 
 
+class Heard(Silent):
+    def __init__(self) -> None:
+        self.warned: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warned.append(text)
+
+
 def run(project: Path, out: Path, **options: object) -> ExportResult:
     return export(project, out=out, access=GEOJSON, **options)  # type: ignore[arg-type]
 
@@ -78,6 +87,16 @@ def test_every_object_is_counted_once(project: Path, tmp_path: Path) -> None:
         "tile or TMA core": 1,
     }
     assert result.by_label == {"NILM": 1, "HSIL": 1, "ASC-US": 1, "LSIL": 3}
+    ((name, count),) = result.tally.foreign.items()
+    assert (BETHESDA.find(name), count) == (None, 1)
+
+
+def test_classes_outside_the_scheme_are_named(project: Path, tmp_path: Path) -> None:
+    """One of them may be a misspelt HSIL."""
+    heard = Heard()
+    result = run(project, tmp_path / "out", reporter=heard)
+    (name,) = result.tally.foreign
+    assert any(f"left out: {name!r} (1)." in text for text in heard.warned)
 
 
 def test_patches_are_what_the_manifest_says(project: Path, tmp_path: Path) -> None:
