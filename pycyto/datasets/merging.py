@@ -6,7 +6,7 @@ Of each cell some hundred bytes are kept, so that a merge of a million cells fit
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -73,6 +73,7 @@ class Meetings:
     collisions: list[str] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
     duplicates: list[str] = field(default_factory=list)
+    between: set[tuple[int, int]] = field(default_factory=set)
 
     def add(self, row: Row, number: int, inventory: Inventory) -> None:
         """Compare a row of the data set with that number with those before."""
@@ -91,6 +92,7 @@ class Meetings:
             inventory.repeated.add(key)
         else:
             self.collisions.append(key)
+            self.between.add((met[0], number))
 
     def _compare(self, row: Row, number: int, key: str) -> None:
         """Look for the object and for the picture of a cell in other data sets."""
@@ -98,13 +100,21 @@ class Meetings:
         one, other = self._objects.setdefault(name, (number, key))
         if one != number:
             self.copies.append(f"{other} and {key}")
+            self.between.add((one, number))
             return
         one, other = self._pictures.setdefault(_short(row.content_hash), (number, key))
         if one != number:
             self.duplicates.append(f"{other} and {key}")
+            self.between.add((one, number))
 
-    def refuse(self, where: Path) -> None:
-        """Raise `RefusedError` if anything is there twice that must not be."""
+    def refuse(self, folders: Sequence[Path]) -> None:
+        """Raise `RefusedError` if anything is there twice that must not be.
+
+        Parameters
+        ----------
+        folders
+            Of the data sets, by their numbers.
+        """
         told = [
             sentence.format(counted(len(found), noun)) + f" {_named(found)}"
             for found, noun, sentence in (
@@ -118,7 +128,9 @@ class Meetings:
             raise RefusedError(
                 "These data sets have cells in common, which would count twice and stand on both "
                 "sides of a split.\n" + "\n".join(f"  - {sentence}" for sentence in told),
-                where=where,
+                where="; ".join(
+                    f"{folders[one]} and {folders[other]}" for one, other in sorted(self.between)
+                ),
                 remedy="Leave one of the two data sets out, or make it again without these cells.",
             )
 

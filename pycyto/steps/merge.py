@@ -115,7 +115,7 @@ def _inventories(folders: Sequence[Path]) -> list[Inventory]:
         if not inventory.cells:
             raise BadInputError("There is no cell in this data set.", where=folder)
         found.append(inventory)
-    meetings.refuse(folders[0].parent)
+    meetings.refuse(folders)
     return found
 
 

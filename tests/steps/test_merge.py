@@ -141,6 +141,7 @@ def test_a_cell_that_is_not_the_same_in_both_is_refused(
     message = refused([*sets, copy], tmp_path / "all")
     assert "In two data sets, and not the same in both: 1 cell." in message
     assert str(first.key) in message
+    assert f"{sets[0]} and {copy}" in message
 
 
 def test_a_picture_in_two_sources_is_refused(tmp_path: Path) -> None:
