@@ -155,6 +155,9 @@ def test_every_slide_is_gone_through_and_saved(
             panel.press("Return")
             seen.add(panel.state()["entry_id"])
             titles.update(panel.state()["windows"])
+        last = panel.lines()[-1]["entry_id"]
+        panel.window.until(lambda: panel.state()["entry_id"] == last, f"image {last} is not shown")
+        seen.add(last)
         assert len(seen) == len(open_project(reviewable).images)
         assert not [title for title in titles if "ave" in title], titles
         panel.window.picture(tmp_path / "done.png")
