@@ -31,7 +31,7 @@ Times = Mapping[str, Sequence[float]]
 def keys(installation: Installation, work: Path, objects: int) -> Times:
     """Return the seconds of each key in a slide of so many objects: half are the expert's."""
     project = work / "project"
-    bulk.part("prepared", installation, project, objects // 2)
+    bulk.part("prepare", installation, project, objects // 2)
     run_script(installation.folder, bulk.SCRIPTS / "import_predictions.groovy", project)
     home = work / "home"
     home.mkdir()
