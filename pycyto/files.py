@@ -38,7 +38,7 @@ _LONGEST_NUMBER = 100
 _PART = ".part"
 _MAKING = ".making"
 _PART_OWNER = re.compile(r"\.(\d{1,9})(\.old)?\.part$")
-_MAKER = re.compile(r"\.(\d{1,9})\.making$")
+_MAKER = re.compile(r"\.(\d{1,9})(\.old)?\.making$")
 _DAY = 24 * 3600.0
 _QUOTED = re.compile(r'[",\r\n]')
 
@@ -118,37 +118,66 @@ def _opened(part: Path, *, binary: bool, private: bool) -> IO[Any]:
 
 
 @contextlib.contextmanager
-def making_folder(folder: Path) -> Iterator[Path]:
+def making_folder(folder: Path, *, replacing: bool = False) -> Iterator[Path]:
     """Give out a folder that appears under its name only when the block ends well.
 
     What an earlier process left half made beside it is deleted first.
 
+    Parameters
+    ----------
+    replacing
+        Put it in place of what is there, which comes back if that fails.
+
     Raises
     ------
     RefusedError
-        When there is something under this name already.
+        When there is something under this name already and it is not to be replaced.
     NotWritableError
         When it cannot be written to.
     """
-    refuse_existing(folder)
+    with explained(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _tidy(folder)
+    if not replacing:
+        refuse_existing(folder)
     made = folder.with_name(f".{folder.name}.{os.getpid()}{_MAKING}")
     with explained(folder):
-        made.parent.mkdir(parents=True, exist_ok=True)
-        for left in made.parent.glob(f".{glob.escape(folder.name)}.*{_MAKING}"):
-            owner = _MAKER.search(left.name)
-            if owner is not None and not psutil.pid_exists(int(owner[1])):
-                shutil.rmtree(left)
         made.mkdir()
     try:
         yield made
-        refuse_existing(folder)
-        with explained(folder):
-            if folder.exists():  # empty; Windows renames over no folder
-                folder.rmdir()
-            made.replace(folder)
+        if not replacing:
+            refuse_existing(folder)
+        _put(made, folder)
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise
+
+
+def _tidy(folder: Path) -> None:
+    """Delete what a killed process left beside a folder, or put back what it had moved aside."""
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.*{_MAKING}"):
+        owner = _MAKER.search(left.name)
+        if owner is None or psutil.pid_exists(int(owner[1])):
+            continue
+        if owner[2] and not folder.exists():
+            left.replace(folder)
+        else:
+            shutil.rmtree(left)
+
+
+def _put(made: Path, folder: Path) -> None:
+    """Put a finished folder in its place. Windows renames over no folder, not even an empty one."""
+    if not folder.exists():
+        replace(made, folder)
+        return
+    old = made.with_name(f".{folder.name}.{os.getpid()}.old{_MAKING}")
+    replace(folder, old)
+    try:
+        replace(made, folder)
+    except BaseException:
+        replace(old, folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def refuse_existing(folder: Path) -> None:

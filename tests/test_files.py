@@ -470,6 +470,26 @@ def test_what_another_process_is_making_stays(tmp_path: Path) -> None:
     assert not dead.exists()
 
 
+def test_a_folder_is_replaced_when_the_new_one_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "set"
+    files.write_text(target / "1.txt", "old")
+    with files.making_folder(target, replacing=True) as made:
+        files.write_text(made / "2.txt", "new")
+        assert (target / "1.txt").exists()
+    assert [path.name for path in target.iterdir()] == ["2.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+def test_what_a_killed_process_moved_aside_comes_back(tmp_path: Path) -> None:
+    """Killed between its two renames it leaves no folder under the name."""
+    target = tmp_path / "set"
+    files.write_text(tmp_path / ".set.999999999.old.making" / "1.txt", "old")
+    with pytest.raises(RefusedError), files.making_folder(target):
+        pass
+    assert (target / "1.txt").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
 def test_a_file_in_the_place_of_a_folder_is_refused(old: Path) -> None:
     with pytest.raises(RefusedError), files.making_folder(old):
         pass

@@ -82,8 +82,8 @@ def near_hashes(one: Hashes, other: Hashes, distance: int) -> Iterator[tuple[int
             yield start + int(row), int(column)
 
 
-def correlations(one: Thumbnail, other: Thumbnail) -> npt.NDArray[np.float64]:
-    """Return Pearson's correlation of pairs, in the orientation where it is largest.
+def pearson(one: Thumbnail, other: Thumbnail) -> npt.NDArray[np.float64]:
+    """Return Pearson's correlation of pairs as they lie.
 
     What is black in both is left out as padding: frames of one size would make
     any two small cells alike. An evenly coloured picture is like nothing.
@@ -98,16 +98,6 @@ def correlations(one: Thumbnail, other: Thumbnail) -> npt.NDArray[np.float64]:
     numpy.ndarray
         (n,) float64, from -1 to 1.
     """
-    found = np.full(len(one), -1.0)
-    for start in range(0, len(one), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        for turned in orientations(one[block]):
-            found[block] = np.maximum(found[block], pearson(turned, other[block]))
-    return found
-
-
-def pearson(one: Thumbnail, other: Thumbnail) -> npt.NDArray[np.float64]:
-    """Return Pearson's correlation of pairs as they lie; see `correlations`."""
     seen = ((one > 0) | (other > 0)).reshape(len(one), -1)
     a, b = _centred(one, seen), _centred(other, seen)
     scale = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))

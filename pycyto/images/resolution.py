@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
-from pycyto.errors import BadInputError
+from pycyto.errors import BadInputError, UsageError
 from pycyto.manifest import Row
 
 # A square has a whole number of pixels, so patches exported at one --mpp differ by
@@ -22,6 +22,18 @@ LARGEST_DOWNSAMPLE = 32
 # How far beyond the pixel sizes of its training a model is used without asking.
 # Nuclear area is what separates the classes: 1.2 in length is 1.44 in area.
 _SCALE_MARGIN = 1.2
+
+
+def check_mpp(mpp: float | None) -> None:
+    """Refuse a size of pixels, in micrometres, that nobody can mean.
+
+    Raises
+    ------
+    UsageError
+        Below 0.01 or above 100.
+    """
+    if mpp is not None and not 0.01 <= mpp <= 100:
+        raise UsageError(f"--mpp is in micrometres per pixel; {mpp} cannot be meant.")
 
 
 @dataclass(frozen=True, slots=True)

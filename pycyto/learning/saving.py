@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import os
-import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -121,7 +118,7 @@ def save_bundle(
         As `check_place`.
     """
     check_place(path, overwrite=overwrite)
-    with _appearing(path) as folder:
+    with files.making_folder(path, replacing=True) as folder:
         model.save_weights(folder / WEIGHTS_FILE)
         _write_history(folder / HISTORY_FILE, training.history)
         marks = sorted(map(mark_of, trained_on))
@@ -162,31 +159,3 @@ def _write_history(path: Path, history: Sequence[Epoch]) -> None:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([column.name for column in fields(Epoch)])
         writer.writerows(astuple(epoch) for epoch in history)
-
-
-@contextlib.contextmanager
-def _appearing(path: Path) -> Iterator[Path]:
-    """Give a folder that stands at `path` only when the block ends well."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
-        yield part
-        _put(part, path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def _put(part: Path, path: Path) -> None:
-    """Put a finished folder in place of an old one, which comes back if that fails."""
-    if not path.exists():
-        files.replace(part, path)
-        return
-    old = path.with_name(f".{path.name}.{os.getpid()}.old.part")
-    files.replace(path, old)
-    try:
-        files.replace(part, path)
-    except BaseException:
-        files.replace(old, path)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

@@ -14,6 +14,7 @@ from typing import TypeVar
 from pycyto import files
 from pycyto.errors import BadInputError
 from pycyto.qupath.runs import Run
+from pycyto.records import CellKey
 
 # A table of ten million detections.
 _LARGEST_TABLE = 1 << 31
@@ -69,6 +70,17 @@ class Update:
     label: str
     probabilities: Mapping[str, float]
     trained_on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedCell:
+    """What a run says of one of the expert's cells; its place when it was predicted."""
+
+    key: CellKey
+    x: float
+    y: float
+    label: str
+    trained_on: bool
 
 
 _Item = TypeVar("_Item", NewDetection, Update)
@@ -144,6 +156,22 @@ def read_updates(run: Run, entry_id: str) -> list[Update]:
 
     path = run.folder / "updates" / f"{entry_id}.csv"
     return _read_table(path, update, run.images[entry_id].updates)
+
+
+def read_cells(run: Run, entry_id: str) -> Iterator[PredictedCell]:
+    """Yield what a run says of each cell of an image, whichever way that is to be written.
+
+    Raises
+    ------
+    BadInputError
+        As `read_new`.
+    """
+    for new in read_new(run, entry_id):
+        key = CellKey(run.project_id, entry_id, new.source_id, new.point_index)
+        yield PredictedCell(key, new.x, new.y, new.label, new.trained_on)
+    for update in read_updates(run, entry_id):
+        key = CellKey(run.project_id, entry_id, update.object_id)
+        yield PredictedCell(key, update.x, update.y, update.label, update.trained_on)
 
 
 def _write_table(path: Path, columns: Iterable[str], rows: Iterable[Row]) -> None:

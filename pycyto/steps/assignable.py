@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pycyto.errors import BadInputError
 from pycyto.labels import counted
-from pycyto.qupath import runs
+from pycyto.qupath import run_tables, runs
 from pycyto.qupath.assignments import AssignedCell, assignments_of, reads_folder
 from pycyto.qupath.backend import Backend
 from pycyto.qupath.overwritten import warn_of_overwritten
-from pycyto.qupath.project import ImageEntry, Project
+from pycyto.qupath.project import Project
 from pycyto.qupath.reads import consensus_labels
-from pycyto.qupath.run_tables import read_new, read_updates
-from pycyto.qupath.runs import Run
 from pycyto.qupath.selection import ObjectKind, Selection, label_of
 from pycyto.records import Cell, CellKey, ProjectObject, Reporter
 from pycyto.steps.cells import Tally, chosen_images, read_cells
@@ -95,12 +93,12 @@ def predicted(
         if image.entry_id not in run.images:
             continue
         objects = {item.object_id: item for item in backend.read(image.entry_id).objects}
-        for key, label, place in _cells_of(run, image, project.project_id):
-            item = objects.get(key.object_id)
-            if item is None or _has_moved(item, key, place):
+        for cell in run_tables.read_cells(run, image.entry_id):
+            item, place = objects.get(cell.key.object_id), (cell.x, cell.y)
+            if item is None or _has_moved(item, cell.key, place):
                 gone += 1
             else:
-                found[key] = Assignable(_of_object(key, item, place), label)
+                found[cell.key] = Assignable(_of_object(cell.key, item, place), cell.label)
     if gone:
         reporter.say(f"{counted(gone, 'cell')} of the run left out: deleted or moved since.")
     return found
@@ -134,18 +132,6 @@ def _backend(context: Context, reporter: Reporter) -> Backend:
 def _assigned(cell: Cell) -> AssignedCell:
     width, height = (0.0, 0.0) if cell.is_point else (cell.bounds.width, cell.bounds.height)
     return AssignedCell(cell.key, cell.x, cell.y, cell.z, cell.t, width, height)
-
-
-def _cells_of(
-    run: Run, image: ImageEntry, project_id: str
-) -> Iterator[tuple[CellKey, str, tuple[float, float]]]:
-    """Yield key, predicted class and place of each cell of an image that a run is about."""
-    entry_id = image.entry_id
-    for new in read_new(run, entry_id):
-        key = CellKey(project_id, entry_id, new.source_id, new.point_index)
-        yield key, new.label, (new.x, new.y)
-    for update in read_updates(run, entry_id):
-        yield CellKey(project_id, entry_id, update.object_id), update.label, (update.x, update.y)
 
 
 def _has_moved(item: ProjectObject, key: CellKey, place: tuple[float, float]) -> bool:

@@ -16,7 +16,7 @@ from pycyto import files, locks
 from pycyto.errors import RefusedError, UsageError
 from pycyto.images.crop import Pixels, Square
 from pycyto.images.patches import content_hash, is_whole, write_patch
-from pycyto.images.resolution import Resolution
+from pycyto.images.resolution import Resolution, check_mpp
 from pycyto.manifest import Row
 from pycyto.pseudonyms import share_key
 from pycyto.qupath.overwritten import warn_of_overwritten
@@ -130,8 +130,7 @@ def export(  # noqa: PLR0913 - each is an option of the command
         Some images could not be used; the others are exported.
     """
     folder = path_from(out)
-    if mpp is not None and not 0.01 <= mpp <= 100:
-        raise UsageError(f"--mpp is in micrometres per pixel; {mpp} cannot be meant.")
+    check_mpp(mpp)
     if reviewed and unclassified:
         raise UsageError("--reviewed takes cells with a decided label, --unclassified without one.")
     context = open_context(project, access)

@@ -20,6 +20,7 @@ from pycyto.datasets.sources.ps3c import Ps3c
 from pycyto.datasets.sources.sipakmed import Sipakmed
 from pycyto.errors import UsageError
 from pycyto.images.patches import read_patch
+from pycyto.images.resolution import check_mpp
 from pycyto.labels import BETHESDA, counted, listed
 from pycyto.manifest import Row, lines_of, write_lines
 from pycyto.records import SILENT, Reporter, path_from
@@ -182,8 +183,7 @@ def _chosen(
         raise UsageError(f"--name and --group-regex are for 'folder', not for {layout}.")
     if mpp is not None and layout not in ("cric", "folder"):
         raise UsageError("--mpp is for 'cric' and 'folder': for others only what is published.")
-    if mpp is not None and not 0.01 <= mpp <= 100:
-        raise UsageError(f"--mpp is in micrometres per pixel; {mpp} cannot be meant.")
+    check_mpp(mpp)
     if layout == "folder":
         called = name or folder.name
         own = harmonise.own(path_from(table), called) if table else None

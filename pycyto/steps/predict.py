@@ -15,9 +15,9 @@ from pycyto.labels import counted, scheme_named
 from pycyto.learning.bundle import Bundle, load_bundle, was_trained_on
 from pycyto.learning.engines import EngineName, choose_engine
 from pycyto.learning.inference import Engine, classify, seeing_engine
-from pycyto.manifest import UNKNOWN, Row, read_manifest
+from pycyto.manifest import Row, read_manifest
 from pycyto.qupath.overwritten import warn_of_overwritten
-from pycyto.qupath.project import FILE_NAME, ImageEntry, Project, ensure_project_id
+from pycyto.qupath.project import FILE_NAME, Project, ensure_project_id
 from pycyto.qupath.runs import Run
 from pycyto.qupath.selection import CLASSIFIED, Centroid, ObjectKind, Selection, wanted_classes
 from pycyto.records import (
@@ -29,11 +29,12 @@ from pycyto.records import (
     Reporter,
     path_from,
 )
-from pycyto.settings import Settings, load_settings
+from pycyto.settings import load_settings
 from pycyto.steps.cells import ImageCells, Tally, chosen_images, cut_patches, read_cells
 from pycyto.steps.context import DEFAULT_ACCESS, Access, open_context
 from pycyto.steps.labelling import verdicts_of
 from pycyto.steps.resolutions import refuse_other_resolution
+from pycyto.steps.rows import said_of
 from pycyto.steps.similar import COUNT, Place, SimilarCells, place_of, references_in
 from pycyto.steps.staging import stage
 
@@ -171,7 +172,8 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     def patches(advance: Callable[[int], None]) -> Iterator[Pixels]:
         for image in read:
             job.data_sha256[image.image.entry_id] = image.data_sha256
-            slide = _slide_of(image.image, context.settings)
+            said = said_of(image.image, context.settings.metadata_keys)
+            slide = said["site"], said["patient"], said["slide"]
             for cell, square, pixels in cut_patches(
                 _without(reviewed, image, job.tally),
                 resolution=rule,
@@ -252,16 +254,6 @@ def _means(
     )
     found = SimilarCells(references)
     return seeing_engine(bundle, found.see), found
-
-
-def _slide_of(image: ImageEntry, settings: Settings) -> tuple[str, str, str]:
-    """Return site, patient and slide of an image as an export would."""
-    keys = settings.metadata_keys
-    site, patient, slide = (
-        image.metadata.get(key, "").strip() or UNKNOWN
-        for key in (keys.site, keys.patient, keys.slide)
-    )
-    return site, patient, slide
 
 
 def _rows(

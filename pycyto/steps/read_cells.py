@@ -11,7 +11,7 @@ from pycyto.errors import BadInputError
 from pycyto.images.pictures import data_uri
 from pycyto.images.resolution import Resolution
 from pycyto.labels import counted
-from pycyto.manifest import UNKNOWN, Row
+from pycyto.manifest import Row
 from pycyto.pseudonyms import pseudonyms_of
 from pycyto.qupath.assignments import AssignedCell, Assignment
 from pycyto.qupath.backend import Backend
@@ -19,6 +19,7 @@ from pycyto.qupath.project import ImageEntry
 from pycyto.records import Bounds, Cell, ProjectObject, Reporter
 from pycyto.steps.cells import ImageCells, Tally, cut_patches
 from pycyto.steps.context import Context
+from pycyto.steps.rows import said_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +156,7 @@ def _cell(assigned: AssignedCell) -> Cell:
 
 def _row(image: ImageEntry, context: Context) -> Row:
     """Return an image as a row of a manifest without a cell: by that groups and names go."""
-    keys = context.settings.metadata_keys
-
-    def said(key: str) -> str:
-        return image.metadata.get(key, "").strip() or UNKNOWN
-
+    said = said_of(image, context.settings.metadata_keys)
     return Row(
         project_id=context.project.project_id,
         entry_id=image.entry_id,
@@ -179,7 +176,7 @@ def _row(image: ImageEntry, context: Context) -> Row:
         content_hash="",
         file="",
         source=context.project.name,
-        site=said(keys.site),
-        patient=said(keys.patient),
-        slide=said(keys.slide),
+        site=said["site"],
+        patient=said["patient"],
+        slide=said["slide"],
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
@@ -17,7 +17,7 @@ from pycyto.qupath import runs
 from pycyto.qupath.assignments import Assignment
 from pycyto.qupath.project import Project
 from pycyto.qupath.reads import ConsensusLabel, Read, consensus_labels, labels_of, reads_by
-from pycyto.qupath.run_tables import read_new, read_updates
+from pycyto.qupath.run_tables import read_cells
 from pycyto.qupath.runs import Run
 from pycyto.records import CellKey
 
@@ -184,19 +184,10 @@ def _said_in(run: Run, wanted: Mapping[CellKey, int]) -> dict[int, tuple[str, bo
     entries = {key.entry_id for key in wanted if key.project_id == run.project_id}
     found = {}
     for entry_id in sorted(entries & run.images.keys()):
-        for key, label, trained_on in _predictions(run, entry_id):
-            if key in wanted:
-                found[wanted[key]] = (label, trained_on)
+        for cell in read_cells(run, entry_id):
+            if cell.key in wanted:
+                found[wanted[cell.key]] = (cell.label, cell.trained_on)
     return found
-
-
-def _predictions(run: Run, entry_id: str) -> Iterable[tuple[CellKey, str, bool]]:
-    for new in read_new(run, entry_id):
-        key = CellKey(run.project_id, entry_id, new.source_id, new.point_index)
-        yield key, new.label, new.trained_on
-    for update in read_updates(run, entry_id):
-        key = CellKey(run.project_id, entry_id, update.object_id)
-        yield key, update.label, update.trained_on
 
 
 def classes_of(said: Mapping[int, str | None], assignment: Assignment) -> Classes:

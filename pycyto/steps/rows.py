@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
 
 from pycyto.images.crop import Square
 from pycyto.manifest import UNKNOWN, Row
 from pycyto.qupath.project import ImageEntry
 from pycyto.records import Cell, CellKey
+from pycyto.settings import MetadataKeys
 from pycyto.steps.context import Context
 from pycyto.steps.labelling import Label
 
@@ -23,6 +24,7 @@ def row_of(cell: Cell, square: Square, label: Label, image: ImageEntry, context:
         The class that it is exported with.
     """
     outline = None if cell.is_point else cell.bounds
+    said = said_of(image, context.settings.metadata_keys)
     return Row(
         *cell.key,
         kind=cell.kind,
@@ -50,17 +52,20 @@ def row_of(cell: Cell, square: Square, label: Label, image: ImageEntry, context:
         source=context.project.name,
         content_hash="",
         file=_file_of(cell.key, context.scheme.folder_of(label.name)),
-        **_said_of(image, context, label),
+        site=said["site"],
+        patient=said["patient"],
+        slide=said["slide"],
+        scanner=said["scanner"],
+        preparation=said["preparation"],
+        annotator=label.annotator or said["annotator"],
     )
 
 
-def _said_of(image: ImageEntry, context: Context, label: Label) -> dict[str, Any]:
-    """Return patient, slide, and so on: what the image's metadata says, else unknown."""
-    keys = context.settings.metadata_keys
-    names = ("site", "patient", "slide", "scanner", "preparation", "annotator")
-    found = {name: image.metadata.get(getattr(keys, name), "").strip() for name in names}
-    found["annotator"] = label.annotator or found["annotator"]
-    return {name: value or UNKNOWN for name, value in found.items()}
+def said_of(image: ImageEntry, keys: MetadataKeys) -> dict[str, str]:
+    """Return site, patient, slide, and so on: what the image's metadata says, else unknown."""
+    return {
+        name: image.metadata.get(key, "").strip() or UNKNOWN for name, key in asdict(keys).items()
+    }
 
 
 def _file_of(key: CellKey, class_folder: str) -> str:
