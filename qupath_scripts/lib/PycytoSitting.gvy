@@ -7,6 +7,9 @@
 
 import groovy.transform.CompileStatic
 import java.awt.image.BufferedImage
+import javafx.animation.PauseTransition
+import javafx.event.EventHandler
+import javafx.util.Duration
 import qupath.lib.gui.QuPathGUI
 import qupath.lib.gui.viewer.QuPathViewer
 import qupath.lib.images.ImageData
@@ -19,6 +22,7 @@ class PycytoSitting {
     private static final double FARTHEST = 1.0d
     private static final double PART_OF_VIEW = 1 / 3.0d
     private static final double SIZE_OF_POINT = 60.0d  // where nothing was outlined
+    private static final Duration BREATH = Duration.millis(300)  // without a key: then QuPath is told what has changed
     private static final double LONGEST_PART_SAVING = 0.05d  // of a sitting: large images are saved less often
 
     final PycytoReview review
@@ -36,11 +40,13 @@ class PycytoSitting {
     private long timeToSave = 0
     private boolean isOpening = false
     private final Set<String> unopened = []  // images that QuPath could not open
+    private final PauseTransition pause = new PauseTransition(BREATH)
 
     PycytoSitting(PycytoReview review, QuPathGUI gui, int saveAfter) {
         this.review = review
         this.gui = gui
         this.saveAfter = saveAfter
+        pause.onFinished = { decider?.tell() } as EventHandler
     }
 
     QuPathViewer getViewer() {
@@ -171,6 +177,7 @@ class PycytoSitting {
         decider = null
         if (entry != null && entry.getID() in review.images) {
             decider = new PycytoDecider(review, new PycytoImage(review.run.project, entry, data))
+            decider.onChange = { pause.playFromStart() }
         }
         return decider != null
     }
