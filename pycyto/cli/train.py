@@ -74,6 +74,13 @@ _NETWORKS = ("small", "mobilenetv2", "mobilenetv2-multi", "resnet50", "efficient
     help="The model will answer with the mean over so many orientations of a patch.",
 )
 @click.option(
+    "--calibrate",
+    type=click.Choice(["temperature", "none"]),
+    default="temperature",
+    show_default=True,
+    help="Make the model as sure as it is right, by one number fitted on the validation cells.",
+)
+@click.option(
     "--contact-sheet", type=click.Path(), help="Write a PNG of patches and their views here."
 )
 @click.option(

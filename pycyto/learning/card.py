@@ -36,6 +36,7 @@ def page(
         f"Trained      {card['record']['finished_at']}, seed {card['seed']}",
         *_learning(card["settings"], result["backbone_weights_trained"]),
         *_answers(card.get("orientations", 1)),
+        *_calibrated(card.get("temperature", 1.0)),
         f"Best epoch   {result['best_epoch']} of {result['epochs']}",
         f"Macro-F1     {result['validation_macro_f1']:.3f} on the validation cells, by which this",
         "             epoch was chosen, so that it flatters",
@@ -61,6 +62,15 @@ def _answers(orientations: int) -> list[str]:
     if orientations == 1:
         return []
     return [f"Answers      the mean over {orientations} orientations of each patch"]
+
+
+def _calibrated(temperature: float) -> list[str]:
+    if temperature == 1:
+        return []
+    return [
+        f"Calibrated   at a temperature of {temperature:.2f}, fitted on the validation cells, by",
+        "             which the epoch was chosen too",
+    ]
 
 
 def _versions(versions: Mapping[str, str]) -> str:

@@ -55,6 +55,8 @@ class Description:
         Under which the model may be used; empty where nothing was said.
     orientations
         Over so many orientations of a patch its probabilities are averaged.
+    temperature
+        At which it then gives them; 1 leaves them as they are.
     """
 
     network: str
@@ -68,6 +70,7 @@ class Description:
     record: Mapping[str, Any]
     licence: str = ""
     orientations: int = 1
+    temperature: float = 1.0
 
 
 def check_place(path: Path, *, overwrite: bool) -> None:
@@ -134,7 +137,12 @@ def _card(folder: Path, description: Description, training: Training) -> dict[st
     sums = {name: files.sha256_of(folder / name) for name in CHECKED_FILES}
     return {
         "format": FORMAT,
-        "bundle_id": id_of(sums[WEIGHTS_FILE], description.labels, description.orientations),
+        "bundle_id": id_of(
+            sums[WEIGHTS_FILE],
+            description.labels,
+            description.orientations,
+            description.temperature,
+        ),
         "intended_use": INTENDED_USE,
         **asdict(description),
         "patch_size": PATCH_SIZE,

@@ -18,6 +18,7 @@ from pycyto.learning import feature_cache
 from pycyto.learning.augmentation import Named, Views
 from pycyto.learning.batches import PatchSet
 from pycyto.learning.bundle import ORIENTATIONS
+from pycyto.learning.calibrating import Calibrate, temperature_of
 from pycyto.learning.checkpoint import Checkpoint, place_of
 from pycyto.learning.contact_sheet import write_contact_sheet
 from pycyto.learning.history import Training
@@ -87,6 +88,7 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     augmentation: Named = "standard",
     label_smoothing: float = 0.0,
     orientations: int = 1,
+    calibrate: Calibrate = "temperature",
     contact_sheet: Path | str | None = None,
     cache: Path | str | None = None,
     restart: bool = False,
@@ -141,6 +143,10 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     orientations
         The model answers with the mean over so many orientations of a patch: 1, 2, 4
         or 8. It learns in the same way.
+    calibrate
+        ``temperature``: fit one number on the validation cells that makes the model
+        as sure as it is right, all sources counting alike where `balance` is
+        ``sources``, and keep it in the bundle. ``none``: leave its answers as they are.
     contact_sheet
         Write a PNG here of some patches and their views. It shows cells.
     cache
@@ -192,7 +198,9 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     if contact_sheet:
         write_contact_sheet(path_from(contact_sheet), sets[0], Views(settings.augmentation, seed))
     folder = path_from(cache) if cache else feature_cache.default_folder()
-    options = _Options(row, start, settings, folder, fold, orientations, licence, overwrite)
+    options = _Options(
+        row, start, settings, folder, fold, orientations, calibrate, licence, overwrite
+    )
     training = _learn(sets, out, cells, audit, options, reporter)
     seconds = time.monotonic() - started
     best = training.best
@@ -213,6 +221,7 @@ class _Options:
     features: Path
     fold: int | None
     orientations: int
+    calibrate: Calibrate
     licence: str
     overwrite: bool
 
@@ -266,11 +275,24 @@ def _learn(
         record=_record(cells, audit, options),
         licence=options.licence,
         orientations=options.orientations,
+        temperature=_temperature(model, sets[1], options, reporter),
     )
     keys = [row.key for row in used]
     save_bundle(out, model, description, training, keys, overwrite=options.overwrite)
     checkpoint.remove()
     return training
+
+
+def _temperature(model: Any, validation: PatchSet, options: _Options, reporter: Reporter) -> float:
+    if options.calibrate == "none":
+        return 1.0
+    return temperature_of(
+        model,
+        validation,
+        orientations=options.orientations,
+        by_source=options.settings.balance == "sources",
+        reporter=reporter,
+    )
 
 
 def _identity(
@@ -311,6 +333,7 @@ def _record(cells: TrainingCells, audit: Audit, options: _Options) -> dict[str, 
         "augmentation": str(settings.augmentation),
         "label_smoothing": settings.label_smoothing,
         "orientations": options.orientations,
+        "calibrate": options.calibrate,
         "overwrite": options.overwrite,
     }
     return provenance.record(
