@@ -37,6 +37,8 @@ FEWEST = 1000
 _STEPS = 1 << 16
 # Sums are of whole hundredths, so that they are exact whatever the order of the patches.
 _UNIT = 100
+# So many pixels at a time: what lies between them stays in the processor's cache.
+_CHUNK = 8192
 # A reference is looked at in bands of so many rows.
 _BAND = 1024
 
@@ -138,14 +140,14 @@ def lab_of(pixels: Pixels) -> Lab:
 
 def sums_of(pixels: Pixels) -> Sums:
     """Return the sums over the tissue of a patch, (height, width, 3) uint8 RGB."""
-    tissue = pixels[is_tissue(pixels)]
-    units = np.rint(lab_of(tissue) * _UNIT).astype(np.int64)
-    return Sums(
-        int(np.count_nonzero(_any(pixels))),
-        len(tissue),
-        _whole(units.sum(axis=0)),
-        _whole((units * units).sum(axis=0)),
-    )
+    tissue = pixels.reshape(-1, 3).take(np.flatnonzero(is_tissue(pixels)), axis=0)
+    totals, squares = np.zeros(3, np.int64), np.zeros(3, np.int64)
+    for start in range(0, len(tissue), _CHUNK):
+        units = np.rint(lab_of(tissue[start : start + _CHUNK]) * _UNIT).astype(np.int64)
+        totals += units.sum(axis=0)
+        squares += (units * units).sum(axis=0)
+    shown = int(np.count_nonzero(_any(pixels)))
+    return Sums(shown, len(tissue), _whole(totals), _whole(squares))
 
 
 def normalise(patch: Pixels, source: Statistics, target: Statistics) -> Pixels | None:
@@ -167,10 +169,11 @@ def normalise(patch: Pixels, source: Statistics, target: Statistics) -> Pixels |
         return None
     if np.count_nonzero(is_tissue(patch)) < FEWEST:
         return None
-    shown = _any(patch)
-    changed = np.zeros_like(patch)
-    changed[shown] = _mapped(patch[shown], source, target)
-    return changed
+    pixels = patch.reshape(-1, 3)
+    shown = np.flatnonzero(_any(pixels))
+    changed = np.zeros_like(pixels)
+    changed[shown] = _mapped(pixels.take(shown, axis=0), source, target)
+    return changed.reshape(patch.shape)
 
 
 def reference_statistics(path: Path) -> Statistics:
@@ -214,11 +217,14 @@ def _mapping(source: Statistics, target: Statistics) -> tuple[Lab, Lab]:
 def _mapped(pixels: Pixels, source: Statistics, target: Statistics) -> Pixels:
     """Return pixels, (n, 3) uint8, with the colours of a target."""
     matrix, offset = _mapping(source, target)
-    roots = _roots(pixels) @ matrix
-    roots += offset
-    # As scikit-image does: some colours of high b have no Z.
-    np.maximum(roots[:, 2], 0, out=roots[:, 2])
-    return _srgb(roots)
+    changed = np.empty_like(pixels)
+    for start in range(0, len(pixels), _CHUNK):
+        roots = _roots(pixels[start : start + _CHUNK]) @ matrix
+        roots += offset
+        # As scikit-image does: some colours of high b have no Z.
+        np.maximum(roots[:, 2], 0, out=roots[:, 2])
+        changed[start : start + _CHUNK] = _srgb(roots)
+    return changed
 
 
 def _roots(pixels: Pixels) -> Lab:
