@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from pycyto.errors import BadInputError
 from pycyto.images.crop import Pixels
