@@ -31,6 +31,7 @@ import h5py
 
 from pycyto import files
 from pycyto.errors import BadInputError, UsageError
+from pycyto.images.colour import Colour, colour_from
 from pycyto.images.resolution import Resolution
 from pycyto.labels import scheme_named
 from pycyto.learning.hdf5 import check_plain
@@ -83,11 +84,14 @@ class Bundle:
     card
         All of ``bundle.json``.
     bundle_id
-        12 hexadecimal digits that depend on weights, labels, orientations and temperature alone.
+        12 hexadecimal digits that depend on weights, labels, orientations, temperature
+        and colour alone.
     orientations
         Over so many orientations of a patch its probabilities are averaged: 1, 2, 4 or 8.
     temperature
         At which it then gives them; 1 leaves them as they are.
+    colour
+        How patches must be coloured for it; None is as they are.
     """
 
     path: Path
@@ -100,6 +104,7 @@ class Bundle:
     bundle_id: str
     orientations: int = 1
     temperature: float = 1.0
+    colour: Colour | None = None
 
 
 def mark_of(key: CellKey) -> str:
@@ -117,12 +122,17 @@ def was_trained_on(bundle: Bundle, key: CellKey) -> bool:
 
 
 def id_of(
-    weights_sha256: str, labels: Sequence[str], orientations: int = 1, temperature: float = 1.0
+    weights_sha256: str,
+    labels: Sequence[str],
+    orientations: int = 1,
+    temperature: float = 1.0,
+    colour: Colour | None = None,
 ) -> str:
     """Return the bundle ID of what decides a model's probabilities."""
     averaged = () if orientations == 1 else (f"{orientations} orientations",)
     calibrated = () if temperature == 1 else (f"temperature {temperature!r}",)
-    content = "\n".join((weights_sha256, *labels, *averaged, *calibrated))
+    coloured = () if colour is None else (f"colour {colour.digest}",)
+    content = "\n".join((weights_sha256, *labels, *averaged, *calibrated, *coloured))
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
@@ -149,6 +159,7 @@ def load_bundle(path: Path) -> Bundle:
             bundle_id=_text(card["bundle_id"]),
             orientations=_orientations(card.get("orientations", 1)),
             temperature=_number(card.get("temperature", 1.0), (COLDEST, HOTTEST), "temperature"),
+            colour=colour_from(card.get("colour")),
         )
         _check_counts(card.get("counts", {}))
         _check_history(path / HISTORY_FILE)
@@ -277,7 +288,9 @@ def _check_labels(bundle: Bundle) -> None:
     if bundle.card["patch_size"] != PATCH_SIZE:
         raise ValueError(f"patch size {_shown(bundle.card['patch_size'])}")
     weights = bundle.card["files"][WEIGHTS_FILE]
-    if bundle.bundle_id != id_of(weights, bundle.labels, bundle.orientations, bundle.temperature):
+    if bundle.bundle_id != id_of(
+        weights, bundle.labels, bundle.orientations, bundle.temperature, bundle.colour
+    ):
         raise ValueError("labels and weights do not belong together")
     outputs = _outputs_of(bundle.path / WEIGHTS_FILE)
     if outputs != len(bundle.labels):

@@ -35,6 +35,7 @@ def page(
         f"Patches      {card['patch_size']} x {card['patch_size']} pixels RGB, {resolution}",
         f"Trained      {card['record']['finished_at']}, seed {card['seed']}",
         *_learning(card["settings"], result["backbone_weights_trained"]),
+        *_colour(card.get("colour")),
         *_answers(card.get("orientations", 1)),
         *_calibrated(card.get("temperature", 1.0)),
         f"Best epoch   {result['best_epoch']} of {result['epochs']}",
@@ -70,6 +71,15 @@ def _calibrated(temperature: float) -> list[str]:
     return [
         f"Calibrated   at a temperature of {temperature:.2f}, fitted on the validation cells, by",
         "             which the epoch was chosen too",
+    ]
+
+
+def _colour(colour: Mapping[str, Any] | None) -> list[str]:
+    if colour is None:
+        return []
+    return [
+        f"Colours      of each {colour['stats']} brought to one target by Reinhard's method, in",
+        "             training and in use; bundle.json has the target",
     ]
 
 

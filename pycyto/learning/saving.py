@@ -10,6 +10,7 @@ from typing import Any
 
 from pycyto import files
 from pycyto.errors import RefusedError
+from pycyto.images.colour import Colour
 from pycyto.images.resolution import Resolution
 from pycyto.learning.bundle import (
     ALL_FILES,
@@ -57,6 +58,8 @@ class Description:
         Over so many orientations of a patch its probabilities are averaged.
     temperature
         At which it then gives them; 1 leaves them as they are.
+    colour
+        How patches are coloured; None is as they are.
     """
 
     network: str
@@ -71,6 +74,7 @@ class Description:
     licence: str = ""
     orientations: int = 1
     temperature: float = 1.0
+    colour: Colour | None = None
 
 
 def check_place(path: Path, *, overwrite: bool) -> None:
@@ -142,9 +146,11 @@ def _card(folder: Path, description: Description, training: Training) -> dict[st
             description.labels,
             description.orientations,
             description.temperature,
+            description.colour,
         ),
         "intended_use": INTENDED_USE,
         **asdict(description),
+        "colour": description.colour.to_json() if description.colour else None,
         "patch_size": PATCH_SIZE,
         "input": {
             "preprocessing": network_named(description.network).preprocessing,

@@ -13,6 +13,7 @@ from typing import Any
 from pycyto import files, provenance
 from pycyto.datasets.findings import Audit
 from pycyto.errors import UsageError
+from pycyto.images.colour import Colour, Kind, Method, reader_of
 from pycyto.images.resolution import resolution_of
 from pycyto.learning import feature_cache
 from pycyto.learning.augmentation import Named, Views
@@ -31,6 +32,7 @@ from pycyto.learning.training import fit
 from pycyto.learning.weights import IMAGENET, NONE, default_weights, origin_of
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.audit import honest
+from pycyto.steps.colours import colour_for, say_left
 from pycyto.steps.training_cells import (
     USED,
     Counts,
@@ -89,6 +91,9 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     label_smoothing: float = 0.0,
     orientations: int = 1,
     calibrate: Calibrate = "temperature",
+    colour: Method = "none",
+    stats: Kind = "slide",
+    reference: Path | str | None = None,
     contact_sheet: Path | str | None = None,
     cache: Path | str | None = None,
     restart: bool = False,
@@ -147,6 +152,14 @@ def train(  # noqa: PLR0913  (each is an option of the command)
         ``temperature``: fit one number on the validation cells that makes the model
         as sure as it is right, all sources counting alike where `balance` is
         ``sources``, and keep it in the bundle. ``none``: leave its answers as they are.
+    colour
+        ``reinhard`` brings the colours of all patches to one target, here and wherever
+        the model is used.
+    stats
+        Whose colours are brought there: those of each ``patch``, ``slide`` or ``source``.
+    reference
+        Image whose tissue is the target; by default the tissue of the training
+        patches of the source that has most of them.
     contact_sheet
         Write a PNG here of some patches and their views. It shows cells.
     cache
@@ -194,14 +207,17 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     audit = honest(data, fold, reporter)
     cells = training_cells(data, fold)
     say_cells(cells, reporter)
-    sets = [PatchSet(data, cells.parts[part], cells.labels) for part in USED]
+    normal = colour_for(cells.parts["train"], data, colour, stats, reference, reporter)
+    reader = reader_of(data, normal, reporter)
+    sets = [PatchSet(data, cells.parts[part], cells.labels, reader) for part in USED]
     if contact_sheet:
         write_contact_sheet(path_from(contact_sheet), sets[0], Views(settings.augmentation, seed))
     folder = path_from(cache) if cache else feature_cache.default_folder()
     options = _Options(
-        row, start, settings, folder, fold, orientations, calibrate, licence, overwrite
+        row, start, settings, folder, fold, orientations, calibrate, normal, licence, overwrite
     )
     training = _learn(sets, out, cells, audit, options, reporter)
+    say_left(len(reader.left), reporter)
     seconds = time.monotonic() - started
     best = training.best
     reporter.say(
@@ -222,6 +238,7 @@ class _Options:
     fold: int | None
     orientations: int
     calibrate: Calibrate
+    colour: Colour | None
     licence: str
     overwrite: bool
 
@@ -276,6 +293,7 @@ def _learn(
         licence=options.licence,
         orientations=options.orientations,
         temperature=_temperature(model, sets[1], options, reporter),
+        colour=options.colour,
     )
     keys = [row.key for row in used]
     save_bundle(out, model, description, training, keys, overwrite=options.overwrite)
@@ -313,6 +331,7 @@ def _identity(
         **parts,
         "network": options.network.name,
         "weights": json.dumps(origin),
+        "colour": json.dumps(options.colour.to_json() if options.colour else None),
         **settings,
         "versions of the software": json.dumps(provenance.versions()),
     }
@@ -334,6 +353,8 @@ def _record(cells: TrainingCells, audit: Audit, options: _Options) -> dict[str, 
         "label_smoothing": settings.label_smoothing,
         "orientations": options.orientations,
         "calibrate": options.calibrate,
+        "colour": "reinhard" if options.colour else "none",
+        "stats": options.colour.stats if options.colour else None,
         "overwrite": options.overwrite,
     }
     return provenance.record(
