@@ -23,6 +23,7 @@ from pycyto.evaluation.words import between, number
 from pycyto.labels import listed
 from pycyto.learning.augmentation import Named
 from pycyto.learning.bundle import load_bundle
+from pycyto.learning.remembering import Remembering
 from pycyto.learning.sampling import Balance
 from pycyto.learning.thawing import Unfrozen
 from pycyto.learning.weights import IMAGENET, NONE
@@ -148,7 +149,7 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
         "augmentation": augmentation, "label_smoothing": label_smoothing,
         "orientations": orientations, "cache": cache,
     }  # fmt: skip
-    work = _Work(found, options, Stages(target / "trainings", reporter), reporter)
+    work = _Work(found, options, Stages(target / "trainings", reporter), Remembering(), reporter)
     matrices = [_matrix(work, trainings, tests, one) for one in colour]
     record = _record(work, by, group or {}, colour)
     files.write_json(
@@ -215,11 +216,18 @@ def _trainings(
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What all trainings have in common."""
+    """What all trainings have in common.
+
+    Attributes
+    ----------
+    seen
+        What a frozen backbone saw of the tested cells: the same for all trainings.
+    """
 
     data: _Data
     options: Mapping[str, Any]
     stages: Stages
+    seen: Remembering
     reporter: Reporter
 
 
@@ -278,7 +286,8 @@ def _make(work: _Work, domains: Sequence[str], options: Mapping[str, Any], folde
             return error.what
         bundle = load_bundle(model)
         known = [row for row in data.parts["test"] if row.label in bundle.labels]
-        found, _ = classified_rows(bundle, data.folder, known, work.reporter)
+        engine = work.seen.engine(bundle)
+        found, _ = classified_rows(bundle, data.folder, known, work.reporter, engine)
     write_scores(folder / _SCORES_FILE, bundle.labels, known, found)
     return files.sha256_of(folder / _SCORES_FILE)
 

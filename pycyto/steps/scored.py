@@ -14,7 +14,7 @@ from pycyto import files
 from pycyto.errors import BadInputError
 from pycyto.images.patches import read_patch
 from pycyto.learning.bundle import Bundle
-from pycyto.learning.inference import classify
+from pycyto.learning.inference import Engine, classify
 from pycyto.manifest import Row
 from pycyto.records import CellKey, Reporter
 
@@ -23,12 +23,17 @@ _KEY = ("project_id", "entry_id", "object_id", "point_index")
 
 
 def classified_rows(
-    bundle: Bundle, data: Path, rows: Sequence[Row], reporter: Reporter
+    bundle: Bundle,
+    data: Path,
+    rows: Sequence[Row],
+    reporter: Reporter,
+    engine: Engine | None = None,
 ) -> tuple[Floats, float]:
     """Return the probabilities of rows, (n, k), and the seconds that it took."""
     started = time.monotonic()
     with reporter.progress("classify cells", len(rows)) as advance:
-        found = classify(bundle, (read_patch(data, row) for row in rows), advance=advance)
+        patches = (read_patch(data, row) for row in rows)
+        found = classify(bundle, patches, engine=engine, advance=advance)
     return found, time.monotonic() - started
 
 

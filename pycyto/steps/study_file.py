@@ -265,7 +265,7 @@ class _Reader:
         )
 
     def _value(self, hint: Any, value: Any, key: str, place: str) -> Any:
-        name = f"{place}.{key}" if place else key
+        name = ": ".join(own for own in (place, key) if own)
         plain = self._plain(hint, value, name)
         if plain is not NotImplemented:
             return plain

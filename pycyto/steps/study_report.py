@@ -119,6 +119,11 @@ class _Cells:
     unseen: Mapping[str, Unseen]
 
     @property
+    def learnt(self) -> list[str]:
+        """Names of the sources that are learnt from."""
+        return [name for name in self.rows if name not in self.unseen]
+
+    @property
     def scheme(self) -> str:
         """Name of the label scheme."""
         return self.parts["train"][0].scheme
@@ -159,7 +164,7 @@ def _of_model(model: Model, cells: _Cells, seed: int) -> OfModel:
 
     validation, test = (classified(cells.parts[part]) for part in ("validation", "test"))
     sources: list[OfSource] = []
-    for name in dict.fromkeys(cells.source.values()):
+    for name in cells.learnt:
         own = [row for row in cells.parts["test"] if cells.source[row.key] == name]
         sources.append(of_source(name, "test part", classified(own), validation))
     for name, found in cells.unseen.items():
