@@ -74,6 +74,25 @@ _NETWORKS = ("small", "mobilenetv2", "mobilenetv2-multi", "resnet50", "efficient
     help="The model will answer with the mean over so many orientations of a patch.",
 )
 @click.option(
+    "--colour",
+    type=click.Choice(["none", "reinhard"]),
+    default="none",
+    show_default=True,
+    help="Bring the colours of all patches to one target, here and wherever the model is used.",
+)
+@click.option(
+    "--stats",
+    type=click.Choice(["patch", "slide", "source"]),
+    default="slide",
+    show_default=True,
+    help="Whose colours are brought there.",
+)
+@click.option(
+    "--reference",
+    type=click.Path(),
+    help="Image whose tissue is the target.  [default: the source with most training patches]",
+)
+@click.option(
     "--contact-sheet", type=click.Path(), help="Write a PNG of patches and their views here."
 )
 @click.option(

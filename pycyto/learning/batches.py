@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from pycyto.images.colour import PatchReader
 from pycyto.images.crop import Pixels
 from pycyto.images.patches import read_patch
 from pycyto.learning.augmentation import Views
@@ -50,14 +51,34 @@ class PatchSet:
         All have a label that is among `labels`.
     labels
         Classes in the order of the network's outputs.
+    reader
+        Reads the patches; by default as they are.
     """
 
     folder: Path
     rows: Sequence[Row]
     labels: tuple[str, ...]
+    reader: PatchReader | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def read(self, place: int) -> Pixels:
+        """Return a patch as the network is to see it, (224, 224, 3) uint8 RGB.
+
+        Raises
+        ------
+        BadInputError
+            When it is missing, broken, or not the one of the manifest.
+        """
+        row = self.rows[place]
+        return self.reader(row) if self.reader else read_patch(self.folder, row)
+
+    def content_of(self, place: int) -> str:
+        """Return what decides these pixels."""
+        row = self.rows[place]
+        colour = self.reader.name_for(row) if self.reader else ""
+        return f"{row.content_hash} {colour}".rstrip()
 
     @cached_property
     def targets(self) -> Targets:
@@ -79,11 +100,7 @@ def in_order(patches: PatchSet, batch_size: int) -> Iterator[Batch]:
     BadInputError
         When a patch is missing, broken, or not the one of the manifest.
     """
-
-    def read(place: int) -> Pixels:
-        return read_patch(patches.folder, patches.rows[place])
-
-    return _batches(patches.targets, batch_size, read)
+    return _batches(patches.targets, batch_size, patches.read)
 
 
 def drawn(patches: PatchSet, draws: Draws, views: Views, batch_size: int) -> Iterator[Batch]:
@@ -98,9 +115,9 @@ def drawn(patches: PatchSet, draws: Draws, views: Views, batch_size: int) -> Ite
     """
 
     def read(place: int) -> Pixels:
-        row = patches.rows[int(draws.indices[place])]
-        pixels = read_patch(patches.folder, row)
-        return views.of(pixels, row.content_hash, int(draws.views[place]))
+        index = int(draws.indices[place])
+        digest = patches.rows[index].content_hash
+        return views.of(patches.read(index), digest, int(draws.views[place]))
 
     return _batches(patches.targets[draws.indices], batch_size, read)
 

@@ -31,6 +31,7 @@ import h5py
 
 from pycyto import files
 from pycyto.errors import BadInputError, UsageError
+from pycyto.images.colour import Colour, colour_from
 from pycyto.images.resolution import Resolution
 from pycyto.labels import scheme_named
 from pycyto.learning.hdf5 import check_plain
@@ -82,9 +83,11 @@ class Bundle:
     card
         All of ``bundle.json``.
     bundle_id
-        12 hexadecimal digits that depend on weights, labels and orientations alone.
+        12 hexadecimal digits that depend on weights, labels, orientations and colour alone.
     orientations
         Over so many orientations of a patch its probabilities are averaged: 1, 2, 4 or 8.
+    colour
+        How patches must be coloured for it; None is as they are.
     """
 
     path: Path
@@ -96,6 +99,7 @@ class Bundle:
     card: Mapping[str, Any]
     bundle_id: str
     orientations: int = 1
+    colour: Colour | None = None
 
 
 def mark_of(key: CellKey) -> str:
@@ -112,10 +116,16 @@ def was_trained_on(bundle: Bundle, key: CellKey) -> bool:
     return mark_of(key) in bundle.trained_on
 
 
-def id_of(weights_sha256: str, labels: Sequence[str], orientations: int = 1) -> str:
+def id_of(
+    weights_sha256: str,
+    labels: Sequence[str],
+    orientations: int = 1,
+    colour: Colour | None = None,
+) -> str:
     """Return the bundle ID of what decides a model's probabilities."""
     averaged = () if orientations == 1 else (f"{orientations} orientations",)
-    content = "\n".join((weights_sha256, *labels, *averaged))
+    coloured = () if colour is None else (f"colour {colour.digest}",)
+    content = "\n".join((weights_sha256, *labels, *averaged, *coloured))
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
@@ -141,6 +151,7 @@ def load_bundle(path: Path) -> Bundle:
             card=card,
             bundle_id=_text(card["bundle_id"]),
             orientations=_orientations(card.get("orientations", 1)),
+            colour=colour_from(card.get("colour")),
         )
         _check_counts(card.get("counts", {}))
         _check_history(path / HISTORY_FILE)
@@ -265,7 +276,7 @@ def _check_labels(bundle: Bundle) -> None:
     if bundle.card["patch_size"] != PATCH_SIZE:
         raise ValueError(f"patch size {_shown(bundle.card['patch_size'])}")
     weights = bundle.card["files"][WEIGHTS_FILE]
-    if bundle.bundle_id != id_of(weights, bundle.labels, bundle.orientations):
+    if bundle.bundle_id != id_of(weights, bundle.labels, bundle.orientations, bundle.colour):
         raise ValueError("labels and weights do not belong together")
     outputs = _outputs_of(bundle.path / WEIGHTS_FILE)
     if outputs != len(bundle.labels):

@@ -35,6 +35,7 @@ def page(
         f"Patches      {card['patch_size']} x {card['patch_size']} pixels RGB, {resolution}",
         f"Trained      {card['record']['finished_at']}, seed {card['seed']}",
         *_learning(card["settings"], result["backbone_weights_trained"]),
+        *_colour(card.get("colour")),
         *_answers(card.get("orientations", 1)),
         f"Best epoch   {result['best_epoch']} of {result['epochs']}",
         f"Macro-F1     {result['validation_macro_f1']:.3f} on the validation cells, by which this",
@@ -61,6 +62,15 @@ def _answers(orientations: int) -> list[str]:
     if orientations == 1:
         return []
     return [f"Answers      the mean over {orientations} orientations of each patch"]
+
+
+def _colour(colour: Mapping[str, Any] | None) -> list[str]:
+    if colour is None:
+        return []
+    return [
+        f"Colours      of each {colour['stats']} brought to one target by Reinhard's method, in",
+        "             training and in use; bundle.json has the target",
+    ]
 
 
 def _versions(versions: Mapping[str, str]) -> str:

@@ -12,7 +12,6 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from pycyto import files
-from pycyto.images.patches import read_patch
 from pycyto.learning.augmentation import Views
 from pycyto.learning.batches import PatchSet
 
@@ -56,7 +55,7 @@ def _chosen(patches: PatchSet, seed: int) -> list[int]:
 
 def _draw_line(sheet: Image.Image, top: int, patches: PatchSet, index: int, views: Views) -> None:
     row = patches.rows[index]
-    pixels = read_patch(patches.folder, row)
+    pixels = patches.read(index)
     shown = [pixels, *(views.of(pixels, row.content_hash, number) for number in range(VIEWS))]
     names = [row.label, *(f"view {number}" for number in range(VIEWS))]
     draw = ImageDraw.Draw(sheet)

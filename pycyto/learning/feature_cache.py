@@ -3,7 +3,7 @@
 Patches are taken in blocks. A file holds the features of one view of one block,
 and its name is a digest of all that decides them: the backbone's weights, the
 preprocessing, the libraries, the view, and the content of each patch of the
-block, in order. So nothing in here can be out of date, and nothing is named
+block and how its colours are changed, in order. So nothing in here can be out of date, and nothing is named
 after an image or a patient.
 
 Where blocks end depends on the patches around the place alone. New patches in a
@@ -22,7 +22,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,7 @@ class FeatureCache:
 
     def _path(self, patches: PatchSet, rows: range, views: Views | None, number: int) -> Path:
         view = views.name_of(number) if views else "the patch itself"
-        hashes = [patches.rows[index].content_hash for index in rows]
+        hashes = [patches.content_of(index) for index in rows]
         name = hashlib.sha256("\n".join([self.identity, view, *hashes]).encode()).hexdigest()
         return self.folder / f"{name}.npy"
 
@@ -126,7 +126,7 @@ class FeatureCache:
         self, patches: PatchSet, rows: range, views: Views | None, number: int
     ) -> npt.NDArray[np.float32]:
         if views is None:
-            block = PatchSet(patches.folder, patches.rows[rows.start : rows.stop], patches.labels)
+            block = replace(patches, rows=patches.rows[rows.start : rows.stop])
             batches = in_order(block, _BATCH_SIZE)
         else:
             draws = Draws(np.array(rows), np.full(len(rows), number))

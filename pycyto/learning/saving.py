@@ -10,6 +10,7 @@ from typing import Any
 
 from pycyto import files
 from pycyto.errors import RefusedError
+from pycyto.images.colour import Colour
 from pycyto.images.resolution import Resolution
 from pycyto.learning.bundle import (
     ALL_FILES,
@@ -55,6 +56,8 @@ class Description:
         Under which the model may be used; empty where nothing was said.
     orientations
         Over so many orientations of a patch its probabilities are averaged.
+    colour
+        How patches are coloured; None is as they are.
     """
 
     network: str
@@ -68,6 +71,7 @@ class Description:
     record: Mapping[str, Any]
     licence: str = ""
     orientations: int = 1
+    colour: Colour | None = None
 
 
 def check_place(path: Path, *, overwrite: bool) -> None:
@@ -134,9 +138,15 @@ def _card(folder: Path, description: Description, training: Training) -> dict[st
     sums = {name: files.sha256_of(folder / name) for name in CHECKED_FILES}
     return {
         "format": FORMAT,
-        "bundle_id": id_of(sums[WEIGHTS_FILE], description.labels, description.orientations),
+        "bundle_id": id_of(
+            sums[WEIGHTS_FILE],
+            description.labels,
+            description.orientations,
+            description.colour,
+        ),
         "intended_use": INTENDED_USE,
         **asdict(description),
+        "colour": description.colour.to_json() if description.colour else None,
         "patch_size": PATCH_SIZE,
         "input": {
             "preprocessing": network_named(description.network).preprocessing,

@@ -12,7 +12,6 @@ from pycyto.evaluation.assisted import Assisted
 from pycyto.evaluation.classified import Classified
 from pycyto.evaluation.intervals import resampling
 from pycyto.evaluation.metrics import score
-from pycyto.images.patches import read_patch
 from pycyto.learning.bundle import Bundle
 from pycyto.learning.inference import classify
 from pycyto.manifest import Row
@@ -51,7 +50,7 @@ def answers(bundle: Bundle, test: Tested, seed: int, reporter: Reporter) -> Answ
     parts = test.known, test.aside, test.others, test.validation
     rows = [row for part in parts for row in part]
     with reporter.progress("classify test and validation cells", len(rows)) as advance:
-        patches = (read_patch(test.folder, row) for row in rows)
+        patches = map(test.reader, rows)
         found = classify(bundle, patches, advance=advance)
     ends = np.cumsum([len(part) for part in parts])[:-1]
     known, aside, others, validation = np.split(found, ends)

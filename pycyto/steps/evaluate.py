@@ -24,7 +24,6 @@ from pycyto.evaluation.measured import measured, names_of, slug
 from pycyto.evaluation.metrics import Figures
 from pycyto.evaluation.report import Report, as_html, as_json
 from pycyto.evaluation.stages import Stage
-from pycyto.images.patches import read_patch
 from pycyto.labels import counted, listed
 from pycyto.learning.bundle import README_FILE, Bundle, load_bundle
 from pycyto.learning.evaluated import keep_evaluation
@@ -32,6 +31,7 @@ from pycyto.manifest import Row
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.answers import answers, assisted
 from pycyto.steps.audit import honest
+from pycyto.steps.colours import say_left
 from pycyto.steps.leaking import leaking_variants, start_of
 from pycyto.steps.pictures import chosen_cells, pictures
 from pycyto.steps.shown import Shown, say_names, shown_of
@@ -156,7 +156,7 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     check_names(limits, names_of(bundle.labels, shares))
     start = start_of(bundle, weights) if leaking else ""
     audit = honest(data, fold, reporter)
-    test = tested(data, bundle, fold, with_assisted=with_assisted)
+    test = tested(data, bundle, fold, with_assisted=with_assisted, reporter=reporter)
     wanted = _Wanted(limits, shares, seed, heat_maps, chosen_cells(test, cells))
     shown = shown_of(test, reporter, identifiers=identifiers)
     ran = stage_of_run(path_from(run), shown.withheld) if run is not None else []
@@ -169,6 +169,7 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     files.write_json(out / METRICS_FILE, content)
     for sentence in (*content["summary"], *content["beside_controls"]):
         reporter.say(sentence)
+    say_left(len(test.reader.left), reporter)
     say_names(test, shown, reporter)
     _keep_in_bundle(bundle, report, content, reporter)
     reporter.say(f"Report: {out / REPORT_FILE}. {content['notice']}")
@@ -293,13 +294,13 @@ def _report(
 def _controls(test: Tested, model: Classified, seed: int, reporter: Reporter) -> list[Control]:
     train = [row for row in test.parts["train"] if row.label in test.labels]
     with reporter.progress("fit controls", len(train) + len(test.known)) as advance:
-        trained, seen = (looks(_read(test.folder, rows, advance)) for rows in (train, test.known))
+        trained, seen = (looks(_read(test, rows, advance)) for rows in (train, test.known))
     return controls(Trained(train, test.truth(train), trained), test.known, seen, model, seed)
 
 
-def _read(folder: Path, rows: Sequence[Row], advance: Any) -> Iterator[npt.NDArray[np.uint8]]:
+def _read(test: Tested, rows: Sequence[Row], advance: Any) -> Iterator[npt.NDArray[np.uint8]]:
     for row in rows:
-        yield read_patch(folder, row)
+        yield test.reader(row)
         advance(1)
 
 

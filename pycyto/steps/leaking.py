@@ -17,7 +17,8 @@ from pycyto.evaluation.classified import Classified
 from pycyto.evaluation.intervals import resampling
 from pycyto.evaluation.leaking import Leaking
 from pycyto.evaluation.metrics import Figures, score
-from pycyto.images.patches import content_hash, read_patch, write_patch
+from pycyto.images.colour import PatchReader
+from pycyto.images.patches import content_hash, write_patch
 from pycyto.learning.augmentation import NOTHING, Views
 from pycyto.learning.batches import PatchSet, in_order
 from pycyto.learning.bundle import Bundle
@@ -87,7 +88,7 @@ def leaking_variants(
     cells, sizes = [row for rows in parts for row in rows], [len(rows) for rows in parts]
     trainer = _Trainer(bundle, test, start, seed, reporter)
     try:
-        dealt = trainer.dealt(test.folder, cells, sizes)
+        dealt = trainer.dealt(test.folder, cells, sizes, test.reader)
         random = replace(_RANDOM, figures=trainer.figures(dealt, trainer.settings))
         with tempfile.TemporaryDirectory(prefix="pycyto-") as folder:
             views = trainer.views(cells, Path(folder))
@@ -113,12 +114,18 @@ class _Trainer:
         """Those of the model."""
         return settings_from(self.bundle.card["settings"])
 
-    def dealt(self, folder: Path, rows: Sequence[Row], sizes: Sequence[int]) -> list[PatchSet]:
+    def dealt(
+        self,
+        folder: Path,
+        rows: Sequence[Row],
+        sizes: Sequence[int],
+        reader: PatchReader | None = None,
+    ) -> list[PatchSet]:
         """Deal rows out one by one, whoever they belong to."""
         order = np.random.default_rng(self.seed).permutation(len(rows))
         ends = np.cumsum(sizes)[:-1]
         return [
-            PatchSet(folder, [rows[index] for index in part], self.test.labels)
+            PatchSet(folder, [rows[index] for index in part], self.test.labels, reader)
             for part in np.split(order, ends)
         ]
 
@@ -127,7 +134,7 @@ class _Trainer:
         views = Views(self.settings.augmentation, self.seed)
         made: list[Row] = []
         for row in rows:
-            patch = read_patch(self.test.folder, row)
+            patch = self.test.reader(row)
             for number in range(_COPIES):
                 pixels = views.of(patch, row.content_hash, number)
                 file = f"{len(made)}.png"

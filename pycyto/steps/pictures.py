@@ -8,7 +8,6 @@ from pycyto.errors import UsageError
 from pycyto.evaluation.classified import Classified
 from pycyto.evaluation.gallery import Pictured, describe
 from pycyto.images.crop import Pixels
-from pycyto.images.patches import read_patch
 from pycyto.labels import listed
 from pycyto.learning.bundle import Bundle
 from pycyto.learning.gradcam import heat_maps as maps_of
@@ -37,7 +36,7 @@ def pictures(
     heat_maps
         Whether to add where the network looked for the class that it called.
     """
-    patches = [read_patch(test.folder, test.known[index]) for index in which]
+    patches = [test.reader(test.known[index]) for index in which]
     heats: Sequence[Pixels | None] = [None] * len(patches)
     if heat_maps and patches:
         called = [int(cells.called[index]) for index in which]

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from pycyto import files, provenance
 from pycyto.errors import BadInputError, UsageError
+from pycyto.images.colour import reader_of
 from pycyto.images.crop import Pixels
-from pycyto.images.patches import read_patch
 from pycyto.labels import counted, scheme_named
 from pycyto.learning.bundle import Bundle, load_bundle, was_trained_on
 from pycyto.learning.engines import EngineName, choose_engine
@@ -31,8 +31,10 @@ from pycyto.records import (
 )
 from pycyto.settings import load_settings
 from pycyto.steps.cells import ImageCells, Tally, chosen_images, cut_patches, read_cells
+from pycyto.steps.colours import say_left
 from pycyto.steps.context import DEFAULT_ACCESS, Access, open_context
 from pycyto.steps.labelling import verdicts_of
+from pycyto.steps.project_colours import ProjectColours
 from pycyto.steps.resolutions import refuse_other_resolution
 from pycyto.steps.rows import said_of
 from pycyto.steps.similar import COUNT, Place, SimilarCells, place_of, references_in
@@ -164,6 +166,9 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     found = ensure_project_id(context.project)
     job = make_job(found.workspace, wanted)
     rule = bundle.resolution.at_any_scale() if any_resolution else bundle.resolution
+    colours = bundle.colour and ProjectColours(
+        bundle.colour, found, backend, wanted, rule, context.settings
+    )
     reviewed = _reviewed_detections(found) if objects != "annotations" else frozenset()
     read: Iterable[ImageCells] = read_cells(found, backend, chosen, wanted, job.tally)
     if len(chosen) == 1:  # how many of one image are done says nothing: its cells are counted
@@ -182,7 +187,7 @@ def predict(  # noqa: PLR0913 - each is an option of the command
             ):
                 job.add(cell, Place(cell.key, image.image.image_key, square, slide))
                 if pixels is not None:
-                    yield pixels
+                    yield colours(image.image, pixels) if colours else pixels
             advance(1)
 
     if isinstance(read, list):
@@ -191,6 +196,8 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     else:
         with reporter.progress("images", len(chosen)) as advance:
             predictions = _classified(job, patches(advance))
+    if colours:
+        say_left(colours.left, reporter)
     return _finish(job, predictions, context.settings.point_radius, reporter)
 
 
@@ -279,6 +286,7 @@ def _rows(
 def _predict_patches(job: _Job, rows: Sequence[Row], reporter: Reporter) -> PredictResult:
     """Classify exported patches, where neither the project nor its slides are at hand."""
     job.data_sha256 = _exported_states(job.workspace)
+    read = reader_of(job.workspace, job.bundle.colour, reporter)
 
     def patches() -> Iterator[Pixels]:
         for row in rows:
@@ -286,12 +294,13 @@ def _predict_patches(job: _Job, rows: Sequence[Row], reporter: Reporter) -> Pred
             if row.kind != "annotation" and row.label:
                 job.tally.skipped[CLASSIFIED] += 1
                 continue
-            pixels = read_patch(job.workspace, row)
+            pixels = read(row)
             job.add(_cell_of(row), place_of(row))
             yield pixels
 
     with reporter.progress("patches", len(rows)) as advance:
         predictions = _classified(job, patches(), advance)
+    say_left(len(read.left), reporter)
     return _finish(job, predictions, load_settings().point_radius, reporter)
 
 

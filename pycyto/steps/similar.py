@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycyto.errors import BadInputError
+from pycyto.images.colour import reader_of
 from pycyto.images.crop import Square
 from pycyto.images.patches import read_patch, write_patch
 from pycyto.labels import listed
@@ -140,7 +141,7 @@ def references_in(
         refuse_other_resolution(rows, bundle, folder / "manifest.csv")
     seen: list[Features] = []
     engine = seeing_engine(bundle, seen.append)
-    patches = (read_patch(folder, row) for row in rows)
+    patches = map(reader_of(folder, bundle.colour, reporter), rows)
     with reporter.progress("adjudicated cells", len(rows)) as advance:
         classify(bundle, patches, engine=engine, advance=advance)
     _say(rows, reporter)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,12 @@ import numpy.typing as npt
 
 from pycyto.datasets.groups import LEVELS, Group, groups_of
 from pycyto.errors import BadInputError, RefusedError
+from pycyto.images.colour import PatchReader, reader_of
 from pycyto.labels import listed
 from pycyto.learning.bundle import Bundle, was_trained_on
 from pycyto.manifest import Row, read_manifest
 from pycyto.parts import dealt_out, read_parts
+from pycyto.records import SILENT, Reporter
 
 # Patches exported at one --mpp differ by up to half a pixel in 224.
 _SAME_SCALE = 0.005
@@ -42,6 +44,8 @@ class Tested:
         Of each row: the group, by cell key.
     labels
         Of the model.
+    reader
+        Reads patches as the model is to see them.
     """
 
     folder: Path
@@ -53,6 +57,7 @@ class Tested:
     validation: Sequence[Row]
     groups: Mapping[str, Group]
     labels: tuple[str, ...]
+    reader: PatchReader
 
     def truth(self, rows: Sequence[Row]) -> npt.NDArray[np.int64]:
         """Return class indices, (n,)."""
@@ -73,7 +78,14 @@ class Tested:
         return self.groups[str(row.key)]
 
 
-def tested(data: Path, bundle: Bundle, fold: int | None, *, with_assisted: bool) -> Tested:
+def tested(
+    data: Path,
+    bundle: Bundle,
+    fold: int | None,
+    *,
+    with_assisted: bool,
+    reporter: Reporter = SILENT,
+) -> Tested:
     """Choose the cells to test a model on, and refuse what would make its figures flatter.
 
     Parameters
@@ -104,12 +116,13 @@ def tested(data: Path, bundle: Bundle, fold: int | None, *, with_assisted: bool)
         validation=[row for row in parts["validation"] if row.label in bundle.labels],
         groups=groups,
         labels=bundle.labels,
+        reader=PatchReader(data, None, {}),
     )
     _refuse_nothing(test)
     _refuse_trained_on(test, bundle)
     _refuse_other_scheme(test, bundle)
     _refuse_other_scale(test, bundle)
-    return test
+    return replace(test, reader=reader_of(data, bundle.colour, reporter))
 
 
 def _refuse_nothing(test: Tested) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from pycyto import files, provenance
 from pycyto.datasets.findings import Audit
 from pycyto.errors import UsageError
+from pycyto.images.colour import Colour, Kind, Method, reader_of
 from pycyto.images.resolution import resolution_of
 from pycyto.learning import feature_cache
 from pycyto.learning.augmentation import Named, Views
@@ -30,6 +31,7 @@ from pycyto.learning.training import fit
 from pycyto.learning.weights import IMAGENET, NONE, default_weights, origin_of
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.audit import honest
+from pycyto.steps.colours import colour_for, say_left
 from pycyto.steps.training_cells import (
     USED,
     Counts,
@@ -87,6 +89,9 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     augmentation: Named = "standard",
     label_smoothing: float = 0.0,
     orientations: int = 1,
+    colour: Method = "none",
+    stats: Kind = "slide",
+    reference: Path | str | None = None,
     contact_sheet: Path | str | None = None,
     cache: Path | str | None = None,
     restart: bool = False,
@@ -141,6 +146,14 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     orientations
         The model answers with the mean over so many orientations of a patch: 1, 2, 4
         or 8. It learns in the same way.
+    colour
+        ``reinhard`` brings the colours of all patches to one target, here and wherever
+        the model is used.
+    stats
+        Whose colours are brought there: those of each ``patch``, ``slide`` or ``source``.
+    reference
+        Image whose tissue is the target; by default the tissue of the training
+        patches of the source that has most of them.
     contact_sheet
         Write a PNG here of some patches and their views. It shows cells.
     cache
@@ -188,12 +201,15 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     audit = honest(data, fold, reporter)
     cells = training_cells(data, fold)
     say_cells(cells, reporter)
-    sets = [PatchSet(data, cells.parts[part], cells.labels) for part in USED]
+    normal = colour_for(cells.parts["train"], data, colour, stats, reference, reporter)
+    reader = reader_of(data, normal, reporter)
+    sets = [PatchSet(data, cells.parts[part], cells.labels, reader) for part in USED]
     if contact_sheet:
         write_contact_sheet(path_from(contact_sheet), sets[0], Views(settings.augmentation, seed))
     folder = path_from(cache) if cache else feature_cache.default_folder()
-    options = _Options(row, start, settings, folder, fold, orientations, licence, overwrite)
+    options = _Options(row, start, settings, folder, fold, orientations, normal, licence, overwrite)
     training = _learn(sets, out, cells, audit, options, reporter)
+    say_left(len(reader.left), reporter)
     seconds = time.monotonic() - started
     best = training.best
     reporter.say(
@@ -213,6 +229,7 @@ class _Options:
     features: Path
     fold: int | None
     orientations: int
+    colour: Colour | None
     licence: str
     overwrite: bool
 
@@ -266,6 +283,7 @@ def _learn(
         record=_record(cells, audit, options),
         licence=options.licence,
         orientations=options.orientations,
+        colour=options.colour,
     )
     keys = [row.key for row in used]
     save_bundle(out, model, description, training, keys, overwrite=options.overwrite)
@@ -291,6 +309,7 @@ def _identity(
         **parts,
         "network": options.network.name,
         "weights": json.dumps(origin),
+        "colour": json.dumps(options.colour.to_json() if options.colour else None),
         **settings,
         "versions of the software": json.dumps(provenance.versions()),
     }
@@ -311,6 +330,8 @@ def _record(cells: TrainingCells, audit: Audit, options: _Options) -> dict[str, 
         "augmentation": str(settings.augmentation),
         "label_smoothing": settings.label_smoothing,
         "orientations": options.orientations,
+        "colour": "reinhard" if options.colour else "none",
+        "stats": options.colour.stats if options.colour else None,
         "overwrite": options.overwrite,
     }
     return provenance.record(

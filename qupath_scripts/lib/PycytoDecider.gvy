@@ -25,6 +25,8 @@ class PycytoDecider {
     private Map<String, PathObject> byId
     private String sha256  // of the data that the objects in memory belong to
     private long savedAt   // when that was written
+    private final List<PathObject> untold = new ArrayList<PathObject>()  // have another class, and QuPath does not know
+    private boolean isTogether = false
 
     /** Takes over an image that has just been opened: its classes, and what earlier sittings left undone. */
     PycytoDecider(PycytoReview review, PycytoImage image) {
@@ -40,6 +42,7 @@ class PycytoDecider {
         for (PycytoCell cell : cells) {
             takeOver(cell)
         }
+        tell()
     }
 
     /** The expert's object of a cell: the one whose class a decision changes. */
@@ -87,6 +90,25 @@ class PycytoDecider {
         carryOut(cell, object, wanted)
     }
 
+    /** Does several things, and tells QuPath once: it goes through the whole image each time, for its own undo. */
+    void together(Closure<?> work) {
+        isTogether = true
+        try {
+            work.call()
+        } finally {
+            isTogether = false
+            tell()
+        }
+    }
+
+    private void tell() {
+        if (untold && !isTogether) {
+            List<PathObject> changed = new ArrayList<PathObject>(untold)
+            untold.clear()
+            image.data.hierarchy.fireObjectClassificationsChangedEvent(this, changed)
+        }
+    }
+
     private static void checkUnlocked(PathObject object) {
         if (object.isLocked()) {
             Pycyto.refuse('This object is locked, so its class stays and nothing was recorded. Unlock it in QuPath '
@@ -108,6 +130,7 @@ class PycytoDecider {
 
     private void carryOut(PycytoCell cell, PathObject object, String wanted) {
         setClass(object, wanted)
+        tell()
         cell.elsewhere = null
         readExpert(cell, object)
         unsaved++
@@ -124,7 +147,7 @@ class PycytoDecider {
             object.setPathClass(PathClass.fromString(wanted))
         }
         object.setColor(colour)  // setting a class takes away a colour of the object's own
-        image.data.hierarchy.fireObjectClassificationsChangedEvent(this, [object])
+        untold.add(object)
     }
 
     private static String classOf(PathObject object) {

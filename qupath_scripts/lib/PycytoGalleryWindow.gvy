@@ -116,11 +116,20 @@ class PycytoGalleryWindow {
         if (isKnown) {
             jump()
         } else {
-            attempt { isKnown = gallery.press(event.text ==~ /[1-9]/ ? "DIGIT${event.text}" : event.code.name()) }
+            attempt { together { isKnown = gallery.press(event.text ==~ /[1-9]/ ? "DIGIT${event.text}" : event.code.name()) } }
             refresh()
         }
         if (isKnown) {
             event.consume()
+        }
+    }
+
+    /** One key may decide on a whole page. Only of the slide in the viewer does QuPath want to know. */
+    private void together(Closure work) {
+        if (sitting.decider == null) {
+            work.call()
+        } else {
+            sitting.decider.together(work)
         }
     }
 

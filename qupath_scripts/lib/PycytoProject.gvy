@@ -15,6 +15,7 @@ class PycytoProject {
     final Project<BufferedImage> project
     final File folder
     final QuPathGUI gui = QuPathGUI.getInstance()  // null without a window
+    private String knownId
 
     PycytoProject(Project<BufferedImage> project) {
         this.project = project
@@ -36,11 +37,14 @@ class PycytoProject {
 
     /** The project's ID; the first script or command that writes makes it. */
     String getId() {
-        def file = new File(workspace, 'project.json')
-        if (!file.exists()) {
-            PycytoFiles.writeJson(file, [schema: Pycyto.SCHEMA, project_id: UUID.randomUUID().toString(), created_at: PycytoFiles.now()])
+        if (knownId == null) {  // asked for with each line of a log, and never another once it is there
+            def file = new File(workspace, 'project.json')
+            if (!file.exists()) {
+                PycytoFiles.writeJson(file, [schema: Pycyto.SCHEMA, project_id: UUID.randomUUID().toString(), created_at: PycytoFiles.now()])
+            }
+            knownId = PycytoFiles.readJson(file).get('project_id').asString
         }
-        return PycytoFiles.readJson(file).get('project_id').asString
+        return knownId
     }
 
     /** An image by its entry ID, read from disk. */

@@ -1,0 +1,74 @@
+"""Which colours a model is to be given, and what came of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from pycyto.errors import BadInputError, UsageError
+from pycyto.images.colour import KINDS, METHODS, Colour, Kind, Method, pooled
+from pycyto.images.stain import FEWEST, Statistics, reference_statistics
+from pycyto.manifest import Row
+from pycyto.records import Reporter, path_from
+
+
+def colour_for(
+    training: Sequence[Row],
+    data: Path,
+    method: Method,
+    stats: Kind,
+    reference: Path | str | None,
+    reporter: Reporter,
+) -> Colour | None:
+    """Return what the colours of a model's patches are brought to; None leaves them.
+
+    Raises
+    ------
+    UsageError
+        An unknown method or kind of statistics, or a reference without a method.
+    BadInputError
+        A reference that cannot be read, or too little tissue.
+    """
+    for name, given, known in (("--colour", method, METHODS), ("--stats", stats, KINDS)):
+        if given not in known:
+            raise UsageError(f"{name} is {given!r}; it can be {', '.join(known)}.")
+    if method == "none":
+        if reference is not None:
+            raise UsageError(
+                "A reference is of no use where colours stay as they are.",
+                remedy="Add --colour reinhard, or leave --reference out.",
+            )
+        return None
+    if reference is not None:
+        target = reference_statistics(path_from(reference))
+        reporter.say("Colours are brought to those of the reference.")
+    else:
+        target = _of_largest_source(training, data, reporter)
+    return Colour(target, stats)
+
+
+def _of_largest_source(training: Sequence[Row], data: Path, reporter: Reporter) -> Statistics:
+    """Return the colours of the source with most training patches; of equals the first by name."""
+    by_source = Counter(row.source for row in training)
+    source = min(by_source, key=lambda name: (-by_source[name], name))
+    rows = [row for row in training if row.source == source]
+    with reporter.progress("look at the target's colours", len(rows)) as advance:
+        found = pooled(data, rows, lambda row: ("source", row.source), advance)
+    statistics = found["source", source].statistics
+    if not statistics.suffices:
+        raise BadInputError(
+            f"The training patches have {statistics.pixels} pixels of tissue; at least {FEWEST} "
+            "are needed for a target of colours.",
+            where=data,
+            remedy="Give --reference FILE, or leave --colour out.",
+        )
+    of_source = f" of the largest of {len(by_source)} sources" if len(by_source) > 1 else ""
+    reporter.say(f"Colours are brought to those of the {len(rows)} training patches{of_source}.")
+    return statistics
+
+
+def say_left(patches: int, reporter: Reporter) -> None:
+    """Tell how many patches stayed as they were."""
+    if patches:
+        reporter.say(f"{patches} patches with too little tissue kept their colours.")
