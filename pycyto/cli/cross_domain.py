@@ -14,7 +14,7 @@ from pycyto.errors import UsageError
 # What decides a training; the rest of train's options say what from and where to.
 _TRAINING = {
     "network", "weights", "epochs", "batch_size", "seed", "unfreeze", "views", "balance",
-    "augmentation", "label_smoothing", "orientations", "cache",
+    "augmentation", "label_smoothing", "orientations", "cache", "stats", "reference",
 }  # fmt: skip
 
 

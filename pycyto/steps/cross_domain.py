@@ -20,6 +20,7 @@ from pycyto.evaluation.intervals import resampling
 from pycyto.evaluation.matrix import SCHEMA, Field, Matrix, field_of
 from pycyto.evaluation.report import NOTICE
 from pycyto.evaluation.words import between, number
+from pycyto.images.colour import Kind, Method
 from pycyto.labels import listed
 from pycyto.learning.augmentation import Named
 from pycyto.learning.bundle import load_bundle
@@ -39,6 +40,8 @@ from pycyto.steps.train import train
 
 ALL, ALL_BUT = "all", "all but "
 REPORT_FILE, FIGURES_FILE = "index.html", "cross_domain.json"
+# Options that hold paths.
+_PLACES = ("cache", "weights", "reference")
 _SCORES_FILE, _REASON_FILE = "scores.csv", "reason.json"
 
 
@@ -90,7 +93,9 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
     by: By = "source",
     out: Path | str,
     group: Mapping[str, Sequence[str]] | None = None,
-    colour: Sequence[str] = (NO_COLOUR,),
+    colour: Sequence[Method] = (NO_COLOUR,),
+    stats: Kind = "slide",
+    reference: Path | str | None = None,
     network: str = "small",
     weights: str | None = None,
     epochs: int | None = None,
@@ -123,7 +128,10 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
     group
         Names for several domains together, which are learnt from and tested on as well.
     colour
-        The matrix is made once with each.
+        The matrix is made once with each: ``none``, ``reinhard``.
+    stats, reference
+        As of `pycyto.train`, where colours are normalised. Without a reference the target is
+        that of what is learnt from.
     network, weights, epochs, batch_size, seed, unfreeze, views, balance, augmentation, \
     label_smoothing, orientations, cache
         As of `pycyto.train`; all trainings have the same.
@@ -149,7 +157,10 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
         "augmentation": augmentation, "label_smoothing": label_smoothing,
         "orientations": orientations, "cache": cache,
     }  # fmt: skip
-    work = _Work(found, options, Stages(target / "trainings", reporter), Remembering(), reporter)
+    colours: dict[str, Any] = {"stats": stats, "reference": reference}
+    work = _Work(
+        found, options, colours, Stages(target / "trainings", reporter), Remembering(), reporter
+    )
     matrices = [_matrix(work, trainings, tests, one) for one in colour]
     record = _record(work, by, group or {}, colour)
     files.write_json(
@@ -226,6 +237,7 @@ class _Work:
 
     data: _Data
     options: Mapping[str, Any]
+    colours: Mapping[str, Any]
     stages: Stages
     seen: Remembering
     reporter: Reporter
@@ -256,7 +268,7 @@ def _training(work: _Work, name: str, domains: Sequence[str], colour: str) -> St
     """Return the stage that holds what a training says of all tested cells."""
     options = dict(work.options)
     if colour != NO_COLOUR:
-        options["colour"] = colour
+        options |= {"colour": colour, **work.colours}
     data = work.data.folder
     inputs = {file: files.sha256_of(data / file) for file in ("manifest.csv", "split.csv")}
     digest = hashlib.sha256(f"{colour} {name}".encode()).hexdigest()[:8]
@@ -265,8 +277,11 @@ def _training(work: _Work, name: str, domains: Sequence[str], colour: str) -> St
     def make(folder: Path) -> str:
         return _make(work, domains, options, folder)
 
-    # What is kept where does not change what comes of it.
-    own = {key: value for key, value in options.items() if key != "cache"}
+    # Where files are does not change what comes of it; what is in them does.
+    own = {key: value for key, value in options.items() if key not in _PLACES}
+    for key in ("weights", "reference"):
+        if options.get(key) and Path(options[key]).is_file():
+            inputs[key] = files.sha256_of(Path(options[key]))
     return work.stages.run(digest, {"domains": domains, "training": own}, inputs, make)
 
 
@@ -335,6 +350,7 @@ def _record(
             "by": by,
             "groups": [f"{name}={','.join(own)}" for name, own in groups.items()],
             "colour": list(colour),
+            "stats": work.colours["stats"],
             **options,
             "weights": named,
         },

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pycyto import files
 from pycyto.errors import BadInputError
-from pycyto.images.patches import read_patch
+from pycyto.images.colour import reader_of
 from pycyto.learning.bundle import Bundle
 from pycyto.learning.inference import Engine, classify
 from pycyto.manifest import Row
@@ -30,10 +30,10 @@ def classified_rows(
     engine: Engine | None = None,
 ) -> tuple[Floats, float]:
     """Return the probabilities of rows, (n, k), and the seconds that it took."""
+    reader = reader_of(data, bundle.colour, reporter)
     started = time.monotonic()
     with reporter.progress("classify cells", len(rows)) as advance:
-        patches = (read_patch(data, row) for row in rows)
-        found = classify(bundle, patches, engine=engine, advance=advance)
+        found = classify(bundle, map(reader, rows), engine=engine, advance=advance)
     return found, time.monotonic() - started
 
 

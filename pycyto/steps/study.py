@@ -11,7 +11,7 @@ from pycyto.errors import UsageError
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.cross_domain import CrossDomainResult, cross_domain
 from pycyto.steps.evaluate import METRICS_FILE, evaluate
-from pycyto.steps.study_file import Places, Study, read_study
+from pycyto.steps.study_file import ColourSettings, Places, Study, read_study
 from pycyto.steps.study_models import (
     Model,
     demand_a_network,
@@ -86,7 +86,7 @@ def study(
     stages = Stages(root, reporter, dry_run)
     sources = [source_of(stages, own, places) for own in plan.source]
     data = pooled(stages, plan, sources)
-    reasons = {own.name: not_measured(own, places) for own in plan.network}
+    reasons: dict[str, str] = {own.name: not_measured(own, places) for own in plan.network}
     for name, reason in reasons.items():
         if reason:
             reporter.warn(f"{name} is not measured: {reason}.")
@@ -139,8 +139,10 @@ def _cross_domain(
     if reasons[network.name]:
         reporter.warn(f"No matrix: {network.name} is not measured.")
         return None
-    options = training_options(network, plan.seeds[0], type(plan.colour)(), places)
+    options = training_options(network, plan.seeds[0], ColourSettings(), places)
+    reference = places.find(plan.colour.reference) if plan.colour.reference else None
     return cross_domain(
         data.folder / DATA, by=asked.by, out=root / "cross-domain", group=asdict(asked)["groups"],
-        colour=asked.colour, reporter=reporter, **options,
+        colour=asked.colour, stats=plan.colour.stats, reference=reference, reporter=reporter,
+        **options,
     )  # fmt: skip

@@ -12,15 +12,25 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pycyto import files
 from pycyto.errors import BadInputError
+from pycyto.images.colour import Kind, Method
 from pycyto.labels import listed
+from pycyto.learning.augmentation import Named
+from pycyto.learning.sampling import Balance
+from pycyto.steps.ingest import Scale
 
 # Bytes; a study file is written by hand.
 _LARGEST = 1 << 20
 
-PUBLISHED = ("herlev", "sipakmed", "cric", "ps3c")
-TRAIN, TEST = "train", "test"
+Role = Literal["train", "test"]
+SourceKind = Literal["herlev", "sipakmed", "cric", "ps3c", "folder", "project", "dataset"]
+NetworkName = Literal[
+    "small", "mobilenetv2", "mobilenetv2-multi", "resnet50", "efficientnetb0", "vgg16"
+]
+Orientations = Literal[1, 2, 4, 8]
+TRAIN: Role = "train"
+TEST: Role = "test"
 By = Literal["source", "scanner", "site", "preparation"]
-NO_COLOUR = "none"
+NO_COLOUR: Method = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +49,12 @@ class SourceSettings:
     """
 
     name: str
-    kind: str
+    kind: SourceKind
     path: str
-    role: str = TRAIN
+    role: Role = TRAIN
     table: str | None = None
     alternative: tuple[str, ...] = ()
-    scale: str = "native"
+    scale: Scale = "native"
     mpp: float | None = None
     group_regex: str | None = None
 
@@ -61,8 +71,8 @@ class SplitSettings:
 class ColourSettings:
     """``[colour]``, as of `pycyto.train`."""
 
-    method: str = NO_COLOUR
-    stats: str = "slide"
+    method: Method = NO_COLOUR
+    stats: Kind = "slide"
     reference: str | None = None
 
 
@@ -70,15 +80,15 @@ class ColourSettings:
 class NetworkSettings:
     """One ``[[network]]``: options of `pycyto.train`; what is left out is its default."""
 
-    name: str
+    name: NetworkName
     weights: str | None = None
     unfreeze: int | str | None = None
     epochs: int | None = None
     batch_size: int | None = None
     views: int | None = None
-    balance: str = "weights"
-    augmentation: str = "standard"
-    orientations: int = 1
+    balance: Balance = "weights"
+    augmentation: Named = "standard"
+    orientations: Orientations = 1
     label_smoothing: float = 0.0
 
 
@@ -98,7 +108,7 @@ class CrossDomainSettings:
 
     by: By = "source"
     network: str | None = None
-    colour: tuple[str, ...] = (NO_COLOUR,)
+    colour: tuple[Method, ...] = (NO_COLOUR,)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -139,22 +149,6 @@ class Study:
         return [own for own in self.source if own.role == role]
 
 
-_CHOICES: Mapping[tuple[type, str], Sequence[object]] = {
-    (SourceSettings, "kind"): (*PUBLISHED, "folder", "project", "dataset"),
-    (SourceSettings, "role"): (TRAIN, TEST),
-    (SourceSettings, "scale"): ("native", "fit"),
-    (ColourSettings, "method"): (NO_COLOUR, "reinhard"),
-    (ColourSettings, "stats"): ("patch", "slide", "source"),
-    (NetworkSettings, "name"): (
-        "small", "mobilenetv2", "mobilenetv2-multi", "resnet50", "efficientnetb0", "vgg16",
-    ),
-    (NetworkSettings, "balance"): ("weights", "sources", "oversample", "both", "none"),
-    (NetworkSettings, "augmentation"): ("standard", "free", "none"),
-    (NetworkSettings, "orientations"): (1, 2, 4, 8),
-    (CrossDomainSettings, "by"): get_args(By),
-}  # fmt: skip
-
-
 def read_study(path: Path) -> Study:
     """Read and check a study file.
 
@@ -181,7 +175,7 @@ def read_study(path: Path) -> Study:
 def _check(study: Study, path: Path) -> None:
     for what, names in (
         ("source", [own.name for own in study.source]),
-        ("network", [own.name for own in study.network]),
+        ("network", [str(own.name) for own in study.network]),
         ("seed", [str(seed) for seed in study.seeds]),
     ):
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -237,10 +231,7 @@ class _Reader:
             if required and name not in table:
                 raise BadInputError(f"{place or 'The study'} has no {name!r}.", where=self.path)
         return kind(
-            **{
-                key: self._chosen(kind, key, self._value(hints[key], value, key, place), place)
-                for key, value in table.items()
-            }
+            **{key: self._value(hints[key], value, key, place) for key, value in table.items()}
         )
 
     def _unknown(self, key: str, known: Sequence[str], place: str) -> None:
@@ -251,17 +242,15 @@ class _Reader:
             remedy=f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(known)}.",
         )
 
-    def _chosen(self, kind: type, key: str, value: object, place: str) -> object:
-        choices = _CHOICES.get((kind, key))
-        if choices is None or value in choices:
+    def _chosen(self, choices: Sequence[object], value: object, name: str) -> object:
+        if value in choices and not isinstance(value, bool):
             return value
         near = difflib.get_close_matches(str(value), list(map(str, choices)), 1)
+        known = listed(map(str, choices))
         raise BadInputError(
-            f"{place}: {key} = {value!r} is not possible.",
+            f"{name} = {value!r} is not possible.",
             where=self.path,
-            remedy=f"Did you mean {near[0]!r}?"
-            if near
-            else f"It can be {listed(map(str, choices))}.",
+            remedy=f"Did you mean {near[0]!r}?" if near else f"It can be {known}.",
         )
 
     def _value(self, hint: Any, value: Any, key: str, place: str) -> Any:
@@ -274,7 +263,7 @@ class _Reader:
     def _plain(self, hint: Any, value: Any, name: str) -> Any:
         """Return a value as a hint has it; `NotImplemented` where it is of another kind."""
         if get_origin(hint) is Literal:
-            return self._plain(str, value, name)
+            return self._chosen(get_args(hint), value, name)
         if get_origin(hint) is UnionType:
             tried = (self._plain(own, value, name) for own in get_args(hint))
             return next((own for own in tried if own is not NotImplemented), NotImplemented)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from pycyto import files
+from pycyto import files, provenance
 from pycyto.errors import BadInputError, MissingDependencyError
 from pycyto.learning.bundle import WEIGHTS_FILE, load_bundle
 from pycyto.learning.inference import keras_model
@@ -124,7 +124,11 @@ def model_of(
         inputs["reference"] = files.sha256_of(options["reference"])
     decides = {
         key: value for key, value in options.items() if key not in ("weights", "reference")
-    } | {"weights": start if start in (NONE, IMAGENET) else "a file"}
+    } | {
+        "weights": start if start in (NONE, IMAGENET) else "a file",
+        # A training that was broken off does not go on with others.
+        "versions": provenance.versions(),
+    }
     trained = stages.run(
         f"models/{name}", decides, inputs,
         partial(_train, data.folder / DATA, options, stages.reporter), goes_on=True,

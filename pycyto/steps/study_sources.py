@@ -87,7 +87,7 @@ def _take_in(
             "table": places.find(settings.table) if settings.table else None,
             "name": settings.name if settings.kind == "folder" else None,
         }
-        ingest(settings.kind, path, out=out, reporter=reporter, **options)  # type: ignore[arg-type]
+        ingest(settings.kind, path, out=out, reporter=reporter, **options)
     return files.sha256_of(out / "manifest.csv")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pycyto.errors import BadInputError, MissingDependencyError
+from pycyto.errors import BadInputError, MissingDependencyError, RefusedError
 from pycyto.files import read_json
 from pycyto.manifest import read_manifest
 from pycyto.steps.study import StudyResult, study
@@ -156,6 +156,15 @@ def test_cells_that_were_trained_on_are_left_out_of_a_test_source(copy: Path) ->
     assert done.redone == ["sources/new", "answers/small-seed0"]
     (new,) = (own for own in read_json(done.figures)["sources"] if own["source"] == "new")
     assert (new["cells"], new["left_out_since_trained_on"]) == (13, 1)
+
+
+def test_the_same_picture_in_two_sources_is_refused(copy: Path) -> None:
+    shutil.rmtree(copy / "out")
+    shutil.copyfile(copy / "sets/one/HSIL/1-0.png", copy / "sets/two/HSIL/again.png")
+    with pytest.raises(RefusedError, match="same"):
+        carry_out(copy)
+    left = [path.name for path in (copy / "out" / "pooled").iterdir()]
+    assert left == ["stage.json"]
 
 
 def test_nothing_is_computed_where_something_is_missing(copy: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from pycyto.errors import BadInputError
 from pycyto.learning.networks import NETWORKS
-from pycyto.steps.study_file import _CHOICES, NetworkSettings, Places, read_study
+from pycyto.steps.study_file import NetworkName, Places, read_study
 
 SAMPLES = Path(__file__).parents[2] / "sample_projects" / "studies"
 GOOD = """
@@ -62,6 +63,11 @@ def test_all_of_it_is_read(tmp_path: Path) -> None:
         ("unfreeze = 3", "unfreeze = 3.5", r"unfreeze = 3.5 is of the wrong kind"),
         ("seeds = [0, 1]", "seeds = [true]", "seeds: True is of the wrong kind|seeds = True"),
         ("mpp = 1", 'mpp = "1"', "mpp = '1' is of the wrong kind"),
+        (
+            "groups =",
+            'colour = ["none", "reinhart"]\ngroups =',
+            "colour: 'reinhart'|mean 'reinhard'",
+        ),
         ('path = "a"\n', "", r"\[\[source\]\] has no 'path'"),
         ('name = "b"', 'name = "a"', "two sources a"),
         ('name = "b"', 'name = "../b"', "is to name a folder"),
@@ -90,7 +96,7 @@ def test_the_examples_can_be_read(name: str) -> None:
 
 
 def test_every_network_can_be_named() -> None:
-    assert set(_CHOICES[NetworkSettings, "name"]) == set(NETWORKS)
+    assert set(get_args(NetworkName)) == set(NETWORKS)
 
 
 def test_paths_are_looked_for_in_order(tmp_path: Path) -> None:
