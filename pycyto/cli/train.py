@@ -117,10 +117,10 @@ def command(console: Console, /, data: str, unfreeze: str | None, **rest: Any) -
     """
     from pycyto.steps.train import train
 
-    train(data, unfreeze=_layers(unfreeze), reporter=console, **rest)
+    train(data, unfreeze=layers(unfreeze), reporter=console, **rest)
 
 
-def _layers(text: str | None) -> Any:
+def layers(text: str | None) -> Any:
     """Return a number of layers, or the word for some."""
     if text in (None, "none", "paper"):
         return text
