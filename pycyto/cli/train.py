@@ -93,6 +93,13 @@ _NETWORKS = ("small", "mobilenetv2", "mobilenetv2-multi", "resnet50", "efficient
     help="Image whose tissue is the target.  [default: the source with most training patches]",
 )
 @click.option(
+    "--calibrate",
+    type=click.Choice(["temperature", "none"]),
+    default="temperature",
+    show_default=True,
+    help="Make the model as sure as it is right, by one number fitted on the validation cells.",
+)
+@click.option(
     "--contact-sheet", type=click.Path(), help="Write a PNG of patches and their views here."
 )
 @click.option(

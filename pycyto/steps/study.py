@@ -140,6 +140,7 @@ def _cross_domain(
         reporter.warn(f"No matrix: {network.name} is not measured.")
         return None
     options = training_options(network, plan.seeds[0], ColourSettings(), places)
+    del options["calibrate"]
     reference = places.find(plan.colour.reference) if plan.colour.reference else None
     return cross_domain(
         data.folder / DATA, by=asked.by, out=root / "cross-domain", group=asdict(asked)["groups"],
