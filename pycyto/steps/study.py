@@ -97,7 +97,9 @@ def study(
         for seed in plan.seeds
     ]
     tested = _evaluation(stages, plan, places, data, models[0])
-    if not dry_run:
+    if dry_run:
+        reporter.say("cross-domain, report: made from these, what is there of them is kept.")
+    else:
         matrices = _cross_domain(root, plan, places, data, reasons, reporter)
         files.copy_file(path, root / "study.toml")
         write_report(root, Found(plan, sources, data, models, tested, matrices, reasons), reporter)
