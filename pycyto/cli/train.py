@@ -74,13 +74,6 @@ _NETWORKS = ("small", "mobilenetv2", "mobilenetv2-multi", "resnet50", "efficient
     help="The model will answer with the mean over so many orientations of a patch.",
 )
 @click.option(
-    "--calibrate",
-    type=click.Choice(["temperature", "none"]),
-    default="temperature",
-    show_default=True,
-    help="Make the model as sure as it is right, by one number fitted on the validation cells.",
-)
-@click.option(
     "--colour",
     type=click.Choice(["none", "reinhard"]),
     default="none",
@@ -98,6 +91,13 @@ _NETWORKS = ("small", "mobilenetv2", "mobilenetv2-multi", "resnet50", "efficient
     "--reference",
     type=click.Path(),
     help="Image whose tissue is the target.  [default: the source with most training patches]",
+)
+@click.option(
+    "--calibrate",
+    type=click.Choice(["temperature", "none"]),
+    default="temperature",
+    show_default=True,
+    help="Make the model as sure as it is right, by one number fitted on the validation cells.",
 )
 @click.option(
     "--contact-sheet", type=click.Path(), help="Write a PNG of patches and their views here."

@@ -84,14 +84,13 @@ class Bundle:
     card
         All of ``bundle.json``.
     bundle_id
-        12 hexadecimal digits that depend on weights, labels, orientations, temperature
-        and colour alone.
+        12 hexadecimal digits that depend on weights, labels, orientations, colour and temperature alone.
     orientations
         Over so many orientations of a patch its probabilities are averaged: 1, 2, 4 or 8.
-    temperature
-        At which it then gives them; 1 leaves them as they are.
     colour
         How patches must be coloured for it; None is as they are.
+    temperature
+        At which it then gives them; 1 leaves them as they are.
     """
 
     path: Path
@@ -103,8 +102,8 @@ class Bundle:
     card: Mapping[str, Any]
     bundle_id: str
     orientations: int = 1
-    temperature: float = 1.0
     colour: Colour | None = None
+    temperature: float = 1.0
 
 
 def mark_of(key: CellKey) -> str:
@@ -125,14 +124,14 @@ def id_of(
     weights_sha256: str,
     labels: Sequence[str],
     orientations: int = 1,
-    temperature: float = 1.0,
     colour: Colour | None = None,
+    temperature: float = 1.0,
 ) -> str:
     """Return the bundle ID of what decides a model's probabilities."""
     averaged = () if orientations == 1 else (f"{orientations} orientations",)
-    calibrated = () if temperature == 1 else (f"temperature {temperature!r}",)
     coloured = () if colour is None else (f"colour {colour.digest}",)
-    content = "\n".join((weights_sha256, *labels, *averaged, *calibrated, *coloured))
+    calibrated = () if temperature == 1 else (f"temperature {temperature!r}",)
+    content = "\n".join((weights_sha256, *labels, *averaged, *coloured, *calibrated))
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
@@ -158,8 +157,8 @@ def load_bundle(path: Path) -> Bundle:
             card=card,
             bundle_id=_text(card["bundle_id"]),
             orientations=_orientations(card.get("orientations", 1)),
-            temperature=_number(card.get("temperature", 1.0), (COLDEST, HOTTEST), "temperature"),
             colour=colour_from(card.get("colour")),
+            temperature=_number(card.get("temperature", 1.0), (COLDEST, HOTTEST), "temperature"),
         )
         _check_counts(card.get("counts", {}))
         _check_history(path / HISTORY_FILE)
@@ -289,7 +288,7 @@ def _check_labels(bundle: Bundle) -> None:
         raise ValueError(f"patch size {_shown(bundle.card['patch_size'])}")
     weights = bundle.card["files"][WEIGHTS_FILE]
     if bundle.bundle_id != id_of(
-        weights, bundle.labels, bundle.orientations, bundle.temperature, bundle.colour
+        weights, bundle.labels, bundle.orientations, bundle.colour, bundle.temperature
     ):
         raise ValueError("labels and weights do not belong together")
     outputs = _outputs_of(bundle.path / WEIGHTS_FILE)

@@ -65,21 +65,21 @@ def _answers(orientations: int) -> list[str]:
     return [f"Answers      the mean over {orientations} orientations of each patch"]
 
 
-def _calibrated(temperature: float) -> list[str]:
-    if temperature == 1:
-        return []
-    return [
-        f"Calibrated   at a temperature of {temperature:.2f}, fitted on the validation cells, by",
-        "             which the epoch was chosen too",
-    ]
-
-
 def _colour(colour: Mapping[str, Any] | None) -> list[str]:
     if colour is None:
         return []
     return [
         f"Colours      of each {colour['stats']} brought to one target by Reinhard's method, in",
         "             training and in use; bundle.json has the target",
+    ]
+
+
+def _calibrated(temperature: float) -> list[str]:
+    if temperature == 1:
+        return []
+    return [
+        f"Calibrated   at a temperature of {temperature:.2f}, fitted on the validation cells, by",
+        "             which the epoch was chosen too",
     ]
 
 

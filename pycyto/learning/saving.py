@@ -56,10 +56,10 @@ class Description:
         Under which the model may be used; empty where nothing was said.
     orientations
         Over so many orientations of a patch its probabilities are averaged.
-    temperature
-        At which it then gives them; 1 leaves them as they are.
     colour
         How patches are coloured; None is as they are.
+    temperature
+        At which it then gives them; 1 leaves them as they are.
     """
 
     network: str
@@ -73,8 +73,8 @@ class Description:
     record: Mapping[str, Any]
     licence: str = ""
     orientations: int = 1
-    temperature: float = 1.0
     colour: Colour | None = None
+    temperature: float = 1.0
 
 
 def check_place(path: Path, *, overwrite: bool) -> None:
@@ -145,8 +145,8 @@ def _card(folder: Path, description: Description, training: Training) -> dict[st
             sums[WEIGHTS_FILE],
             description.labels,
             description.orientations,
-            description.temperature,
             description.colour,
+            description.temperature,
         ),
         "intended_use": INTENDED_USE,
         **asdict(description),

@@ -266,7 +266,8 @@ def _matrix(
 
 def _training(work: _Work, name: str, domains: Sequence[str], colour: str) -> Stage:
     """Return the stage that holds what a training says of all tested cells."""
-    options = dict(work.options)
+    # A temperature takes time, and changes no class that is called.
+    options = {**work.options, "calibrate": "none"}
     if colour != NO_COLOUR:
         options |= {"colour": colour, **work.colours}
     data = work.data.folder

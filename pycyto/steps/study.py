@@ -97,7 +97,9 @@ def study(
         for seed in plan.seeds
     ]
     tested = _evaluation(stages, plan, places, data, models[0])
-    if not dry_run:
+    if dry_run:
+        reporter.say("cross-domain, report: made from these, what is there of them is kept.")
+    else:
         matrices = _cross_domain(root, plan, places, data, reasons, reporter)
         files.copy_file(path, root / "study.toml")
         write_report(root, Found(plan, sources, data, models, tested, matrices, reasons), reporter)
@@ -140,6 +142,7 @@ def _cross_domain(
         reporter.warn(f"No matrix: {network.name} is not measured.")
         return None
     options = training_options(network, plan.seeds[0], ColourSettings(), places)
+    del options["calibrate"]
     reference = places.find(plan.colour.reference) if plan.colour.reference else None
     return cross_domain(
         data.folder / DATA, by=asked.by, out=root / "cross-domain", group=asdict(asked)["groups"],

@@ -15,6 +15,7 @@ from pycyto.errors import BadInputError
 from pycyto.images.colour import Kind, Method
 from pycyto.labels import listed
 from pycyto.learning.augmentation import Named
+from pycyto.learning.calibrating import Calibrate
 from pycyto.learning.sampling import Balance
 from pycyto.steps.ingest import Scale
 
@@ -90,6 +91,7 @@ class NetworkSettings:
     augmentation: Named = "standard"
     orientations: Orientations = 1
     label_smoothing: float = 0.0
+    calibrate: Calibrate = "temperature"
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,8 @@ def write_report(root: Path, found: Found, reporter: Reporter) -> None:
     files.write_json(root / FIGURES_FILE, as_json(report))
     for sentence in report.summary:
         reporter.say(sentence)
+    for model in found.models:
+        reporter.say(f"Model {model.network.name}, seed {model.seed}: {model.bundle}")
     reporter.say(f"Report: {root / REPORT_FILE}. Research use only.")
 
 

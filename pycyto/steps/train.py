@@ -90,10 +90,10 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     augmentation: Named = "standard",
     label_smoothing: float = 0.0,
     orientations: int = 1,
-    calibrate: Calibrate = "temperature",
     colour: Method = "none",
     stats: Kind = "slide",
     reference: Path | str | None = None,
+    calibrate: Calibrate = "temperature",
     contact_sheet: Path | str | None = None,
     cache: Path | str | None = None,
     restart: bool = False,
@@ -148,10 +148,6 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     orientations
         The model answers with the mean over so many orientations of a patch: 1, 2, 4
         or 8. It learns in the same way.
-    calibrate
-        ``temperature``: fit one number on the validation cells that makes the model
-        as sure as it is right, all sources counting alike where `balance` is
-        ``sources``, and keep it in the bundle. ``none``: leave its answers as they are.
     colour
         ``reinhard`` brings the colours of all patches to one target, here and wherever
         the model is used.
@@ -160,6 +156,10 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     reference
         Image whose tissue is the target; by default the tissue of the training
         patches of the source that has most of them.
+    calibrate
+        ``temperature``: fit one number on the validation cells that makes the model
+        as sure as it is right, all sources counting alike where `balance` is
+        ``sources``, and keep it in the bundle. ``none``: leave its answers as they are.
     contact_sheet
         Write a PNG here of some patches and their views. It shows cells.
     cache
@@ -214,7 +214,7 @@ def train(  # noqa: PLR0913  (each is an option of the command)
         write_contact_sheet(path_from(contact_sheet), sets[0], Views(settings.augmentation, seed))
     folder = path_from(cache) if cache else feature_cache.default_folder()
     options = _Options(
-        row, start, settings, folder, fold, orientations, calibrate, normal, licence, overwrite
+        row, start, settings, folder, fold, orientations, normal, calibrate, licence, overwrite
     )
     training = _learn(sets, out, cells, audit, options, reporter)
     say_left(len(reader.left), reporter)
@@ -237,8 +237,8 @@ class _Options:
     features: Path
     fold: int | None
     orientations: int
-    calibrate: Calibrate
     colour: Colour | None
+    calibrate: Calibrate
     licence: str
     overwrite: bool
 
@@ -292,8 +292,8 @@ def _learn(
         record=_record(cells, audit, options),
         licence=options.licence,
         orientations=options.orientations,
-        temperature=_temperature(model, sets[1], options, reporter),
         colour=options.colour,
+        temperature=_temperature(model, sets[1], options, reporter),
     )
     keys = [row.key for row in used]
     save_bundle(out, model, description, training, keys, overwrite=options.overwrite)
@@ -352,9 +352,9 @@ def _record(cells: TrainingCells, audit: Audit, options: _Options) -> dict[str, 
         "augmentation": str(settings.augmentation),
         "label_smoothing": settings.label_smoothing,
         "orientations": options.orientations,
-        "calibrate": options.calibrate,
         "colour": "reinhard" if options.colour else "none",
         "stats": options.colour.stats if options.colour else None,
+        "calibrate": options.calibrate,
         "overwrite": options.overwrite,
     }
     return provenance.record(
