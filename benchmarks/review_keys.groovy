@@ -39,7 +39,7 @@ def script = new File(start.script as String)
 def bound = new Binding(['qupath.script.file': script.path, args: [start.config] as String[]])
 new GroovyShell(getClass().classLoader, bound).evaluate(script)
 def often = new Timeline()
-often.keyFrames.add(new KeyFrame(Duration.millis(100), {
+often.keyFrames.add(new KeyFrame(Duration.millis(400), {
     def panel = Window.windows.find { it instanceof Stage && it.title == 'pycyto: review' } as Stage
     if (panel == null || QuPathGUI.getInstance().viewer.selectedObject == null) {
         return

@@ -1,4 +1,4 @@
-"""The one place where patches are read for a network: with their colours normalised, or as they are.
+"""Reads patches for a network, in one place: with their colours normalised, or as they are.
 
 What a model was trained with is in its bundle (`Colour`). What a slide or a source
 looks like is not: it is counted from all the patches of the data set at hand,

@@ -84,7 +84,8 @@ class Bundle:
     card
         All of ``bundle.json``.
     bundle_id
-        12 hexadecimal digits that depend on weights, labels, orientations, colour and temperature alone.
+        12 hexadecimal digits that depend on weights, labels, orientations, colour and
+        temperature alone.
     orientations
         Over so many orientations of a patch its probabilities are averaged: 1, 2, 4 or 8.
     colour

@@ -8,6 +8,7 @@
 import groovy.transform.CompileStatic
 import java.awt.image.BufferedImage
 import javafx.animation.PauseTransition
+import javafx.beans.property.BooleanProperty
 import javafx.event.EventHandler
 import javafx.util.Duration
 import qupath.lib.gui.QuPathGUI
@@ -34,8 +35,9 @@ class PycytoSitting {
     PycytoCell current
     boolean isHidden = false          // predictions
 
+    private boolean hadAnalysisPane = false
     private boolean wasSeen           // the prediction, at any time since the cell was shown
-    private long shownAt
+    private final PycytoOnScreen onScreen = new PycytoOnScreen()  // the cell
     private long savedAt = System.nanoTime()
     private long timeToSave = 0
     private boolean isOpening = false
@@ -110,8 +112,8 @@ class PycytoSitting {
             openImage(cell.entryId)
         }
         current = cell
-        shownAt = System.nanoTime()
-        wasSeen = !isHidden
+        onScreen.renew()
+        wasSeen = !isHidden || analysisPane.get()
         if (cell != null && decider != null) {
             PathObject object = decider.objectOf(cell)
             centre(cell, object.getROI())
@@ -224,6 +226,7 @@ class PycytoSitting {
     /** Records a decision on the cell that is shown. */
     void decide(String action, String label) {
         checkShown()
+        onScreen.check()
         if (action == 'accept' && !wasSeen) {
             Pycyto.refuse('The predictions are hidden: choose a class by its digit, or show them with H.')
         }
@@ -256,7 +259,8 @@ class PycytoSitting {
     }
 
     private Map<String, Object> seen() {
-        return [shown: wasSeen ? 'prediction' : 'nothing', seconds: (System.nanoTime() - shownAt) / 1e9d, way: 'panel']
+        wasSeen = wasSeen || analysisPane.get()
+        return [shown: wasSeen ? 'prediction' : 'nothing', seconds: onScreen.seconds, way: 'panel']
     }
 
     /** Hides all detections, and with them the predictions, or shows them again. */
@@ -267,6 +271,16 @@ class PycytoSitting {
         this.isHidden = isHidden
         wasSeen = wasSeen || !isHidden
         viewer.overlayOptions.setShowDetections(!isHidden)
+        if (isHidden) {
+            hadAnalysisPane = analysisPane.get()
+            analysisPane.set(false)  // its tables count the detections in an annotation, by class
+        } else {
+            analysisPane.set(hadAnalysisPane)
+        }
+    }
+
+    private BooleanProperty getAnalysisPane() {
+        return gui.showAnalysisPaneProperty()
     }
 
     // --- saving ------------------------------------------------------------------------------------
