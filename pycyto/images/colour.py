@@ -11,7 +11,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -58,7 +58,11 @@ class Colour:
             "method": "reinhard",
             "space": "CIELAB",
             "stats": self.stats,
-            "target": asdict(self.target),
+            "target": {
+                "mean": list(self.target.mean),  # a list is what JSON gives back
+                "deviation": list(self.target.deviation),
+                "pixels": self.target.pixels,
+            },
             "background": BACKGROUND,
             "fewest": FEWEST,
         }

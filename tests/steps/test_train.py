@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -349,3 +350,24 @@ def test_the_temperature_is_kept_unless_asked_otherwise(tmp_path: Path) -> None:
     page = (kept.path / "README.txt").read_text("utf-8")
     assert f"at a temperature of {kept.temperature:.2f}" in page
     assert "Calibrated" not in (plain.path / "README.txt").read_text("utf-8")
+
+
+def test_a_model_keeps_the_stain_that_it_was_trained_at(data: Path, tmp_path: Path) -> None:
+    plain, coloured = tmp_path / "plain", tmp_path / "coloured"
+    train(data, out=plain, epochs=1)
+    train(data, out=coloured, epochs=1, colour="reinhard", stats="source")
+    found = load_bundle(coloured)
+    assert load_bundle(plain).colour is None
+    assert found.colour is not None
+    assert found.colour.stats == "source"
+    assert found.bundle_id != load_bundle(plain).bundle_id
+    card = json.loads((coloured / "bundle.json").read_text("utf-8"))
+    card["colour"]["target"]["mean"][0] += 1
+    (coloured / "bundle.json").write_text(json.dumps(card), "utf-8")
+    with pytest.raises(BadInputError):
+        load_bundle(coloured)
+
+
+def test_a_reference_of_no_use_is_refused(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="of no use"):
+        train(data, out=tmp_path / "model", epochs=1, reference=tmp_path / "x.png")
