@@ -59,8 +59,8 @@ def main() -> None:
     own, peer = np.median(ours) * 1000, np.median(theirs) * 1000
     ratios = np.array(theirs) / np.array(ours)
     print(
-        f"{len(ours)} patches, seed {given.seed}, median processor time: pycyto {own:.2f} ms, scikit-image "
-        f"{peer:.2f} ms, ratio {np.median(ratios):.1f} (bound 5; 5th percentile "
+        f"{len(ours)} patches, seed {given.seed}, median processor time: pycyto {own:.2f} ms, "
+        f"scikit-image {peer:.2f} ms, ratio {np.median(ratios):.1f} (bound 5; 5th percentile "
         f"{np.percentile(ratios, 5):.1f}); at most {max(apart)} grey levels apart (bound 2)"
     )
 

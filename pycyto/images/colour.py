@@ -1,4 +1,4 @@
-"""The one place where patches are read for a network: with their colours normalised, or as they are.
+"""The one place where patches are read for a network: as they are, or with other colours.
 
 What a model was trained with is in its bundle (`Colour`). What a slide or a source
 looks like is not: it is counted from all the patches of the data set at hand,
@@ -11,7 +11,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -58,7 +58,11 @@ class Colour:
             "method": "reinhard",
             "space": "CIELAB",
             "stats": self.stats,
-            "target": asdict(self.target),
+            "target": {
+                "mean": list(self.target.mean),
+                "deviation": list(self.target.deviation),
+                "pixels": self.target.pixels,
+            },
             "background": BACKGROUND,
             "fewest": FEWEST,
         }

@@ -3,8 +3,8 @@
 Patches are taken in blocks. A file holds the features of one view of one block,
 and its name is a digest of all that decides them: the backbone's weights, the
 preprocessing, the libraries, the view, and the content of each patch of the
-block and how its colours are changed, in order. So nothing in here can be out of date, and nothing is named
-after an image or a patient.
+block and how its colours are changed, in order. So nothing in here can be out of
+date, and nothing is named after an image or a patient.
 
 Where blocks end depends on the patches around the place alone. New patches in a
 manifest, or others in the training part, so leave most blocks as they were; and a

@@ -17,7 +17,7 @@ from pycyto.labels import listed
 from pycyto.learning.bundle import Bundle, was_trained_on
 from pycyto.manifest import Row, read_manifest
 from pycyto.parts import dealt_out, read_parts
-from pycyto.records import SILENT, Reporter
+from pycyto.records import Reporter
 
 # Patches exported at one --mpp differ by up to half a pixel in 224.
 _SAME_SCALE = 0.005
@@ -84,7 +84,7 @@ def tested(
     fold: int | None,
     *,
     with_assisted: bool,
-    reporter: Reporter = SILENT,
+    reporter: Reporter,
 ) -> Tested:
     """Choose the cells to test a model on, and refuse what would make its figures flatter.
 
