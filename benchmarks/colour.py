@@ -13,7 +13,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from skimage.color import lab2rgb, rgb2lab
+from skimage.color import lab2rgb, rgb2lab  # type: ignore[import-not-found]
 
 from pycyto.images.crop import Pixels
 from pycyto.images.patches import pixels_in
@@ -25,7 +25,7 @@ def by_skimage(patch: Pixels, source: Statistics, target: Statistics) -> Pixels:
     """Return what the same statistics make of a patch there."""
     scale = np.array(target.deviation) / np.array(source.deviation)
     lab = (rgb2lab(patch) - source.mean) * scale + target.mean
-    changed = np.rint(lab2rgb(lab) * 255).astype(np.uint8)
+    changed: Pixels = np.rint(lab2rgb(lab) * 255).astype(np.uint8)
     changed[~patch.any(axis=-1)] = 0
     return changed
 
