@@ -1,6 +1,7 @@
 /*
  * For benchmarks/review.py: opens the review panel in QuPath's window, presses keys in it, and writes how long
- * each took until the next cell was selected and told (seconds; painting comes after that), and a save.
+ * each took until the next cell was selected and told (seconds; painting comes after that, and what QuPath
+ * does with the new classes for its own undo), and a save.
  * In the user's home: start.json with "script", "config" (a file), "keys" (how many) and "answer" (where to write).
  */
 import com.google.gson.Gson
@@ -38,7 +39,7 @@ def script = new File(start.script as String)
 def bound = new Binding(['qupath.script.file': script.path, args: [start.config] as String[]])
 new GroovyShell(getClass().classLoader, bound).evaluate(script)
 def often = new Timeline()
-often.keyFrames.add(new KeyFrame(Duration.millis(100), {
+often.keyFrames.add(new KeyFrame(Duration.millis(400), {
     def panel = Window.windows.find { it instanceof Stage && it.title == 'pycyto: review' } as Stage
     if (panel == null || QuPathGUI.getInstance().viewer.selectedObject == null) {
         return

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pycyto.steps.assign import assign as assign
     from pycyto.steps.audit import audit as audit
     from pycyto.steps.context import Access as Access
+    from pycyto.steps.cross_domain import cross_domain as cross_domain
     from pycyto.steps.doctor import doctor as doctor
     from pycyto.steps.evaluate import evaluate as evaluate
     from pycyto.steps.export import export as export
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pycyto.steps.predict import predict as predict
     from pycyto.steps.runs import runs as runs
     from pycyto.steps.split import split as split
+    from pycyto.steps.study import study as study
     from pycyto.steps.train import train as train
     from pycyto.steps.undo import undo as undo
     from pycyto.steps.write_back import write_back as write_back
@@ -31,6 +33,7 @@ __all__ = [
     "agreement",
     "assign",
     "audit",
+    "cross_domain",
     "doctor",
     "evaluate",
     "export",
@@ -39,6 +42,7 @@ __all__ = [
     "predict",
     "runs",
     "split",
+    "study",
     "train",
     "undo",
     "write_back",

@@ -24,10 +24,14 @@ def load = new GroovyClassLoader(getClass().classLoader).parseClass(new File(lib
 def pycyto = load('Pycyto')
 def runs = load('PycytoRun')
 def undo = load('PycytoUndo')
+def decisions = load('PycytoDecisions')
 
 // --- action ---------------------------------------------------------------------------------
 pycyto.run(this, 'undo_predictions', settings) { job, image ->
     job.refuseSaveAfterwards()
+    if (decisions.folderOf(job.project).directory) {
+        job.lock(decisions.folderOf(job.project))  // a review under way would go on showing what is no longer there
+    }
     def name = job.once('run') { job.config.run ?: runs.newestIn(job.project, job.imageIds).name }
     def run = runs.chosen(job.project, name)
     if (!run.has(image.id)) {

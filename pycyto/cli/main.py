@@ -34,6 +34,8 @@ COMMANDS = {
     "audit": "Look for leaks, twins and gaps in a data set and its split.",
     "train": "Train a classifier and save it as a bundle.",
     "evaluate": "Measure a model on a data set it has not seen.",
+    "cross-domain": "Train on each source, scanner or site, and test on all others.",
+    "study": "Carry out a whole study from one file: sources, models, figures, report.",
     "predict": "Classify the cells of a project, and stage the result as a run.",
     "write-back": "Put predictions into the project as classified detections.",
     "undo": "Take a written run out of the project again.",

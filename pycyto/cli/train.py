@@ -93,6 +93,13 @@ _NETWORKS = ("small", "mobilenetv2", "mobilenetv2-multi", "resnet50", "efficient
     help="Image whose tissue is the target.  [default: the source with most training patches]",
 )
 @click.option(
+    "--calibrate",
+    type=click.Choice(["temperature", "none"]),
+    default="temperature",
+    show_default=True,
+    help="Make the model as sure as it is right, by one number fitted on the validation cells.",
+)
+@click.option(
     "--contact-sheet", type=click.Path(), help="Write a PNG of patches and their views here."
 )
 @click.option(
@@ -110,10 +117,10 @@ def command(console: Console, /, data: str, unfreeze: str | None, **rest: Any) -
     """
     from pycyto.steps.train import train
 
-    train(data, unfreeze=_layers(unfreeze), reporter=console, **rest)
+    train(data, unfreeze=layers(unfreeze), reporter=console, **rest)
 
 
-def _layers(text: str | None) -> Any:
+def layers(text: str | None) -> Any:
     """Return a number of layers, or the word for some."""
     if text in (None, "none", "paper"):
         return text

@@ -14,15 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pycyto.evaluation.classified import Classes, Classified, Probabilities
+from pycyto.evaluation.classified import Classified, Probabilities
 from pycyto.evaluation.intervals import Estimate, estimate
+from pycyto.temperature import at_temperature, best_temperature
 
 BINS = 15
 
 # A network may round a probability to 0, whose logarithm would be infinite.
 _SMALLEST = 1e-12
-# Beyond these a temperature is none: all probabilities would be equal, or all 0 or 1.
-_COLDEST, _HOTTEST = 0.05, 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +105,11 @@ def calibrated(validation: Classified, test: Classified) -> Calibrated:
     before = calibration(test, test.probabilities)
     if not len(validation):
         return Calibrated(before, None, None, "there is no validation cell to fit it on")
-    found = temperature(validation.truth, validation.probabilities)
+    found = best_temperature(validation.truth, validation.probabilities)
     if found is None:
         reason = "the validation cells ask for none: they are all but right, or all but guesses"
         return Calibrated(before, None, None, reason)
-    return Calibrated(before, found, calibration(test, scaled(test.probabilities, found)))
+    return Calibrated(before, found, calibration(test, at_temperature(test.probabilities, found)))
 
 
 def calibration(cells: Classified, probabilities: Probabilities) -> Calibration:
@@ -129,37 +128,6 @@ def calibration(cells: Classified, probabilities: Probabilities) -> Calibration:
         brier=_mean(cells, ((probabilities - truth) ** 2).sum(axis=1), np.asarray),
         bins=tuple(map(_bin, sums.sum(axis=0).T)),
     )
-
-
-def temperature(truth: Classes, probabilities: Probabilities) -> float | None:
-    """Return the temperature with the least log loss, or None where none is between the limits.
-
-    The loss is convex in 1 / temperature, so that its slope has one zero at most.
-
-    Parameters
-    ----------
-    truth, probabilities
-        (n,) and (n, k) of validation cells.
-    """
-    logits = _logits(probabilities)
-    own = logits[np.arange(len(truth)), truth]
-
-    def slope(sharpness: float) -> float:
-        given = _softmax(logits * sharpness)
-        return float(((given * logits).sum(axis=1) - own).mean())
-
-    low, high = 1 / _HOTTEST, 1 / _COLDEST
-    if slope(low) >= 0 or slope(high) <= 0:
-        return None
-    for _ in range(60):
-        middle = (low * high) ** 0.5
-        low, high = (low, middle) if slope(middle) > 0 else (middle, high)
-    return 1 / low
-
-
-def scaled(probabilities: Probabilities, by: float) -> npt.NDArray[np.float64]:
-    """Return probabilities at a temperature: above 1 they are less sure, below 1 surer."""
-    return _softmax(_logits(probabilities) / by)
 
 
 def _mean(cells: Classified, values: npt.NDArray[Any], distance: Any) -> Estimate:
@@ -186,12 +154,3 @@ def _bin(sums: npt.NDArray[Any]) -> Bin:
     if not count:
         return Bin(0, None, None)
     return Bin(int(count), confidence / count, right / count)
-
-
-def _logits(probabilities: Probabilities) -> npt.NDArray[np.float64]:
-    return np.log(np.maximum(probabilities.astype(np.float64), _SMALLEST))
-
-
-def _softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))

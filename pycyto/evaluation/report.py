@@ -42,7 +42,8 @@ class Report:
     groups
         How many groups of the tested cells rest on ``patient``, ``slide`` and ``image``.
     model
-        What the bundle says of itself: ``id``, ``network``, ``scheme``, ``resolution``.
+        What the bundle says of itself: ``id``, ``network``, ``scheme``, ``resolution``,
+        ``temperature``.
     chosen
         Cells that were asked for.
     split
@@ -68,7 +69,7 @@ class Report:
 
     measured: Measured
     groups: Mapping[str, int]
-    model: Mapping[str, str]
+    model: Mapping[str, Any]
     controls: Sequence[Control]
     domains: Mapping[str, Sequence[Subset]]
     undercalls: Sequence[Pictured]

@@ -1,4 +1,4 @@
-"""The one place where patches are read for a network: as they are, or with other colours.
+"""Reads patches for a network, in one place: with their colours normalised, or as they are.
 
 What a model was trained with is in its bundle (`Colour`). What a slide or a source
 looks like is not: it is counted from all the patches of the data set at hand,
@@ -59,7 +59,7 @@ class Colour:
             "space": "CIELAB",
             "stats": self.stats,
             "target": {
-                "mean": list(self.target.mean),
+                "mean": list(self.target.mean),  # a list is what JSON gives back
                 "deviation": list(self.target.deviation),
                 "pixels": self.target.pixels,
             },

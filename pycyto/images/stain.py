@@ -1,6 +1,6 @@
 """Reinhard's stain normalisation: a patch gets the mean and spread of colour of a target.
 
-Colours are CIELAB (sRGB, D65), not the logarithmic space of the original paper, as most of its
+Colours are CIELAB (sRGB, D65), not the l-alpha-beta of the original paper, as most of its
 later users have it. Only tissue counts in the statistics: no padding, which is
 exactly black, and no background, which is nearly white.
 

@@ -38,6 +38,7 @@ from pycyto.learning.hdf5 import check_plain
 from pycyto.learning.networks import HEAD_UNITS, network_named
 from pycyto.manifest import PATCH_SIZE
 from pycyto.records import CellKey
+from pycyto.temperature import COLDEST, HOTTEST
 
 FORMAT = 1
 CARD_FILE = "bundle.json"
@@ -83,11 +84,14 @@ class Bundle:
     card
         All of ``bundle.json``.
     bundle_id
-        12 hexadecimal digits that depend on weights, labels, orientations and colour alone.
+        12 hexadecimal digits that depend on weights, labels, orientations, colour and
+        temperature alone.
     orientations
         Over so many orientations of a patch its probabilities are averaged: 1, 2, 4 or 8.
     colour
         How patches must be coloured for it; None is as they are.
+    temperature
+        At which it then gives them; 1 leaves them as they are.
     """
 
     path: Path
@@ -100,6 +104,7 @@ class Bundle:
     bundle_id: str
     orientations: int = 1
     colour: Colour | None = None
+    temperature: float = 1.0
 
 
 def mark_of(key: CellKey) -> str:
@@ -121,11 +126,13 @@ def id_of(
     labels: Sequence[str],
     orientations: int = 1,
     colour: Colour | None = None,
+    temperature: float = 1.0,
 ) -> str:
     """Return the bundle ID of what decides a model's probabilities."""
     averaged = () if orientations == 1 else (f"{orientations} orientations",)
     coloured = () if colour is None else (f"colour {colour.digest}",)
-    content = "\n".join((weights_sha256, *labels, *averaged, *coloured))
+    calibrated = () if temperature == 1 else (f"temperature {temperature!r}",)
+    content = "\n".join((weights_sha256, *labels, *averaged, *coloured, *calibrated))
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
@@ -152,6 +159,7 @@ def load_bundle(path: Path) -> Bundle:
             bundle_id=_text(card["bundle_id"]),
             orientations=_orientations(card.get("orientations", 1)),
             colour=colour_from(card.get("colour")),
+            temperature=_number(card.get("temperature", 1.0), (COLDEST, HOTTEST), "temperature"),
         )
         _check_counts(card.get("counts", {}))
         _check_history(path / HISTORY_FILE)
@@ -258,10 +266,14 @@ def _table(value: object) -> Mapping[str, Any]:
 
 
 def _scale(value: Any, between: tuple[float, float]) -> float:
+    return _number(value, between, "resolution")
+
+
+def _number(value: Any, between: tuple[float, float], what: str) -> float:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if is_number and between[0] <= value <= between[1]:
         return float(value)
-    raise ValueError("resolution {}: no number from {:g} to {:g}".format(_shown(value), *between))
+    raise ValueError("{} {}: no number from {:g} to {:g}".format(what, _shown(value), *between))
 
 
 def _shown(value: object) -> str:
@@ -276,7 +288,9 @@ def _check_labels(bundle: Bundle) -> None:
     if bundle.card["patch_size"] != PATCH_SIZE:
         raise ValueError(f"patch size {_shown(bundle.card['patch_size'])}")
     weights = bundle.card["files"][WEIGHTS_FILE]
-    if bundle.bundle_id != id_of(weights, bundle.labels, bundle.orientations, bundle.colour):
+    if bundle.bundle_id != id_of(
+        weights, bundle.labels, bundle.orientations, bundle.colour, bundle.temperature
+    ):
         raise ValueError("labels and weights do not belong together")
     outputs = _outputs_of(bundle.path / WEIGHTS_FILE)
     if outputs != len(bundle.labels):

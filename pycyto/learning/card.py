@@ -37,6 +37,7 @@ def page(
         *_learning(card["settings"], result["backbone_weights_trained"]),
         *_colour(card.get("colour")),
         *_answers(card.get("orientations", 1)),
+        *_calibrated(card.get("temperature", 1.0)),
         f"Best epoch   {result['best_epoch']} of {result['epochs']}",
         f"Macro-F1     {result['validation_macro_f1']:.3f} on the validation cells, by which this",
         "             epoch was chosen, so that it flatters",
@@ -70,6 +71,15 @@ def _colour(colour: Mapping[str, Any] | None) -> list[str]:
     return [
         f"Colours      of each {colour['stats']} brought to one target by Reinhard's method, in",
         "             training and in use; bundle.json has the target",
+    ]
+
+
+def _calibrated(temperature: float) -> list[str]:
+    if temperature == 1:
+        return []
+    return [
+        f"Calibrated   at a temperature of {temperature:.2f}, fitted on the validation cells, by",
+        "             which the epoch was chosen too",
     ]
 
 

@@ -20,6 +20,7 @@ from pycyto.learning.features import with_features
 from pycyto.learning.nearest import Features
 from pycyto.learning.networks import INPUT_SHAPE, build
 from pycyto.provenance import version_of
+from pycyto.temperature import at_temperature
 
 Probabilities = npt.NDArray[np.float32]
 Run = Callable[[Pixels], Probabilities]
@@ -104,7 +105,7 @@ def classify(
 ) -> Probabilities:
     """Return the probability of each class for each patch.
 
-    It is the mean over ``bundle.orientations`` of the patch.
+    It is the mean over ``bundle.orientations`` of the patch, at ``bundle.temperature``.
 
     Parameters
     ----------
@@ -132,7 +133,10 @@ def classify(
         found.append(probabilities)
         if advance is not None:
             advance(len(probabilities))
-    return np.concatenate(found)
+    answers = np.concatenate(found)
+    if bundle.temperature == 1:
+        return answers
+    return at_temperature(answers, bundle.temperature).astype(np.float32)
 
 
 def _computed(run: Run, batches: Iterable[Pixels]) -> Iterator[Probabilities]:

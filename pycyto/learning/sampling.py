@@ -97,6 +97,14 @@ def patch_weights(
     return (weights / weights.mean()).astype(np.float32)
 
 
+def source_weights(sources: Indices) -> npt.NDArray[np.float64]:
+    """Return weights by which all sources count alike, (n,), from the number of each one's source.
+
+    Each is one over the number of cells of its source.
+    """
+    return 1.0 / np.bincount(sources)[sources]
+
+
 def class_weights(targets: Targets, n_classes: int, balance: Balance) -> npt.NDArray[np.float32]:
     """Return the weight of each class in the loss, (n_classes,) float32.
 

@@ -58,6 +58,8 @@ class Description:
         Over so many orientations of a patch its probabilities are averaged.
     colour
         How patches are coloured; None is as they are.
+    temperature
+        At which it then gives them; 1 leaves them as they are.
     """
 
     network: str
@@ -72,6 +74,7 @@ class Description:
     licence: str = ""
     orientations: int = 1
     colour: Colour | None = None
+    temperature: float = 1.0
 
 
 def check_place(path: Path, *, overwrite: bool) -> None:
@@ -143,6 +146,7 @@ def _card(folder: Path, description: Description, training: Training) -> dict[st
             description.labels,
             description.orientations,
             description.colour,
+            description.temperature,
         ),
         "intended_use": INTENDED_USE,
         **asdict(description),

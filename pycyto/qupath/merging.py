@@ -100,7 +100,13 @@ def _incoming(
     folder = _folder_of(path, reader, known[name])
     reads_in(path, known[name], folder)
     target = reads_file(project.workspace, folder, name)
-    return _Incoming(path, known[name], folder, target, whole_lines(path))
+    content = whole_lines(path)
+    if len(content) < path.stat().st_size:
+        reporter.warn(
+            f"{path}: its last line is cut off and was left out. Bring the whole file as well: "
+            "what is new in it is added."
+        )
+    return _Incoming(path, known[name], folder, target, content)
 
 
 def _folder_of(path: Path, reader: str, assignment: Assignment) -> str:

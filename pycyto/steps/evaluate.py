@@ -273,6 +273,7 @@ def _report(
             "network": bundle.network,
             "scheme": bundle.scheme,
             "resolution": str(bundle.resolution),
+            "temperature": bundle.temperature,
         },
         controls=_controls(test, found.known, wanted.seed, reporter),
         domains=by_domain(shown.rows, found.known),

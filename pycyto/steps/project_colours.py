@@ -75,10 +75,10 @@ class ProjectColours:
 
     def _counted(self, images: Sequence[ImageEntry]) -> Statistics:
         """Return the statistics of images, as far as they can be read: the prediction tells."""
-        # Whatever was selected or decided, and never what pycyto put there.
+        # Whatever was selected or decided, and never what pycyto put there; but of the kind that is
+        # asked for, as in a data set: detections of nuclei, say, would show other patches.
         everything = replace(
             self.wanted,
-            objects="all",
             classes=None,
             only=None,
             any_class=True,

@@ -19,6 +19,7 @@ from pycyto.learning import feature_cache
 from pycyto.learning.augmentation import Named, Views
 from pycyto.learning.batches import PatchSet
 from pycyto.learning.bundle import ORIENTATIONS
+from pycyto.learning.calibrating import Calibrate, temperature_of
 from pycyto.learning.checkpoint import Checkpoint, place_of
 from pycyto.learning.contact_sheet import write_contact_sheet
 from pycyto.learning.history import Training
@@ -92,6 +93,7 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     colour: Method = "none",
     stats: Kind = "slide",
     reference: Path | str | None = None,
+    calibrate: Calibrate = "temperature",
     contact_sheet: Path | str | None = None,
     cache: Path | str | None = None,
     restart: bool = False,
@@ -154,6 +156,10 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     reference
         Image whose tissue is the target; by default the tissue of the training
         patches of the source that has most of them.
+    calibrate
+        ``temperature``: fit one number on the validation cells that makes the model
+        as sure as it is right, all sources counting alike where `balance` is
+        ``sources``, and keep it in the bundle. ``none``: leave its answers as they are.
     contact_sheet
         Write a PNG here of some patches and their views. It shows cells.
     cache
@@ -207,7 +213,9 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     if contact_sheet:
         write_contact_sheet(path_from(contact_sheet), sets[0], Views(settings.augmentation, seed))
     folder = path_from(cache) if cache else feature_cache.default_folder()
-    options = _Options(row, start, settings, folder, fold, orientations, normal, licence, overwrite)
+    options = _Options(
+        row, start, settings, folder, fold, orientations, normal, calibrate, licence, overwrite
+    )
     training = _learn(sets, out, cells, audit, options, reporter)
     say_left(len(reader.left), reporter)
     seconds = time.monotonic() - started
@@ -230,6 +238,7 @@ class _Options:
     fold: int | None
     orientations: int
     colour: Colour | None
+    calibrate: Calibrate
     licence: str
     overwrite: bool
 
@@ -284,11 +293,24 @@ def _learn(
         licence=options.licence,
         orientations=options.orientations,
         colour=options.colour,
+        temperature=_temperature(model, sets[1], options, reporter),
     )
     keys = [row.key for row in used]
     save_bundle(out, model, description, training, keys, overwrite=options.overwrite)
     checkpoint.remove()
     return training
+
+
+def _temperature(model: Any, validation: PatchSet, options: _Options, reporter: Reporter) -> float:
+    if options.calibrate == "none":
+        return 1.0
+    return temperature_of(
+        model,
+        validation,
+        orientations=options.orientations,
+        by_source=options.settings.balance == "sources",
+        reporter=reporter,
+    )
 
 
 def _identity(
@@ -335,6 +357,7 @@ def _record(cells: TrainingCells, audit: Audit, options: _Options) -> dict[str, 
         "orientations": options.orientations,
         "colour": "reinhard" if options.colour else "none",
         "stats": options.colour.stats if options.colour else None,
+        "calibrate": options.calibrate,
         "overwrite": options.overwrite,
     }
     return provenance.record(

@@ -7,6 +7,7 @@
 import javafx.geometry.Rectangle2D
 import javafx.stage.Screen
 import javafx.stage.Stage
+import javafx.stage.Window
 
 class PycytoBeside {
     private final Stage main
@@ -14,6 +15,7 @@ class PycytoBeside {
     private final double width
     private boolean wasMaximized
     private Rectangle2D before
+    private Stage editor  // QuPath's script editor lies over the middle of the viewer, where the cells are shown
 
     PycytoBeside(Stage main, Stage other, double width) {
         this.main = main
@@ -22,6 +24,8 @@ class PycytoBeside {
     }
 
     void arrange() {
+        editor = Window.windows.find { it instanceof Stage && it.showing && !it.iconified && it.title?.startsWith('Script editor') } as Stage
+        editor?.setIconified(true)
         Rectangle2D screen = (Screen.getScreensForRectangle(main.x, main.y, main.width, main.height) ?: [Screen.primary])[0].visualBounds
         wasMaximized = main.maximized
         before = new Rectangle2D(main.x, main.y, main.width, main.height)
@@ -33,6 +37,7 @@ class PycytoBeside {
     }
 
     void putBack() {
+        editor?.setIconified(false)
         place(main, before.minX, before.minY, before.width, before.height)
         main.setMaximized(wasMaximized)
     }

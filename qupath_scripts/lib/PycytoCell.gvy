@@ -40,6 +40,8 @@ class PycytoCell {
 
     private String label
     private String state = OPEN
+    private Map<String, Integer> tally  // of its image: how many cells are in which state
+    private String counted              // the state that it is counted under there
 
     PycytoCell(Map<String, Object> of) {
         entryId = of.entryId
@@ -95,6 +97,36 @@ class PycytoCell {
         return elsewhere == null ? state : OPEN
     }
 
+    /** Counts it among the cells of its image, now and whenever its state changes; what is gone is not counted. */
+    void countIn(Map<String, Integer> tally) {
+        this.tally = tally
+        count()
+    }
+
+    private void count() {
+        String now = isGone ? null : getState()
+        if (tally == null || now == counted) {
+            return
+        }
+        if (counted != null) {
+            tally.merge(counted, -1, Integer::sum)
+        }
+        if (now != null) {
+            tally.merge(now, 1, Integer::sum)
+        }
+        counted = now
+    }
+
+    void setIsGone(boolean isGone) {
+        this.isGone = isGone
+        count()
+    }
+
+    void setElsewhere(String elsewhere) {
+        this.elsewhere = elsewhere
+        count()
+    }
+
     /** Takes over what all decisions on it come to; the oldest first. */
     void replay(List<Map<String, Object>> all) {
         decisions = all
@@ -103,6 +135,7 @@ class PycytoCell {
         for (Map<String, Object> it : standing(all)) {
             follow(it)
         }
+        count()
     }
 
     /** Decisions that were not taken back. */

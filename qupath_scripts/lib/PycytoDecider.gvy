@@ -21,12 +21,12 @@ class PycytoDecider {
     int applied = 0      // decisions of an earlier sitting that the image had not got
     int unsaved = 0      // decisions since the last save
     String saveProblem   // why this image is not saved any more; null while all is well
+    Closure<?> onChange  // in the window: sees to it that `tell` is called soon; null: it is called at once
 
     private Map<String, PathObject> byId
     private String sha256  // of the data that the objects in memory belong to
     private long savedAt   // when that was written
     private final List<PathObject> untold = new ArrayList<PathObject>()  // have another class, and QuPath does not know
-    private boolean isTogether = false
 
     /** Takes over an image that has just been opened: its classes, and what earlier sittings left undone. */
     PycytoDecider(PycytoReview review, PycytoImage image) {
@@ -90,19 +90,9 @@ class PycytoDecider {
         carryOut(cell, object, wanted)
     }
 
-    /** Does several things, and tells QuPath once: it goes through the whole image each time, for its own undo. */
-    void together(Closure<?> work) {
-        isTogether = true
-        try {
-            work.call()
-        } finally {
-            isTogether = false
-            tell()
-        }
-    }
-
-    private void tell() {
-        if (untold && !isTogether) {
+    /** Tells QuPath what has another class. It keeps the whole image each time, for its own undo, which takes a while. */
+    void tell() {
+        if (untold) {
             List<PathObject> changed = new ArrayList<PathObject>(untold)
             untold.clear()
             image.data.hierarchy.fireObjectClassificationsChangedEvent(this, changed)
@@ -130,7 +120,11 @@ class PycytoDecider {
 
     private void carryOut(PycytoCell cell, PathObject object, String wanted) {
         setClass(object, wanted)
-        tell()
+        if (onChange == null) {
+            tell()
+        } else {
+            onChange.call()
+        }
         cell.elsewhere = null
         readExpert(cell, object)
         unsaved++
@@ -234,6 +228,7 @@ class PycytoDecider {
      * when the disk is full, the reason is kept and nothing is saved any more. The log has the decisions anyway.
      */
     void save() {
+        tell()
         if (saveProblem != null || unsaved == 0 && !image.data.isChanged()) {
             return
         }
@@ -255,6 +250,7 @@ class PycytoDecider {
 
     /** QuPath's own "Save" of this very image is nobody else's: what is on the disk then is what is in memory. */
     void noticeSave() {
+        tell()
         if (image.dataFile.lastModified() != savedAt && !image.data.isChanged() && !image.backupFile.exists()) {
             savedAt = image.dataFile.lastModified()
             PycytoSaved saved = PycytoSaved.of(image)

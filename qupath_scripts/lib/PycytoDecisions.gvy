@@ -62,6 +62,15 @@ class PycytoDecisions {
         return ofImage.findAll { String id, List<Map<String, Object>> lines -> PycytoCell.standing(lines).any { it.get('label') != null } }.keySet()
     }
 
+    /** How many cells of each run somebody has decided on in a review, by the run's name. */
+    static Map<String, Integer> cellsByRun(PycytoProject project) {
+        Map<String, List<Map<String, Object>>> byRun = readAll(project).groupBy { Map<String, Object> it -> it.get('run') as String }
+        return byRun.collectEntries { String run, List<Map<String, Object>> lines ->
+            List<Map<String, Object>> decided = PycytoCell.standing(lines).findAll { Map<String, Object> it -> it.get('label') != null }
+            [run, decided.collect { Map<String, Object> it -> PycytoCell.keyOf(it.get('entry_id'), it.get('object_id'), it.get('point_index')) }.toSet().size()]
+        } as Map<String, Integer>
+    }
+
     /** Writes a decision to this reviewer's log; it is on the disk when this returns. */
     Map<String, Object> add(PycytoCell cell, Map<String, Object> said) {
         Map<String, Object> line = new LinkedHashMap<String, Object>()

@@ -31,7 +31,7 @@ class PycytoGalleryWindow {
     private final PycytoGalleryView view
     private final Stage stage = new Stage()
     private List<PycytoCell> page = []
-    private long shownAt = 0
+    private final PycytoOnScreen onScreen = new PycytoOnScreen()  // the page
 
     /** Opens the gallery for a run of the open project; where it is open already, it comes to the front. */
     static void open(PycytoJob job) {
@@ -79,7 +79,7 @@ class PycytoGalleryWindow {
         List<PycytoCell> now = gallery.pageCells()
         if (now != page) {
             page = now
-            shownAt = System.nanoTime()
+            onScreen.renew()
             load()
         }
         view.showPage(thumbnails)
@@ -116,20 +116,11 @@ class PycytoGalleryWindow {
         if (isKnown) {
             jump()
         } else {
-            attempt { together { isKnown = gallery.press(event.text ==~ /[1-9]/ ? "DIGIT${event.text}" : event.code.name()) } }
+            attempt { isKnown = gallery.press(event.text ==~ /[1-9]/ ? "DIGIT${event.text}" : event.code.name()) }
             refresh()
         }
         if (isKnown) {
             event.consume()
-        }
-    }
-
-    /** One key may decide on a whole page. Only of the slide in the viewer does QuPath want to know. */
-    private void together(Closure work) {
-        if (sitting.decider == null) {
-            work.call()
-        } else {
-            sitting.decider.together(work)
         }
     }
 
@@ -150,6 +141,7 @@ class PycytoGalleryWindow {
     }
 
     Map<String, Object> decide(PycytoCell cell, String action, String label, String way) {
+        onScreen.check()
         slideOf(cell).decide(cell, action, label, seen(way))
         return cell.decisions.last()
     }
@@ -168,7 +160,7 @@ class PycytoGalleryWindow {
     }
 
     private Map<String, Object> seen(String way) {
-        return [shown: 'prediction', seconds: (System.nanoTime() - shownAt) / 1.0e9d, way: way]
+        return [shown: 'prediction', seconds: onScreen.seconds, way: way]
     }
 
     // --- QuPath's window -------------------------------------------------------------------------

@@ -46,6 +46,9 @@ class PycytoLock {
                     note.delete() // left by a process that was killed
                     continue
                 }
+                if (isHere(other.host as String) && other.pid as String == ProcessHandle.current().pid() as String) {
+                    Pycyto.refuse("A window of pycyto (${other.by}) is at work in ${place}, in this QuPath. Close it first, then start this again.")
+                }
                 Pycyto.refuse("Another pycyto is at work in ${place} (process ${other.pid} on ${other.host}, ${age(other.since)}). "
                     + "Wait until it has finished. If you are sure that it has, delete ${note}.")
             }

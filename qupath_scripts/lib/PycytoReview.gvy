@@ -14,6 +14,7 @@ class PycytoReview {
     final double hsilAbove
     final List<String> notices = []         // what is left out, and why
     private final Map<String, List<PycytoCell>> byImage = [:]  // in the order of the review
+    private final Map<String, Map<String, Integer>> tallies = [:]  // by image: cells in each state, kept by the cells
 
     /** @param hsilAbove  P(HSIL) from which a cell called NILM may be an undercall */
     PycytoReview(PycytoRun run, PycytoDecisions decisions, double hsilAbove) {
@@ -25,6 +26,7 @@ class PycytoReview {
         imagesToReview().each { String imageId -> found[imageId] = sorted(cellsOf(imageId)) }
         found.findAll { it.value }.sort { a, b -> PycytoCell.byUrgency(hsilAbove).compare(a.value[0], b.value[0]) }
             .each { byImage[it.key] = it.value }
+        byImage.each { String imageId, List<PycytoCell> own -> tallies[imageId] = tallied(own) }
         if (byImage.isEmpty()) {
             Pycyto.refuse("The run ${run.name} has no cells to review. ${notices.join(' ')}".trim())
         }
@@ -65,21 +67,14 @@ class PycytoReview {
 
     /** How many cells are open, decided, skipped, flagged, in one image or (null) in all. */
     Map<String, Integer> counts(String imageId = null) {
-        return count(imageId == null ? byImage.values() : [cells(imageId)])
+        def wanted = imageId == null ? tallies.values() : [tallies[imageId]].findAll()
+        return PycytoCell.STATES.collectEntries { state -> [state, wanted.sum(0) { it[state] }] } as Map<String, Integer>
     }
 
-    @CompileStatic
-    private static Map<String, Integer> count(Collection<List<PycytoCell>> lists) {
-        Map<String, Integer> counts = new LinkedHashMap<String, Integer>()
-        PycytoCell.STATES.each { String it -> counts.put(it, 0) }
-        for (List<PycytoCell> cells : lists) {
-            for (PycytoCell cell : cells) {
-                if (!cell.isGone) {
-                    counts.merge(cell.state, 1, Integer::sum)
-                }
-            }
-        }
-        return counts
+    private static Map<String, Integer> tallied(List<PycytoCell> cells) {
+        def tally = PycytoCell.STATES.collectEntries { [it, 0] } as Map<String, Integer>
+        cells.each { it.countIn(tally) }
+        return tally
     }
 
     /** The cell of a decision, or null where it is not in this run. */

@@ -7,6 +7,10 @@
 
 import groovy.transform.CompileStatic
 import java.awt.image.BufferedImage
+import javafx.animation.PauseTransition
+import javafx.beans.property.BooleanProperty
+import javafx.event.EventHandler
+import javafx.util.Duration
 import qupath.lib.gui.QuPathGUI
 import qupath.lib.gui.viewer.QuPathViewer
 import qupath.lib.images.ImageData
@@ -19,6 +23,7 @@ class PycytoSitting {
     private static final double FARTHEST = 1.0d
     private static final double PART_OF_VIEW = 1 / 3.0d
     private static final double SIZE_OF_POINT = 60.0d  // where nothing was outlined
+    private static final Duration BREATH = Duration.millis(300)  // without a key: then QuPath is told what has changed
     private static final double LONGEST_PART_SAVING = 0.05d  // of a sitting: large images are saved less often
 
     final PycytoReview review
@@ -30,17 +35,20 @@ class PycytoSitting {
     PycytoCell current
     boolean isHidden = false          // predictions
 
+    private boolean hadAnalysisPane = false
     private boolean wasSeen           // the prediction, at any time since the cell was shown
-    private long shownAt
+    private final PycytoOnScreen onScreen = new PycytoOnScreen()  // the cell
     private long savedAt = System.nanoTime()
     private long timeToSave = 0
     private boolean isOpening = false
     private final Set<String> unopened = []  // images that QuPath could not open
+    private final PauseTransition pause = new PauseTransition(BREATH)
 
     PycytoSitting(PycytoReview review, QuPathGUI gui, int saveAfter) {
         this.review = review
         this.gui = gui
         this.saveAfter = saveAfter
+        pause.onFinished = { decider?.tell() } as EventHandler
     }
 
     QuPathViewer getViewer() {
@@ -104,8 +112,8 @@ class PycytoSitting {
             openImage(cell.entryId)
         }
         current = cell
-        shownAt = System.nanoTime()
-        wasSeen = !isHidden
+        onScreen.renew()
+        wasSeen = !isHidden || analysisPane.get()
         if (cell != null && decider != null) {
             PathObject object = decider.objectOf(cell)
             centre(cell, object.getROI())
@@ -171,6 +179,7 @@ class PycytoSitting {
         decider = null
         if (entry != null && entry.getID() in review.images) {
             decider = new PycytoDecider(review, new PycytoImage(review.run.project, entry, data))
+            decider.onChange = { pause.playFromStart() }
         }
         return decider != null
     }
@@ -217,6 +226,7 @@ class PycytoSitting {
     /** Records a decision on the cell that is shown. */
     void decide(String action, String label) {
         checkShown()
+        onScreen.check()
         if (action == 'accept' && !wasSeen) {
             Pycyto.refuse('The predictions are hidden: choose a class by its digit, or show them with H.')
         }
@@ -249,7 +259,8 @@ class PycytoSitting {
     }
 
     private Map<String, Object> seen() {
-        return [shown: wasSeen ? 'prediction' : 'nothing', seconds: (System.nanoTime() - shownAt) / 1e9d, way: 'panel']
+        wasSeen = wasSeen || analysisPane.get()
+        return [shown: wasSeen ? 'prediction' : 'nothing', seconds: onScreen.seconds, way: 'panel']
     }
 
     /** Hides all detections, and with them the predictions, or shows them again. */
@@ -260,6 +271,16 @@ class PycytoSitting {
         this.isHidden = isHidden
         wasSeen = wasSeen || !isHidden
         viewer.overlayOptions.setShowDetections(!isHidden)
+        if (isHidden) {
+            hadAnalysisPane = analysisPane.get()
+            analysisPane.set(false)  // its tables count the detections in an annotation, by class
+        } else {
+            analysisPane.set(hadAnalysisPane)
+        }
+    }
+
+    private BooleanProperty getAnalysisPane() {
+        return gui.showAnalysisPaneProperty()
     }
 
     // --- saving ------------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pycyto.evaluation.calibration import calibrated, calibration, scaled, temperature
+from pycyto.evaluation.calibration import calibrated, calibration
+from pycyto.temperature import at_temperature
 from tests.evaluation.made import classified
 
 TWO = ("NILM", "HSIL")
@@ -44,38 +45,11 @@ def test_losses_agree_with_scikit_learn(n: int, seed: int, k: int) -> None:
     assert 0 <= (found.error.value or 0) <= 1
 
 
-@settings(deadline=None, max_examples=25)
-@given(st.floats(0.3, 4), st.integers(0, 99))
-def test_the_temperature_is_where_the_loss_is_least(true: float, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    honest = rng.dirichlet(np.ones(3), 2000)
-    truth = (rng.random((2000, 1)) > honest.cumsum(axis=1)).sum(axis=1).clip(0, 2)
-    found = temperature(truth, scaled(honest, 1 / true))
-    assert found is not None
-    assert found == pytest.approx(true, rel=0.15)
-    sharpened = scaled(honest, 1 / true)
-
-    def loss(by: float) -> float:
-        return float(-np.log(scaled(sharpened, by)[np.arange(2000), truth]).mean())
-
-    assert loss(found) <= min(loss(found * 1.01), loss(found / 1.01))
-
-
-def test_scaling_leaves_what_a_cell_is_called() -> None:
-    probabilities = np.random.default_rng(0).dirichlet(np.ones(4), 50)
-    for by in (0.5, 1, 3):
-        found = scaled(probabilities, by)
-        assert found.sum(axis=1) == pytest.approx(np.ones(50))
-        assert (found.argmax(axis=1) == probabilities.argmax(axis=1)).all()
-    assert scaled(probabilities, 1) == pytest.approx(probabilities)
-    assert np.isfinite(scaled(np.array([[1.0, 0.0]]), 2)).all()
-
-
 def test_too_sure_a_model_is_better_calibrated_afterwards() -> None:
     rng = np.random.default_rng(4)
     honest = rng.dirichlet(np.ones(4) * 0.7, 1200)
     truth = (rng.random((1200, 1)) > honest.cumsum(axis=1)).sum(axis=1).clip(0, 3)
-    sure = scaled(honest, 0.4)
+    sure = at_temperature(honest, 0.4)
     groups = [f"g{n % 20}" for n in range(600)]
     validation, test = (
         classified(truth[half], sure[half], groups=groups)

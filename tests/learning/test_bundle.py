@@ -109,6 +109,10 @@ def test_what_is_no_bundle_is_refused(where: str, tmp_path: Path) -> None:
         (lambda card: card.update(orientations=3), "orientations 3"),
         (lambda card: card.update(orientations=True), "orientations True"),
         (lambda card: card.update(orientations=4), "do not belong together"),
+        (lambda card: card.update(temperature=0), "temperature 0: no number from 0.05 to 20"),
+        (lambda card: card.update(temperature=True), "temperature True"),
+        (lambda card: card.update(temperature="2"), "temperature '2'"),
+        (lambda card: card.update(temperature=1.5), "do not belong together"),
         (lambda card: card.update(resolution={"mpp": -1, "downsample": 1}), "resolution"),
         (lambda card: card.pop("resolution"), "'resolution' is missing"),
         (lambda card: card.update(files=None), "has changed"),
@@ -144,6 +148,16 @@ def test_the_same_weights_over_other_orientations_are_another_model(copied: Path
     assert after.bundle_id != before.bundle_id
 
 
+def test_the_same_weights_at_another_temperature_are_another_model(copied: Path) -> None:
+    before = load_bundle(copied)
+    sha256 = before.card["files"][WEIGHTS_FILE]
+    new_id = id_of(sha256, before.labels, temperature=1.5)
+    edit(copied, lambda card: card.update(temperature=1.5, bundle_id=new_id))
+    after = load_bundle(copied)
+    assert after.temperature == 1.5
+    assert after.bundle_id != before.bundle_id
+
+
 @pytest.mark.parametrize("text", ["[]", "{", "3"])
 def test_a_card_that_is_no_card_is_refused(text: str, copied: Path) -> None:
     (copied / "bundle.json").write_text(text)
@@ -155,7 +169,7 @@ def test_a_bundle_from_before_these_were_recorded_still_loads(copied: Path) -> N
     def forget(card: Card) -> None:
         for name in ("views", "balance", "augmentation"):
             del card["settings"][name]
-        del card["orientations"]
+        del card["orientations"], card["temperature"]
         for phase in card["settings"]["phases"]:
             phase["learns"] = phase.pop("unfrozen")
         del card["result"]["backbone_weights_trained"]
@@ -163,6 +177,7 @@ def test_a_bundle_from_before_these_were_recorded_still_loads(copied: Path) -> N
     edit(copied, forget)
     bundle = load_bundle(copied)
     assert (bundle.labels, bundle.orientations) == (("NILM", "HSIL"), 1)
+    assert bundle.temperature == 1
 
 
 def test_it_records_how_it_learnt(saved: Saved) -> None:

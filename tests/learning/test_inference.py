@@ -101,6 +101,21 @@ def test_over_eight_orientations_how_a_patch_lies_does_not_matter(
     assert not np.array_equal(found, classify(saved.bundle, pixels))
 
 
+def test_the_temperature_comes_after_the_mean_over_orientations(
+    saved: Saved, pixels: list[Pixels]
+) -> None:
+    answers = iter([[0.9, 0.1], [0.5, 0.5]])
+
+    def run(batch: Pixels) -> Probabilities:
+        return np.tile(np.array(next(answers), np.float32), (len(batch), 1))
+
+    bundle = replace(saved.bundle, orientations=2, temperature=2.0)
+    found = classify(bundle, pixels, engine=Engine("a stub", run))
+    roots = np.sqrt([0.7, 0.3])
+    np.testing.assert_allclose(found, np.tile(roots / roots.sum(), (len(pixels), 1)), atol=1e-6)
+    assert found.dtype == np.float32
+
+
 def test_one_orientation_is_the_model_itself() -> None:
     def run(batch: Pixels) -> Probabilities:
         return np.zeros((len(batch), 2), np.float32)

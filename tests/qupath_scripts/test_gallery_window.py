@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class Both(Gallery):
         super().__init__(groovy_command())
         self.window, self.folder, self._state = window, folder, state
         self.decided: list[tuple[str, str, str, str]] = []
+        self.seen: Any = None
 
     def state(self) -> dict[str, Any]:
         """Return what QuPath shows now."""
@@ -72,6 +74,9 @@ class Both(Gallery):
             )
         if key in ("PAGE_DOWN", "PAGE_UP", "TAB"):
             self._wait_for_pictures(answer)
+        if answer.cells != self.seen:
+            self.seen = answer.cells
+            time.sleep(1.0)  # a key that comes sooner than somebody can look is not taken
         return answer
 
     def _wait_for_pictures(self, answer: Answer) -> None:

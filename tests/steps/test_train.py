@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,15 +14,18 @@ import pytest
 from PIL import Image
 
 from pycyto.errors import BadInputError, PycytoError, RefusedError, UsageError
+from pycyto.images.patches import content_hash, write_patch
 from pycyto.learning.bundle import WEIGHTS_FILE, load_bundle, was_trained_on
+from pycyto.learning.calibrating import Calibrate
 from pycyto.learning.checkpoint import place_of
-from pycyto.manifest import Row
+from pycyto.manifest import Row, read_manifest
 from pycyto.parts import read_split, write_split
 from pycyto.records import Silent
 from pycyto.steps.train import train
-from tests.learning.patch_data import SECRETS, row_of, write_data
+from tests.learning.patch_data import SECRETS, row_of, texture, write_data
 from tests.manifests import write_manifest
 
+CALIBRATE: tuple[Calibrate, ...] = ("temperature", "none")
 COUNTS = {
     "train": {"NILM": 4, "HSIL": 3},
     "validation": {"NILM": 2, "HSIL": 1},
@@ -307,3 +311,63 @@ def test_a_place_that_is_taken_is_refused_before_anything_else(tmp_path: Path) -
     (tmp_path / "out" / "file").write_text("mine")
     with pytest.raises(RefusedError, match="no bundle"):
         train(tmp_path / "no data", out=tmp_path / "out", overwrite=True)
+
+
+def disguised(folder: Path, row: Row, number: int) -> Row:
+    """Give a cell the looks of the other class."""
+    pixels = texture({"NILM": "HSIL", "HSIL": "NILM"}[row.label], 1000 + number)
+    write_patch(folder / row.file, pixels)
+    return replace(row, content_hash=content_hash(pixels))
+
+
+def test_the_temperature_is_kept_unless_asked_otherwise(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    write_data(
+        folder,
+        {"train": {"NILM": 4, "HSIL": 3}, "validation": {"NILM": 30, "HSIL": 25}},
+    )
+    # Some look like the other class, so that no model is right about all.
+    rows = [
+        disguised(folder, row, index) if index % 9 == 8 else row
+        for index, row in enumerate(read_manifest(folder))
+    ]
+    write_manifest(folder, rows)
+    bundles = {
+        calibrate: load_bundle(
+            train(
+                folder, out=tmp_path / calibrate, epochs=2, batch_size=4, calibrate=calibrate
+            ).bundle
+        )
+        for calibrate in CALIBRATE
+    }
+    kept, plain = bundles["temperature"], bundles["none"]
+    assert plain.temperature == 1
+    assert kept.temperature != 1
+    assert kept.card["temperature"] == kept.temperature
+    assert kept.card["record"]["arguments"]["calibrate"] == "temperature"
+    assert weights_of(kept.path) == weights_of(plain.path)
+    assert kept.bundle_id != plain.bundle_id
+    page = (kept.path / "README.txt").read_text("utf-8")
+    assert f"at a temperature of {kept.temperature:.2f}" in page
+    assert "Calibrated" not in (plain.path / "README.txt").read_text("utf-8")
+
+
+def test_a_model_keeps_the_stain_that_it_was_trained_at(data: Path, tmp_path: Path) -> None:
+    plain, coloured = tmp_path / "plain", tmp_path / "coloured"
+    train(data, out=plain, epochs=1)
+    train(data, out=coloured, epochs=1, colour="reinhard", stats="source")
+    found = load_bundle(coloured)
+    assert load_bundle(plain).colour is None
+    assert found.colour is not None
+    assert found.colour.stats == "source"
+    assert found.bundle_id != load_bundle(plain).bundle_id
+    card = json.loads((coloured / "bundle.json").read_text("utf-8"))
+    card["colour"]["target"]["mean"][0] += 1
+    (coloured / "bundle.json").write_text(json.dumps(card), "utf-8")
+    with pytest.raises(BadInputError):
+        load_bundle(coloured)
+
+
+def test_a_reference_of_no_use_is_refused(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="of no use"):
+        train(data, out=tmp_path / "model", epochs=1, reference=tmp_path / "x.png")

@@ -1,0 +1,151 @@
+"""A whole study from one file: sources, split, networks, figures, report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pycyto import files
+from pycyto.errors import UsageError
+from pycyto.records import SILENT, Reporter, path_from
+from pycyto.steps.cross_domain import CrossDomainResult, cross_domain
+from pycyto.steps.evaluate import METRICS_FILE, evaluate
+from pycyto.steps.study_file import ColourSettings, Places, Study, read_study
+from pycyto.steps.study_models import (
+    Model,
+    demand_a_network,
+    demand_colour,
+    model_of,
+    not_measured,
+    start_of,
+    training_options,
+)
+from pycyto.steps.study_report import FIGURES_FILE, REPORT_FILE, Found, write_report
+from pycyto.steps.study_sources import DATA, demand_sources, pooled, source_of
+from pycyto.steps.study_stages import Stage, Stages
+
+
+@dataclass(frozen=True, slots=True)
+class StudyResult:
+    """What a study left.
+
+    Attributes
+    ----------
+    redone, kept
+        Stages that were made (in a rehearsal: would be), and that were there.
+    """
+
+    report: Path
+    figures: Path
+    redone: Sequence[str]
+    kept: Sequence[str]
+
+
+def study(
+    file: Path | str,
+    *,
+    out: Path | str,
+    folders: Sequence[Path | str] = (),
+    dry_run: bool = False,
+    reporter: Reporter = SILENT,
+) -> StudyResult:
+    """Carry out a study: take sources in, split, train, evaluate, compare domains, report.
+
+    What was done before is kept, unless what it was made from has changed. Each stage has a
+    folder of its own in `out`, with ``stage.json`` about what it was made from.
+
+    Parameters
+    ----------
+    file
+        The study file; docs/study.md explains it.
+    out
+        Folder of the study.
+    folders
+        Where relative paths of the file are looked for first; after that beside the file.
+    dry_run
+        Only tell what would be done.
+
+    Raises
+    ------
+    BadInputError
+        Anything in the file is wrong, or a source is not there; nothing was computed then. Or
+        what a stage raises.
+    MissingDependencyError
+        None of the networks has weights to start from.
+    """
+    path, root = path_from(file), path_from(out)
+    if (root / "manifest.csv").exists():
+        raise UsageError("A study does not go into a data set.", where=root)
+    plan = read_study(path)
+    places = Places((*map(path_from, folders), path.parent))
+    demand_sources(plan, places, root)
+    demand_colour(plan, path, places)
+    demand_a_network(plan, places)
+
+    stages = Stages(root, reporter, dry_run)
+    sources = [source_of(stages, own, places) for own in plan.source]
+    data = pooled(stages, plan, sources)
+    reasons: dict[str, str] = {own.name: not_measured(own, places) for own in plan.network}
+    for name, reason in reasons.items():
+        if reason:
+            reporter.warn(f"{name} is not measured: {reason}.")
+    models = [
+        model_of(stages, plan, places, network, seed, data, sources)
+        for network in plan.network
+        if not reasons[network.name]
+        for seed in plan.seeds
+    ]
+    tested = _evaluation(stages, plan, places, data, models[0])
+    if dry_run:
+        reporter.say("cross-domain, report: made from these, what is there of them is kept.")
+    else:
+        matrices = _cross_domain(root, plan, places, data, reasons, reporter)
+        files.copy_file(path, root / "study.toml")
+        write_report(root, Found(plan, sources, data, models, tested, matrices, reasons), reporter)
+    return StudyResult(root / REPORT_FILE, root / FIGURES_FILE, stages.redone, stages.kept)
+
+
+def _evaluation(stages: Stages, plan: Study, places: Places, data: Stage, model: Model) -> Stage:
+    """Evaluate the first model on the test part, beside controls, with a report of its own."""
+    start = start_of(model.network, places)
+    weights = start if Path(start).is_file() else None
+
+    def make(folder: Path) -> str:
+        evaluate(
+            data.folder / DATA, model=model.bundle, out=folder, seed=plan.evaluation.seed,
+            leaking=plan.evaluation.leaking, weights=weights, reporter=stages.reporter,
+        )  # fmt: skip
+        return files.sha256_of(folder / METRICS_FILE)
+
+    own = {"leaking": plan.evaluation.leaking, "seed": plan.evaluation.seed}
+    inputs = {"pooled": data.output, "model": model.trained.output}
+    return stages.run("evaluation", own, inputs, make)
+
+
+def _cross_domain(
+    root: Path,
+    plan: Study,
+    places: Places,
+    data: Stage,
+    reasons: dict[str, str],
+    reporter: Reporter,
+) -> CrossDomainResult | None:
+    """Make the matrix, if it is asked for; its trainings are kept by themselves."""
+    asked = plan.cross_domain
+    if asked is None:
+        return None
+    network = next(
+        own for own in plan.network if own.name == (asked.network or plan.network[0].name)
+    )
+    if reasons[network.name]:
+        reporter.warn(f"No matrix: {network.name} is not measured.")
+        return None
+    options = training_options(network, plan.seeds[0], ColourSettings(), places)
+    del options["calibrate"]
+    reference = places.find(plan.colour.reference) if plan.colour.reference else None
+    return cross_domain(
+        data.folder / DATA, by=asked.by, out=root / "cross-domain", group=asdict(asked)["groups"],
+        colour=asked.colour, stats=plan.colour.stats, reference=reference, reporter=reporter,
+        **options,
+    )  # fmt: skip

@@ -1,0 +1,199 @@
+"""The sources of a study become data sets, and those to learn from become one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pycyto import files
+from pycyto.errors import BadInputError
+from pycyto.labels import counted, listed
+from pycyto.manifest import Row, read_manifest
+from pycyto.parts import SPLIT_FILE
+from pycyto.records import Reporter
+from pycyto.steps.audit import audit
+from pycyto.steps.export import export
+from pycyto.steps.ingest import ingest
+from pycyto.steps.merge import merge
+from pycyto.steps.split import split
+from pycyto.steps.study_file import TEST, Places, SourceSettings, Study
+from pycyto.steps.study_stages import GONE, Stage, Stages, digest_of_folder
+from pycyto.steps.subset import write_subset
+
+DATA = "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A source that is a data set now."""
+
+    settings: SourceSettings
+    stage: Stage
+
+    @property
+    def data(self) -> Path:
+        """Its folder with ``manifest.csv``."""
+        return self.stage.folder / DATA
+
+
+def source_of(stages: Stages, settings: SourceSettings, places: Places) -> Ready:
+    """Ingest or export a source, unless that was done before.
+
+    A source that is gone stays as it was taken in, and the reporter says so.
+    """
+    path = places.find(settings.path)
+    inputs = {"the source": digest_of_folder(path, partial(_of_no_matter, settings.kind))}
+    if settings.table is not None:
+        inputs["its table of classes"] = digest_of_folder(places.find(settings.table))
+    # What a source is for decides nothing about its data set.
+    own = (settings.kind, settings.name, settings.table, settings.alternative, settings.scale,
+           settings.mpp, settings.group_regex)  # fmt: skip
+    name = f"sources/{settings.name}"
+    stage = stages.run(
+        name, own, inputs, partial(_take_in, settings, path, places, stages.reporter)
+    )
+    if GONE in inputs.values():
+        stages.reporter.warn(
+            f"The source {settings.name} is no longer at {path}: what was taken in before is used."
+        )
+    return Ready(settings, stage)
+
+
+def _of_no_matter(kind: str, path: Path) -> bool:
+    """Whether a file of a source decides nothing: what pycyto itself leaves in a project, say."""
+    if kind == "project":
+        return path.parts[0] == "pycyto" and path.parts[1:2] != ("cells",)
+    return kind == "dataset" and path.parts[0] not in ("manifest.csv", "images")
+
+
+def _take_in(
+    settings: SourceSettings, path: Path, places: Places, reporter: Reporter, folder: Path
+) -> str:
+    out = folder / DATA
+    if settings.kind == "project":
+        export(path, out=out, mpp=settings.mpp, reporter=reporter)
+    elif settings.kind == "dataset":
+        with files.making_folder(out) as made:
+            write_subset(path, read_manifest(path), None, made)
+    else:
+        options: dict[str, Any] = {
+            "scale": settings.scale,
+            "alternative": settings.alternative,
+            "mpp": settings.mpp,
+            "group_regex": settings.group_regex,
+            "table": places.find(settings.table) if settings.table else None,
+            "name": settings.name if settings.kind == "folder" else None,
+        }
+        ingest(settings.kind, path, out=out, reporter=reporter, **options)
+    return files.sha256_of(out / "manifest.csv")
+
+
+def pooled(stages: Stages, study: Study, sources: Sequence[Ready]) -> Stage:
+    """Join, split and audit the sources that are learnt from."""
+    used = [own for own in sources if own.settings.role != TEST]
+    inputs = {own.settings.name: own.stage.output for own in used}
+
+    def make(folder: Path) -> str:
+        out = folder / DATA
+        if len(used) > 1:
+            merge([own.data for own in used], out=out, reporter=stages.reporter)
+        else:
+            with files.making_folder(out) as made:
+                write_subset(used[0].data, read_manifest(used[0].data), None, made)
+        whole = sum(study.split.fractions)
+        shares = [own / whole for own in study.split.fractions]
+        split(out, fractions=shares, seed=study.split.seed, reporter=stages.reporter)
+        audit(out, reporter=stages.reporter)
+        return " ".join(files.sha256_of(out / name) for name in ("manifest.csv", SPLIT_FILE))
+
+    return stages.run("pooled", study.split, inputs, make)
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """The cells of a source with the role test, beside what was trained on.
+
+    Attributes
+    ----------
+    new, known_groups
+        Cells of groups that no training or validation cell is of, and of the others.
+    same
+        How many were left out since their pixels, or the cell, are trained on.
+    other
+        How many have a class that the model does not know, by class.
+    """
+
+    new: Sequence[Row]
+    known_groups: Sequence[Row]
+    same: int
+    other: Mapping[str, int]
+
+
+def unseen(rows: Sequence[Row], trained: Sequence[Row], labels: Sequence[str]) -> Unseen:
+    """Tell which cells of a source a model has not seen.
+
+    Parameters
+    ----------
+    trained
+        Its training and validation cells.
+    """
+    pixels, keys = {row.content_hash for row in trained}, {row.key for row in trained}
+    groups = {name for row in trained for name in _names(row)}
+    labelled = [row for row in rows if row.label]
+    left = [row for row in labelled if row.content_hash not in pixels and row.key not in keys]
+    scored = [row for row in left if row.label in labels]
+    others = [row.label for row in left if row.label not in labels]
+    return Unseen(
+        new=[row for row in scored if not _names(row) & groups],
+        known_groups=[row for row in scored if _names(row) & groups],
+        same=len(labelled) - len(left),
+        other={label: others.count(label) for label in sorted(set(others))},
+    )
+
+
+def _names(row: Row) -> set[str]:
+    """Return the names of a row's group; one that was joined of several has several."""
+    head, slash, last = row.group.rpartition("/")
+    return {head + slash + name for name in last.split(" + ")}
+
+
+def say_unseen(name: str, found: Unseen, reporter: Reporter) -> None:
+    """Tell what becomes of the cells of a source with the role test."""
+    reporter.say(
+        f"{name}: {counted(len(found.new), 'cell')} of new groups are scored, and apart from them "
+        f"{len(found.known_groups)} of groups that were trained on."
+    )
+    if found.same:
+        reporter.warn(f"{name}: {counted(found.same, 'cell')} left out: they were trained on.")
+    if found.other:
+        told = listed(f"{number} {label}" for label, number in found.other.items())
+        reporter.warn(f"{name}: no model knows the class of {told}; not scored.")
+
+
+def demand_sources(study: Study, places: Places, root: Path) -> None:
+    """Refuse a study whose sources are not there, before anything is computed.
+
+    Raises
+    ------
+    BadInputError
+        It names all that are missing.
+    """
+    missing = [
+        f"  {own.name}: {places.find(own.path)}"
+        for own in study.source
+        if not places.find(own.path).exists() and not (root / "sources" / own.name / DATA).exists()
+    ]
+    missing += [
+        f"  table of {own.name}: {places.find(own.table)}"
+        for own in study.source
+        if own.table and not places.find(own.table).exists()
+    ]
+    if missing:
+        lines = "\n".join(missing)
+        raise BadInputError(
+            f"Of this study is not there:\n{lines}",
+            remedy="Name the folder that they are in with --from, or mend the paths.",
+        )

@@ -1,0 +1,180 @@
+"""Stages that are done once: each knows what it was made from, and is made anew when that changed.
+
+``stage.json`` in the folder of a stage holds the digest of its settings and of its inputs, and,
+when all is done, its output: a text that changes when what it made changes. Inputs are outputs of
+other stages, so that a change goes as far as it matters, and no further.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from pycyto import files, provenance
+from pycyto.errors import BadInputError
+from pycyto.records import Reporter
+
+RECORD = "stage.json"
+# Stands for the output of a stage that is still to be made, in a rehearsal.
+TO_DO = "to do"
+GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage that was made, or is to be made.
+
+    Attributes
+    ----------
+    output
+        See the module.
+    """
+
+    name: str
+    folder: Path
+    output: str
+
+
+@dataclass(slots=True)
+class Stages:
+    """The stages of one study.
+
+    Attributes
+    ----------
+    dry_run
+        Nothing is made; `redone` lists what would be.
+    redone, kept
+        Names of the stages that were made, and of those that were there.
+    """
+
+    root: Path
+    reporter: Reporter
+    dry_run: bool = False
+    redone: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+
+    def run(
+        self,
+        name: str,
+        settings: object,
+        inputs: Mapping[str, str],
+        make: Callable[[Path], str],
+        *,
+        goes_on: bool = False,
+    ) -> Stage:
+        """Return a stage, made now unless it is there.
+
+        Parameters
+        ----------
+        name
+            Its folder below the study's.
+        settings
+            All that decides what is made, besides the inputs: dataclasses and plain values.
+        inputs
+            Outputs of other stages, and digests of files, by name. `GONE` stands for files that
+            are no longer there: a finished stage with the same settings is then kept.
+        make
+            Given the folder, makes what is in it, and returns the output.
+        goes_on
+            Whether `make` goes on itself with what an interrupted one has left.
+
+        Raises
+        ------
+        BadInputError
+            The inputs are gone, and there is no finished stage to keep.
+        """
+        folder = self.root / name
+        wanted = {
+            "settings": _digest(settings),
+            "inputs": {key: _short(value) for key, value in inputs.items()},
+            "versions": provenance.version_of("pycyto"),
+        }
+        found = _record_in(folder)
+        if _is_made(found, wanted):
+            self.kept.append(name)
+            self.reporter.say(f"{name}: done before, kept.")
+            return Stage(name, folder, str(found["output"]))
+        self.redone.append(name)
+        if self.dry_run:
+            self.reporter.say(f"{name}: {'to be made anew' if found else 'to be made'}.")
+            return Stage(name, folder, TO_DO)
+        gone = [key for key, value in inputs.items() if value == GONE]
+        if gone:
+            raise BadInputError(
+                f"What the stage {name} is made from is gone: {', '.join(gone)}.",
+                where=folder,
+                remedy="Bring it back, or take it out of the study file.",
+            )
+        self.reporter.say(f"{name}:")
+        if not (goes_on and _same(found, wanted)):
+            files.remove_folder(folder)
+        files.write_json(folder / RECORD, {"stage": name, **wanted, "output": None})
+        started = time.monotonic()
+        output = make(folder)
+        seconds = round(time.monotonic() - started, 1)
+        record = {"stage": name, **wanted, "output": output, "seconds": seconds}
+        files.write_json(folder / RECORD, {**record, "finished_at": files.now()})
+        return Stage(name, folder, output)
+
+
+def seconds_of(stage: Stage) -> float | None:
+    """Return how long it took to make a stage, the last time."""
+    value = _record_in(stage.folder).get("seconds")
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def digest_of_folder(folder: Path, skip: Callable[[Path], bool] = lambda _: False) -> str:
+    """Return a digest of the names, sizes and times of all files below a folder; `GONE` if gone."""
+    if not folder.exists():
+        return GONE
+    paths = [folder] if folder.is_file() else sorted(folder.rglob("*"))
+    lines = []
+    for path in paths:
+        relative = path.relative_to(folder)
+        if path.is_file() and not skip(relative):
+            status = path.stat()
+            lines.append(f"{relative.as_posix()} {status.st_size} {status.st_mtime_ns}")
+    return _digest(lines)
+
+
+def _is_made(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    if found.get("output") is None or found.get("settings") != wanted["settings"]:
+        return False
+    known = found.get("inputs", {})
+    return (
+        found.get("versions") == wanted["versions"]
+        and all(value in (GONE, known.get(key)) for key, value in wanted["inputs"].items())
+        and known.keys() == wanted["inputs"].keys()
+    )
+
+
+def _same(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return all(found.get(key) == value for key, value in wanted.items())
+
+
+def _record_in(folder: Path) -> dict[str, Any]:
+    path = folder / RECORD
+    found = files.read_json(path) if path.exists() else {}
+    if not isinstance(found, dict):
+        raise BadInputError("This is no record of a stage.", where=path, remedy="Delete it.")
+    return found
+
+
+def _short(value: str) -> str:
+    return value if value in (GONE, TO_DO) or len(value) <= 64 else _digest(value)
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(value, default=_plain, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return str(value)

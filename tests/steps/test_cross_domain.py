@@ -1,0 +1,185 @@
+"""Trainings on each domain, on all, on all but one: who learns from what, and who is tested."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pycyto.errors import BadInputError, UsageError
+from pycyto.evaluation.matrix import Matrix
+from pycyto.files import read_json
+from pycyto.learning.bundle import Bundle
+from pycyto.learning.remembering import Remembering
+from pycyto.manifest import Row, read_manifest
+from pycyto.parts import rows_by_part
+from pycyto.steps import cross_domain as step
+from pycyto.steps.cross_domain import cross_domain
+from tests.learning.patch_data import write_data
+from tests.manifests import write_manifest
+from tests.steps.test_train import Listener
+
+# Of every part, cell by cell in turn.
+DOMAINS = ("one", "two", "three")
+PART = {"NILM": 12, "LSIL": 12, "HSIL": 12}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Return a data set of three sources, the third without LSIL."""
+    folder = tmp_path / "data"
+    rows = write_data(folder, dict.fromkeys(("train", "validation", "test"), PART))
+    named = [replace(row, source=DOMAINS[number % 3]) for number, row in enumerate(rows)]
+    write_manifest(
+        folder,
+        [row for row in named if (row.source, row.label) != ("three", "LSIL")],
+    )
+    return folder
+
+
+@pytest.fixture
+def learnt(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Replace the training by one that knows the cells of what it learns from."""
+    calls: list[dict[str, Any]] = []
+
+    def train(data: Path, *, out: Path, reporter: Any, **options: Any) -> None:
+        rows = rows_by_part(data)
+        labels = tuple(name for name in PART if any(row.label == name for row in rows["train"]))
+        if options.get("epochs") == 99 and len({row.source for row in rows["train"]}) == 1:
+            raise BadInputError("No cell to learn from.")
+        calls.append({"rows": rows, "labels": labels, **options})
+
+    def load(path: Path) -> Any:
+        return type("Stub", (), {"labels": calls[-1]["labels"]})()
+
+    def classified(
+        bundle: Bundle, folder: Path, rows: list[Row], reporter: Any, engine: Any
+    ) -> tuple[np.ndarray, float]:
+        sources = {row.source for row in calls[-1]["rows"]["train"]}
+        found = np.full((len(rows), len(bundle.labels)), 0.1, np.float32)
+        for index, row in enumerate(rows):
+            known = row.source in sources
+            found[index, bundle.labels.index(row.label) if known else 0] = 0.8
+        return found, 1.0
+
+    monkeypatch.setattr(step, "train", train)
+    monkeypatch.setattr(step, "load_bundle", load)
+    monkeypatch.setattr(step, "classified_rows", classified)
+    monkeypatch.setattr(Remembering, "engine", lambda self, bundle: None)
+    return calls
+
+
+def made(data: Path, **options: Any) -> Matrix:
+    return cross_domain(data, out=data.parent / "out", **options).matrices[0]
+
+
+def test_every_domain_is_learnt_from_and_tested_on(
+    data: Path, learnt: list[dict[str, Any]]
+) -> None:
+    matrix = made(data, group={"pair": ["one", "two"], "everything": list(DOMAINS)})
+    assert {name: set(own) for name, own in matrix.trained.items()} == {
+        "one": {"one"},
+        "two": {"two"},
+        "three": {"three"},
+        "pair": {"one", "two"},
+        "all": set(DOMAINS),
+        "all but one": {"two", "three"},
+        "all but two": {"one", "three"},
+    }
+    assert set(matrix.tested) == {*DOMAINS, "pair", "all"}
+    seen = [{row.source for row in call["rows"]["train"]} for call in learnt]
+    assert seen == [set(own) for own in matrix.trained.values()]
+
+
+def test_nobody_learns_from_a_tested_cell(data: Path, learnt: list[dict[str, Any]]) -> None:
+    made(data)
+    tested = {row.key for row in rows_by_part(data)["test"]}
+    used = {
+        row.key for call in learnt for part in ("train", "validation") for row in call["rows"][part]
+    }
+    assert not tested & used
+
+
+def test_figures_are_those_of_the_answers(data: Path, learnt: list[dict[str, Any]]) -> None:
+    matrix = made(data)
+    home, away = matrix.fields["one", "one"], matrix.fields["one", "two"]
+    assert (home.inside, home.macro_f1.value) == (True, 1)
+    assert away.scored == ("NILM", "LSIL", "HSIL")
+    # All are called NILM.
+    assert away.macro_f1.value == pytest.approx(2 * 4 / (12 + 4) / 3)
+    assert away.missed is not None
+    assert away.missed.count == away.missed.of == 4
+    # What three lacks is not scored, on either side.
+    assert matrix.fields["one", "three"].scored == ("NILM", "HSIL")
+    assert matrix.fields["three", "one"].scored == ("NILM", "HSIL")
+    assert matrix.fields["three", "one"].not_scored == {"LSIL": 4}
+    drops = {own.trained: own.drop.value for own in matrix.drops}
+    assert set(drops) == set(matrix.trained) - {"all"}
+    assert all(value is not None and value > 0 for value in drops.values())
+
+
+def test_what_is_written_holds_the_same(data: Path, learnt: list[dict[str, Any]]) -> None:
+    result = cross_domain(data, out=data.parent / "out", weights=str(data / "secret" / "file"))
+    found = read_json(result.figures)
+    assert (found["schema"], found["by"]) == (1, "source")
+    assert len(found["matrices"][0]["fields"]) == len(result.matrices[0].fields)
+    page = result.report.read_text("utf-8")
+    assert "all but one" not in page or "learnt from" in page
+    for text in (page, result.figures.read_text("utf-8")):
+        assert "secret" not in text
+    for row in read_manifest(data):
+        assert row.image_name not in page
+
+
+def test_a_second_call_trains_nothing(data: Path, learnt: list[dict[str, Any]]) -> None:
+    first = made(data)
+    number = len(learnt)
+    assert made(data, cache=data.parent / "cache").to_json() == first.to_json()
+    assert len(learnt) == number
+    made(data, epochs=3)
+    assert len(learnt) == 2 * number
+
+
+def test_with_and_without_normalisation(data: Path, learnt: list[dict[str, Any]]) -> None:
+    result = cross_domain(
+        data, out=data.parent / "out", colour=["none", "reinhard"], stats="source"
+    )
+    assert [own.colour for own in result.matrices] == ["none", "reinhard"]
+    told = [(call.get("colour"), call.get("stats")) for call in learnt]
+    half = len(told) // 2
+    assert told == [(None, None)] * half + [("reinhard", "source")] * half
+
+
+def test_a_training_that_fails_is_listed(data: Path, learnt: list[dict[str, Any]]) -> None:
+    matrix = made(data, epochs=99)
+    assert matrix.failed == dict.fromkeys(DOMAINS, "No cell to learn from.")
+    assert matrix.fields["all", "one"].macro_f1.value == 1
+    page = (data.parent / "out" / "index.html").read_text("utf-8")
+    assert "not trained: No cell to learn from." in page
+
+
+def test_sites_have_pseudonyms_unless_names_are_asked_for(
+    data: Path, learnt: list[dict[str, Any]]
+) -> None:
+    rows = read_manifest(data)
+    write_manifest(data, [replace(row, site=f"Clinic {row.source}") for row in rows])
+    listener = Listener()
+    hidden = made(data, by="site", reporter=listener)
+    assert not any("Clinic" in name for name in hidden.trained)
+    assert any("stands for Clinic one" in said for said in listener.said)
+    named = made(data, by="site", identifiers=True)
+    assert "Clinic one" in named.trained
+
+
+@pytest.mark.parametrize("members", [["one", "fuor"], []])
+def test_a_group_of_what_is_not_there_is_refused(data: Path, members: list[str]) -> None:
+    with pytest.raises(UsageError, match="group 'pair'"):
+        made(data, group={"pair": members})
+
+
+def test_one_domain_alone_is_refused(data: Path) -> None:
+    with pytest.raises(BadInputError, match="nothing to compare"):
+        made(data, by="scanner")

@@ -1,0 +1,183 @@
+"""A whole study of two drawn sets: what it leaves, what it keeps, what it refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pycyto.errors import BadInputError, MissingDependencyError, RefusedError
+from pycyto.files import read_json
+from pycyto.manifest import read_manifest
+from pycyto.steps.study import StudyResult, study
+from tests.steps.study_sets import STUDY, draw_set
+from tests.steps.test_train import Listener
+
+STAGES = [
+    "sources/one", "sources/two", "sources/new", "pooled", "models/small-seed0",
+    "answers/small-seed0", "evaluation",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the sets and the study, which was carried out once into ``out``."""
+    folder = tmp_path_factory.mktemp("study")
+    draw_set(folder / "sets" / "one", 1)
+    draw_set(folder / "sets" / "two", 2, tint=25)
+    draw_set(folder / "sets" / "new", 3, number=4)
+    (folder / "study.toml").write_text(STUDY, encoding="utf-8")
+    carry_out(folder)
+    return folder
+
+
+def carry_out(folder: Path, *, dry_run: bool = False, reporter: Any = None) -> StudyResult:
+    return study(
+        folder / "study.toml",
+        out=folder / "out",
+        folders=[folder / "sets"],
+        dry_run=dry_run,
+        reporter=reporter or Listener(),
+    )
+
+
+@pytest.fixture
+def copy(place: Path, tmp_path: Path) -> Path:
+    """Return a copy of that folder, times included, to be changed."""
+    return Path(shutil.copytree(place, tmp_path / "copy"))
+
+
+def change(folder: Path, old: str, new: str) -> None:
+    path = folder / "study.toml"
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_the_report_has_every_source_and_every_network(place: Path) -> None:
+    found = read_json(place / "out" / "study.json")
+    (small, vgg16) = found["networks"]
+    assert vgg16["not_measured"] == "there are no weights to start from: nowhere.weights.h5"
+    assert small["seeds"] == [0]
+    model = small["models"][0]
+    which = [(own["source"], own["which"]) for own in model["sources"]]
+    assert which == [("one", "test part"), ("two", "test part"), ("new", "new groups")]
+    assert model["sources"][2]["figures"]["n"] == 12
+    tested = sum(own["figures"]["n"] for own in model["sources"][:2])
+    assert tested == model["test_part"]["accuracy"]["cells"]
+    mean = sum(own["figures"]["macro_f1"]["value"] for own in model["sources"][:2]) / 2
+    assert model["mean_macro_f1_of_sources"]["value"] == pytest.approx(mean)
+    assert model["costs"]["parameters"] > 0
+    assert model["costs"]["peak_megabytes"] > 100
+    trainings = found["cross_domain"]["matrices"][0]["trainings"]
+    assert trainings == {"one": ["one"], "two": ["two"], "all": ["one", "two"]}
+
+
+def test_the_page_is_one_file_that_fetches_nothing(place: Path) -> None:
+    page = (place / "out" / "index.html").read_text("utf-8")
+    assert "Two sets &lt;&amp;&gt;" in page
+    assert "default-src 'none'" in page
+    assert not re.search(r'(src|href)="(?!data:|#|evaluation/|cross-domain/)', page)
+    assert page.count('alt="HSIL cell of') == 6
+    assert "not measured: there are no weights" in page
+    for folder in ("evaluation", "cross-domain"):
+        assert (place / "out" / folder / "index.html").exists()
+
+
+def test_the_report_names_no_file_and_no_path(place: Path) -> None:
+    text = json.dumps(read_json(place / "out" / "study.json"))
+    text += (place / "out" / "index.html").read_text("utf-8")
+    for row in read_manifest(place / "out" / "pooled" / "data"):
+        assert row.image_name not in text
+    assert str(place) not in text
+
+
+def test_what_was_done_is_kept(copy: Path) -> None:
+    # Copied to another place: the names of folders decide nothing.
+    done = carry_out(copy)
+    assert done.kept == STAGES
+    assert done.redone == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "redone"),
+    [
+        ("fractions = [40, 30, 30]", "fractions = [40, 30, 30]\nseed = 1", STAGES[3:]),
+        ("epochs = 1", "epochs = 2", STAGES[4:]),
+        ("atlas = 2", "seed = 1", STAGES[6:]),
+        ("atlas = 2", "atlas = 1", []),
+        ('title = "Two', 'title = "Three', []),
+    ],
+)
+def test_only_what_changed_would_be_made_anew(
+    copy: Path, old: str, new: str, redone: list[str]
+) -> None:
+    change(copy, old, new)
+    assert carry_out(copy, dry_run=True).redone == redone
+
+
+def test_a_further_test_source_trains_nothing(copy: Path) -> None:
+    draw_set(copy / "sets" / "more", 4, number=2)
+    change(
+        copy, "[split]", '[[source]]\nname="more"\nkind="folder"\npath="more"\nrole="test"\n[split]'
+    )
+    assert carry_out(copy, dry_run=True).redone == ["sources/more", "answers/small-seed0"]
+
+
+def test_a_new_file_in_a_source_is_seen(copy: Path) -> None:
+    shutil.copyfile(copy / "sets/new/NILM/3-0.png", copy / "sets/one/NILM/new.png")
+    redone = carry_out(copy, dry_run=True).redone
+    assert redone == ["sources/one", *STAGES[3:]]
+
+
+def test_a_source_that_is_gone_is_used_as_it_was(copy: Path) -> None:
+    shutil.rmtree(copy / "sets" / "one")
+    listener = Listener()
+    assert carry_out(copy, reporter=listener).redone == []
+    assert any("The source one is no longer" in said for said in listener.warned)
+    change(copy, 'path = "one"', 'path = "one"\nmpp = 0.5')
+    with pytest.raises(BadInputError, match="sources/one"):
+        carry_out(copy)
+    assert (copy / "out" / "sources" / "one" / "data" / "manifest.csv").exists()
+
+
+def test_cells_that_were_trained_on_are_left_out_of_a_test_source(copy: Path) -> None:
+    from pycyto.parts import rows_by_part
+
+    rows = rows_by_part(copy / "out" / "pooled" / "data")["train"]
+    row = next(own for own in rows if own.source == "one")
+    target = copy / "sets" / "new" / row.label / "again.png"
+    shutil.copyfile(copy / "out" / "pooled" / "data" / row.file, target)
+    done = carry_out(copy)
+    assert done.redone == ["sources/new", "answers/small-seed0"]
+    (new,) = (own for own in read_json(done.figures)["sources"] if own["source"] == "new")
+    assert (new["cells"], new["left_out_since_trained_on"]) == (13, 1)
+
+
+def test_the_same_picture_in_two_sources_is_refused(copy: Path) -> None:
+    shutil.rmtree(copy / "out")
+    shutil.copyfile(copy / "sets/one/HSIL/1-0.png", copy / "sets/two/HSIL/again.png")
+    with pytest.raises(RefusedError, match="same"):
+        carry_out(copy)
+    left = [path.name for path in (copy / "out" / "pooled").iterdir()]
+    assert left == ["stage.json"]
+
+
+def test_nothing_is_computed_where_something_is_missing(copy: Path) -> None:
+    shutil.rmtree(copy / "out")
+    shutil.rmtree(copy / "sets" / "two")
+    with pytest.raises(BadInputError, match=r"two: .*two"):
+        carry_out(copy)
+    assert not (copy / "out").exists()
+
+
+def test_a_study_needs_a_network_that_can_be_trained(copy: Path) -> None:
+    shutil.rmtree(copy / "out")
+    change(copy, 'name = "small"', 'name = "resnet50"\nweights = "none.weights.h5"')
+    with pytest.raises(MissingDependencyError, match=r"resnet50.*\n.*vgg16"):
+        carry_out(copy)
+    assert not (copy / "out").exists()
