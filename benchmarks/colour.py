@@ -13,7 +13,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from skimage.color import lab2rgb, rgb2lab  # type: ignore[import-not-found]
+from skimage.color import lab2rgb, rgb2lab
 
 from pycyto.images.crop import Pixels
 from pycyto.images.patches import pixels_in
