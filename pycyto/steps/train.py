@@ -319,7 +319,10 @@ def _identity(
     """Return what a training must have in common with one that it goes on with."""
     parts = {
         f"the {part} cells": hashlib.sha256(
-            "\n".join(f"{row.content_hash} {row.label} {row.source}" for row in cells.rows).encode()
+            "\n".join(
+                f"{cells.content_of(place)} {row.label} {row.source}"
+                for place, row in enumerate(cells.rows)
+            ).encode()
         ).hexdigest()
         for part, cells in zip(USED, sets, strict=True)
     }
