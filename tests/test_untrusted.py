@@ -479,7 +479,13 @@ def test_no_name_becomes_a_script_of_the_report() -> None:
         Report(
             measured=measured(cells, cells),
             groups={"patient": 2, "slide": 0, "image": 0},
-            model={"id": SCRIPT, "network": SCRIPT, "scheme": "bethesda", "resolution": SCRIPT},
+            model={
+                "id": SCRIPT,
+                "network": SCRIPT,
+                "scheme": "bethesda",
+                "resolution": SCRIPT,
+                "temperature": 1.5,
+            },
             controls=[],
             domains=by_domain(rows, cells),
             undercalls=[],

@@ -35,13 +35,13 @@ COMMANDS = {
     "train": "Train a classifier and save it as a bundle.",
     "evaluate": "Measure a model on a data set it has not seen.",
     "cross-domain": "Train on each source, scanner or site, and test on all others.",
-    "study": "Carry out a whole study from one file: sources, models, figures, report.",
-    "predict": "Classify the cells of a project, and stage the result as a run.",
+    "study": "Carry out a study from one file, from sources to a report.",
+    "predict": "Classify the cells of a project, and stage a run.",
     "write-back": "Put predictions into the project as classified detections.",
     "undo": "Take a written run out of the project again.",
     "runs": "List the runs of a project and what became of them.",
     "assign": "Choose cells for blinded reading by several readers.",
-    "agreement": "Compare what the readers said, with each other and with a model.",
+    "agreement": "Compare what readers said, with each other and a model.",
     "scripts": "Show the Groovy scripts, or install them into QuPath.",
 }
 

@@ -8,7 +8,6 @@
 import groovy.transform.CompileStatic
 import java.awt.image.BufferedImage
 import javafx.animation.PauseTransition
-import javafx.beans.property.BooleanProperty
 import javafx.event.EventHandler
 import javafx.util.Duration
 import qupath.lib.gui.QuPathGUI
@@ -33,10 +32,9 @@ class PycytoSitting {
     List<PycytoCell> cells = []       // that the filter lets through, in the order of the review
     Map<String, Object> filter = [:]
     PycytoCell current
-    boolean isHidden = false          // predictions
 
-    private boolean hadAnalysisPane = false
     private boolean wasSeen           // the prediction, at any time since the cell was shown
+    private final PycytoHiding hiding  // of the predictions
     private final PycytoOnScreen onScreen = new PycytoOnScreen()  // the cell
     private long savedAt = System.nanoTime()
     private long timeToSave = 0
@@ -48,6 +46,7 @@ class PycytoSitting {
         this.review = review
         this.gui = gui
         this.saveAfter = saveAfter
+        hiding = new PycytoHiding(gui)
         pause.onFinished = { decider?.tell() } as EventHandler
     }
 
@@ -113,7 +112,7 @@ class PycytoSitting {
         }
         current = cell
         onScreen.renew()
-        wasSeen = !isHidden || analysisPane.get()
+        wasSeen = hiding.isSeen()
         if (cell != null && decider != null) {
             PathObject object = decider.objectOf(cell)
             centre(cell, object.getROI())
@@ -259,28 +258,18 @@ class PycytoSitting {
     }
 
     private Map<String, Object> seen() {
-        wasSeen = wasSeen || analysisPane.get()
+        wasSeen = wasSeen || hiding.isSeen()
         return [shown: wasSeen ? 'prediction' : 'nothing', seconds: onScreen.seconds, way: 'panel']
     }
 
-    /** Hides all detections, and with them the predictions, or shows them again. */
-    void hide(boolean isHidden) {
-        if (isHidden == this.isHidden) {
-            return
-        }
-        this.isHidden = isHidden
-        wasSeen = wasSeen || !isHidden
-        viewer.overlayOptions.setShowDetections(!isHidden)
-        if (isHidden) {
-            hadAnalysisPane = analysisPane.get()
-            analysisPane.set(false)  // its tables count the detections in an annotation, by class
-        } else {
-            analysisPane.set(hadAnalysisPane)
-        }
+    boolean getIsHidden() {
+        return hiding.isHidden
     }
 
-    private BooleanProperty getAnalysisPane() {
-        return gui.showAnalysisPaneProperty()
+    /** Hides the predictions, or shows them again. */
+    void hide(boolean isHidden) {
+        hiding.hide(isHidden)
+        wasSeen = wasSeen || hiding.isSeen()
     }
 
     // --- saving ------------------------------------------------------------------------------------
