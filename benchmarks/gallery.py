@@ -24,9 +24,9 @@ from tests.qupath_window import qupath_window
 HERE = Path(__file__).parent
 CELLS = 1000
 WORDS = {
-    "ready": "a page after one that was looked at (read ahead)",
+    "ready": "the next page after one that was looked at",
+    "other": "the first page of the next class after one that was looked at",
     "hurried": "a page after one that was passed over",
-    "unread": "the first page of another class (not read ahead)",
 }
 
 

@@ -14,11 +14,11 @@ import javafx.stage.Stage
 import javafx.stage.Window
 import javafx.util.Duration
 
-double look = 2  // seconds, while which the next page is read
+double look = 2  // seconds, while which the pages are read that may come next
 // Which key, and whether somebody has looked at the page before pressing it.
 // The first class has eight pages.
-def plan = [*[[KeyCode.PAGE_DOWN, true]] * 4, *[[KeyCode.PAGE_DOWN, false]] * 3, *[[KeyCode.TAB, false]] * 3]
-def times = [ready: [], hurried: [], unread: []]
+def plan = [*[[KeyCode.PAGE_DOWN, true]] * 4, *[[KeyCode.PAGE_DOWN, false]] * 3, *[[KeyCode.TAB, true]] * 3]
+def times = [ready: [], hurried: [], other: []]
 def start = new Gson().fromJson(new File(System.getProperty('user.home'), 'start.json').text, Map)
 
 def script = new File(start.script as String)
@@ -32,7 +32,7 @@ def isComplete = { Stage gallery ->
 }
 def note = {
     def (code, hasLooked) = plan.remove(0)
-    times[code == KeyCode.TAB ? 'unread' : hasLooked ? 'ready' : 'hurried'] << (System.nanoTime() - pressedAt) / 1e9d
+    times[code == KeyCode.TAB ? 'other' : hasLooked ? 'ready' : 'hurried'] << (System.nanoTime() - pressedAt) / 1e9d
     pressedAt = 0
     shownAt = System.nanoTime()
 }

@@ -48,6 +48,7 @@ class Answer:
     cells: tuple[str, ...]
     states: tuple[str, ...]
     decisions: tuple[tuple[str, str, str, str], ...]  # cell, action, label, way
+    ahead: tuple[str, ...]  # cells whose pictures are read before somebody asks for them
     message: str
 
     def place(self, cell_id: str) -> int:
@@ -108,7 +109,7 @@ class Gallery:
         stdin.flush()
         line = stdout.readline()
         assert line, "the gallery has ended"
-        label, at, page, pages, chosen, cells, states, lines, message = line[:-1].split("\t")
+        label, at, page, pages, chosen, cells, states, lines, ahead, message = line[:-1].split("\t")
         decisions = [tuple(item.split(",")) for item in lines.split(";") if item]
         return Answer(
             label=label,
@@ -119,6 +120,7 @@ class Gallery:
             cells=tuple(cells.split(",")) if cells else (),
             states=tuple(states.split(",")) if states else (),
             decisions=tuple((c, action, to, way) for c, action, to, way in decisions),
+            ahead=tuple(ahead.split(",")) if ahead else (),
             message=message,
         )
 

@@ -20,6 +20,7 @@ class PycytoGallery {
     String label                 // the predicted class whose cells are shown
     String state                 // ... and in which state they were then; null for all
     List<PycytoCell> cells = []  // all of them, page after page
+    private List<PycytoCell> firstOfNext = []  // the first page of the class that comes after this one
     int at = 0                   // the chosen one; its page is the one that is shown
     String message = ''
 
@@ -78,6 +79,7 @@ class PycytoGallery {
         this.label = label
         this.state = state
         cells = ordered(listed.call(label, state))
+        firstOfNext = ordered(listed.call(nextClass, state)).take(size)
         at = 0
         message = ''
         chooseOpen(0)
@@ -93,6 +95,11 @@ class PycytoGallery {
         int first = page * size
         return page < 0 || first >= cells.size() ? [] : cells.subList(first, Math.min(first + size, cells.size()))
     }
+
+    /** What the next key may show, and is worth reading before that: the next page, and the first of the next class. */
+    List<PycytoCell> getAhead() { pageCells(page + 1) + firstOfNext }
+
+    private String getNextClass() { classes[(classes.indexOf(label) + 1) % classes.size()] }
 
     PycytoCell getChosen() { cells ? cells[at] : null }
 
@@ -181,7 +188,7 @@ class PycytoGallery {
     }
 
     private boolean turnClass() {
-        show(classes[(classes.indexOf(label) + 1) % classes.size()], state)
+        show(nextClass, state)
         return true
     }
 

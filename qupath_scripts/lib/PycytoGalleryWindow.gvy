@@ -94,9 +94,8 @@ class PycytoGalleryWindow {
     }
 
     private void load() {
-        List<PycytoCell> next = gallery.pageCells(gallery.page + 1)
-        slides.keep((page + next)*.entryId as Set)
-        thumbnails.want(page, next)
+        slides.keep((page + gallery.ahead)*.entryId as Set)
+        thumbnails.want(page, gallery.ahead)
     }
 
     private void showPicture(PycytoCell cell) {

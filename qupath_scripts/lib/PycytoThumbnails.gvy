@@ -17,7 +17,7 @@ import qupath.lib.common.ThreadTools
 
 @CompileStatic
 class PycytoThumbnails {
-    private static final int KEPT = 480  // eight large pages; a picture takes 0.2 MB
+    private static final int KEPT = 480  // several large pages; a picture takes 0.2 MB
 
     final Map<String, String> problems = new ConcurrentHashMap<String, String>()  // by cell key: why there is no picture
     private final PycytoSlides slides
@@ -43,7 +43,7 @@ class PycytoThumbnails {
         return kept.get(cell.key)
     }
 
-    /** Reads the pictures of a page, then those of the next; what was wanted before is given up. */
+    /** Reads the pictures of a page, then those that may be looked at next; what was wanted before is given up. */
     void want(List<PycytoCell> page, List<PycytoCell> next) {
         int mine = ++wish
         reader.execute({ readAll(page + next, mine) } as Runnable)

@@ -68,6 +68,7 @@ System.in.eachLine('UTF-8') { line ->
     int before = desk ? desk.lines.size() : 0
     commands[parts[0]].call(*parts.tail())
     println([gallery.label ?: '', gallery.at, gallery.page, gallery.pages, gallery.chosen?.objectId ?: '', gallery.pageCells()*.objectId.join(','),
-             gallery.pageCells()*.state.join(','), desk.lines.drop(parts[0] == 'start' ? 0 : before).join(';'), gallery.message].join('\t'))
+             gallery.pageCells()*.state.join(','), desk.lines.drop(parts[0] == 'start' ? 0 : before).join(';'),
+             gallery.label ? gallery.ahead*.objectId.join(',') : '', gallery.message].join('\t'))
     System.out.flush()
 }

@@ -62,6 +62,19 @@ def test_other_classes_come_by_how_little_the_model_is_certain(gallery: Gallery)
 # --- pages --------------------------------------------------------------------------------------
 
 
+def test_what_a_page_key_or_tab_shows_is_read_ahead(gallery: Gallery) -> None:
+    cells = drawn_cells(60, wrong=0.15, above=0.1)
+    gallery.start(cells, columns=4, rows=2)
+    answer = gallery.show("NILM")
+    assert answer.pages > 1
+    for key in ("PAGE_DOWN", "TAB", "TAB", "TAB", "TAB"):
+        ahead = answer.ahead
+        answer = gallery.press(key)
+        assert answer.cells
+        assert set(answer.cells) <= set(ahead)
+        assert len(ahead) <= 2 * 8
+
+
 def test_a_page_is_accepted_but_for_what_wants_a_key_of_its_own(gallery: Gallery) -> None:
     gallery.start(
         [
