@@ -97,7 +97,8 @@ def install_scripts(
         _say(done, reporter)
     reporter.say(
         "In QuPath they are under Automate, User scripts, pycyto: choose one, then Run. If they "
-        "are not there, set the user directory (Edit, Preferences) and start QuPath anew."
+        "are not there, set the user directory (Edit, Preferences; with the button that chooses "
+        "a folder) and start QuPath anew."
     )
     return made
 

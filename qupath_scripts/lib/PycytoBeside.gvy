@@ -24,7 +24,7 @@ class PycytoBeside {
     }
 
     void arrange() {
-        editor = Window.windows.find { it instanceof Stage && it.showing && !it.iconified && it.title?.startsWith('Script editor') } as Stage
+        editor = Window.windows.find { it instanceof Stage && it.showing && !it.iconified && it.title?.startsWith('Script Editor') } as Stage
         editor?.setIconified(true)
         Rectangle2D screen = (Screen.getScreensForRectangle(main.x, main.y, main.width, main.height) ?: [Screen.primary])[0].visualBounds
         wasMaximized = main.maximized

@@ -46,7 +46,7 @@ class PycytoCellCard {
         if (!isHidden) {
             node.children.add(bars(cell))
         }
-        notes(cell).each { node.children.add(text(it, '')) }
+        notes(cell, isHidden).each { node.children.add(text(it, '')) }
     }
 
     void showNone() {
@@ -67,13 +67,13 @@ class PycytoCellCard {
         return "The model prefers its class by ${percent(cell.margin)}"
     }
 
-    private static List<String> notes(PycytoCell cell) {
+    private static List<String> notes(PycytoCell cell, boolean isHidden) {
         List<String> notes = []
         if (cell.elsewhere) {
             notes << "Decided before, and ${cell.elsewhere}: please decide again.".toString()
         }
-        if (cell.isTrainedOn) {
-            notes << 'The model was trained on this very cell: that it agrees proves nothing.'
+        if (cell.isTrainedOn && !isHidden) {
+            notes << 'The model was trained on this very cell: what it says here proves nothing.'
         }
         return notes
     }

@@ -63,12 +63,15 @@ class PycytoDecisions {
     }
 
     /** How many cells of each run somebody has decided on in a review, by the run's name. */
-    static Map<String, Integer> cellsByRun(PycytoProject project) {
-        Map<String, List<Map<String, Object>>> byRun = readAll(project).groupBy { Map<String, Object> it -> it.get('run') as String }
-        return byRun.collectEntries { String run, List<Map<String, Object>> lines ->
+    Map<String, Integer> getCellsByRun() {
+        Map<String, Integer> counts = new HashMap<String, Integer>()
+        for (List<Map<String, Object>> lines : byCell.values()) {
             List<Map<String, Object>> decided = PycytoCell.standing(lines).findAll { Map<String, Object> it -> it.get('label') != null }
-            [run, decided.collect { Map<String, Object> it -> PycytoCell.keyOf(it.get('entry_id'), it.get('object_id'), it.get('point_index')) }.toSet().size()]
-        } as Map<String, Integer>
+            for (String run : decided.collect { Map<String, Object> it -> it.get('run') as String }.toSet()) {
+                counts.merge(run, 1, Integer::sum)
+            }
+        }
+        return counts
     }
 
     /** Writes a decision to this reviewer's log; it is on the disk when this returns. */

@@ -141,15 +141,18 @@ class PycytoGalleryView {
         }
     }
 
-    /** @param all  cells of the run, in whatever class */
-    void showNumbers(List<PycytoCell> all) {
+    /**
+     * @param all   cells of the run, in whatever class
+     * @param told  how many of them are done, in words
+     */
+    void showNumbers(List<PycytoCell> all, String told) {
         Map<String, Integer> open = PycytoGallery.openByLabel(all)
         classes.each { label, button ->
             button.text = "${label}  ${open[label] ?: 0}"
             button.selected = label == gallery.label
             button.style = "-fx-font-weight: ${button.selected ? 'bold' : 'normal'};"
         }
-        progress.text = "Page ${gallery.page + 1} of ${gallery.pages}      ${all.size() - open.values().sum(0)} of ${all.size()} cells done      "
+        progress.text = "Page ${gallery.page + 1} of ${gallery.pages}      All classes: ${told}      "
     }
 
     void describe(PycytoCell cell) {

@@ -83,13 +83,13 @@ class PycytoGalleryWindow {
             load()
         }
         view.showPage(thumbnails)
-        view.showNumbers(all)
+        view.showNumbers(all, review.told())
         view.describe(gallery.chosen)
         tell()
     }
 
     private void tell() {
-        List<String> unsaved = slides.problems.collect { id, why -> "Not saved, but kept in the log (entry ID ${id}): ${why}".toString() }
+        List<String> unsaved = slides.problems.collect { id, why -> "Not saved, but kept in the log: ${review.run.project.called(id)}: ${why}".toString() }
         view.message.text = ([gallery.message] + unsaved).findAll().join('\n')
     }
 
@@ -237,7 +237,7 @@ class PycytoGalleryWindow {
             lock.giveBack()
         }
         if (slides.problems) {
-            Dialogs.showWarningNotification(NAME, 'Not saved:\n' + slides.problems.collect { id, why -> "entry ID ${id}: ${why}" }.join('\n')
+            Dialogs.showWarningNotification(NAME, 'Not saved:\n' + slides.problems.collect { id, why -> "${review.run.project.called(id)}: ${why}" }.join('\n')
                 + '\nYour decisions are kept in the log. Start the gallery again: it brings them into the images.')
         }
     }

@@ -16,6 +16,9 @@ class PycytoJob {
     // Keys of a config file that belong to the caller, not to a script's settings.
     static final List<String> CALLER_KEYS = ['project', 'images', 'lock_holder']
 
+    // Counts as users read them, where the key of the result file says too little.
+    private static final Map<String, String> WORDS = [read_back: 'found again on the disk', gone: 'no longer there or moved', decided: 'left as decided in a review']
+
     final String name
     Map<String, Object> config = [:]
     PycytoProject project
@@ -166,7 +169,7 @@ class PycytoJob {
         if (before) {
             error = error ?: (before.images ? null : before.error as String)
         }
-        List<String> problems = images.findAll { it.value.error != null }.collect { "entry ID ${it.key}: ${it.value.error}".toString() }
+        List<String> problems = images.findAll { it.value.error != null }.collect { "${project.called(it.key)}: ${it.value.error}".toString() }
         String problem = error ?: problems ? ([error] + problems).findAll().join('\n') : null
         Map<String, Object> sum = total(images.values() + this.counts)
         if (project != null) {
@@ -191,7 +194,7 @@ class PycytoJob {
 
     private void tell(int n, Map<String, Object> counts, String problem) {
         // A notification is as wide as its longest line.
-        List<String> lines = (n ? ["${n} image${n == 1 ? '' : 's'}".toString()] : []) + counts.collect { k, v -> "${k}: ${v instanceof Map ? v.values().sum() ?: 0 : v}".toString() }
+        List<String> lines = (n ? ["${n} image${n == 1 ? '' : 's'}".toString()] : []) + counts.collect { k, v -> "${WORDS[k] ?: k.replace('_', ' ')}: ${v instanceof Map ? v.values().sum() ?: 0 : v}".toString() }
         Pycyto.LOG.info('{}: {}', name, lines.join(', '))
         if (error != null) {
             Pycyto.LOG.error('{}: {}', name, error)

@@ -32,13 +32,24 @@ class PycytoOnScreen extends AnimationTimer {
         }
     }
 
+    /** It can no longer be seen. */
+    void end() {
+        stop()
+        since = 0L
+    }
+
     double getSeconds() {
         return since == 0L ? 0d : (System.nanoTime() - since) / 1e9d
     }
 
+    /** Whether somebody can have looked at it by now. */
+    boolean isLookedAt() {
+        return seconds >= SOONEST
+    }
+
     /** Refuses what nobody can have looked at yet. */
     void check() {
-        if (seconds < SOONEST) {
+        if (!lookedAt) {
             Pycyto.refuse('That key came before this could be seen, so nothing was recorded. Press it again.')
         }
     }

@@ -56,6 +56,12 @@ class PycytoProject {
         return new PycytoImage(this, entry, null)
     }
 
+    /** How an image is called where users read of it: names repeat. */
+    String called(String id) {
+        def entry = project.imageList.find { it.getID() == id }
+        return entry == null ? "entry ID ${id}".toString() : "${entry.imageName} (entry ID ${id})".toString()
+    }
+
     /** The project's classes by name; the one that stands for "unclassified" has none. */
     List<String> getClassNames() {
         return project.pathClasses.findAll { it != null && it != PathClass.NULL_CLASS }*.toString()

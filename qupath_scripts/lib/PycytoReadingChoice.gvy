@@ -45,7 +45,7 @@ class PycytoReadingChoice {
 
     private PycytoReadingChoice(PycytoProject project, PycytoAssignment preset, String presetMode) {
         assignment.items.setAll(PycytoAssignment.all(project).findAll { it.projectId == preset.projectId }.reverse())
-        assignment.converter = converter { PycytoAssignment it -> "${it.name}   (${it.kind}, ${it.cells.size()} cells)".toString() }
+        assignment.converter = converter { PycytoAssignment it -> "${it.name}   (${it.kind}, ${it.cells.size()} cells${it.orders.values().any { order -> order.size() > it.cells.size() } ? ', some twice' : ''})".toString() }
         mode.converter = converter { String it -> WORDS[it] }
         reader.converter = converter { String it -> "${it}   (${PycytoReads.by(assignment.value, it).count} of ${assignment.value.orders[it].size()} read)".toString() }
         reader.promptText = 'Choose your name'

@@ -19,8 +19,6 @@ import org.codehaus.groovy.runtime.StackTraceUtils
 
 class PycytoReadingWindow {
     private static final double STEP = 60d  // pixels of the screen, per press of an arrow
-    // Nobody judges a cell sooner, in seconds: such a key was meant for the cell before, or pressed twice.
-    private static final double SOONEST = 0.25d
 
     private final PycytoReadingTask task
     private final PycytoReading reading
@@ -30,7 +28,7 @@ class PycytoReadingWindow {
     private final PycytoReadingLook look
     private final Set<KeyCode> held = EnumSet.noneOf(KeyCode)
     private PycytoCurtain curtain
-    private long shownAt          // nanoseconds; 0 while the cell cannot be seen, and no answer is taken
+    private final PycytoOnScreen onScreen = new PycytoOnScreen()  // the cell: before that no answer is taken
     private boolean isAnswered    // the consensus is on the screen; the next cell waits for a key
 
     private PycytoReadingWindow(PycytoReadingTask task) {
@@ -77,7 +75,7 @@ class PycytoReadingWindow {
     // --- one cell after the other -------------------------------------------------------------------
 
     private void showCell() {
-        shownAt = 0L
+        onScreen.end()
         isAnswered = false
         look.showProgress(reading)
         if (reading.position == null) {
@@ -89,7 +87,7 @@ class PycytoReadingWindow {
     }
 
     private void cellIsShown() {
-        shownAt = System.nanoTime()
+        onScreen.renew()
         look.showSaid(task.said(reading.position))
     }
 
@@ -101,11 +99,11 @@ class PycytoReadingWindow {
     }
 
     private void answer(String action, String label) {
-        if (shownAt == 0L || isAnswered || seconds() < SOONEST) {
+        if (isAnswered || !onScreen.lookedAt) {
             return
         }
         try {
-            reading.say(action, label, seconds())
+            reading.say(action, label, onScreen.seconds)
         } catch (IOException e) {
             look.tell("This answer could not be written to the disk (${e.message ?: e}). Make room, or mend what is wrong, and answer again.")
             return
@@ -134,16 +132,12 @@ class PycytoReadingWindow {
         }
         Integer last = task.reads.last
         String word = last == null ? null : task.reads.labelAt(last) ?: task.reads.actionAt(last)
-        if (reading.takeBack(shownAt == 0L ? 0d : seconds())) {
+        if (reading.takeBack(onScreen.seconds)) {
             showCell()
             look.tell("Taken back: ${PycytoReadingLook.inWords(word)}. Judge this cell again.")
         } else {
             look.tell('There is nothing to take back.')
         }
-    }
-
-    private double seconds() {
-        return (System.nanoTime() - shownAt) / 1e9d
     }
 
     // --- keys ---------------------------------------------------------------------------------------

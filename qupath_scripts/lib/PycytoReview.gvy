@@ -71,6 +71,13 @@ class PycytoReview {
         return PycytoCell.STATES.collectEntries { state -> [state, wanted.sum(0) { it[state] }] } as Map<String, Integer>
     }
 
+    /** The same in words. */
+    String told(String imageId = null) {
+        Map<String, Integer> counts = counts(imageId)
+        List<String> aside = [PycytoCell.SKIPPED, PycytoCell.FLAGGED].findAll { counts[it] }.collect { "${counts[it]} ${it}".toString() }
+        return ["${counts.decided} decided", *aside, "${counts.open} left"].join(', ')
+    }
+
     private static Map<String, Integer> tallied(List<PycytoCell> cells) {
         def tally = PycytoCell.STATES.collectEntries { [it, 0] } as Map<String, Integer>
         cells.each { it.countIn(tally) }
@@ -106,7 +113,7 @@ class PycytoReview {
                 : ''
         }
         reasons.findAll { it.key }.each { reason, ids ->
-            notices << "${ids.size()} image${ids.size() == 1 ? ' is' : 's are'} left out (entry ID ${ids.join(', ')}): ${reason}.".toString()
+            notices << "${ids.size()} image${ids.size() == 1 ? ' is' : 's are'} left out (${ids.collect { run.project.called(it) }.join(', ')}): ${reason}.".toString()
         }
         return reasons[''] ?: []
     }
@@ -125,7 +132,7 @@ class PycytoReview {
         }
         checkRows(imageId, rows[0])
         if (rows[0] > cells.size()) {
-            notices << ("${rows[0] - cells.size()} cells of the image with entry ID ${imageId} are left out: they were gone, "
+            notices << ("${rows[0] - cells.size()} cells of ${run.project.called(imageId)} are left out: they were gone, "
                 + 'or had been given a class, before the run was loaded.').toString()
         }
         return cells
@@ -134,7 +141,7 @@ class PycytoReview {
     private void checkRows(String imageId, int found) {
         int staged = (run.get(imageId, 'new') as int) + (run.get(imageId, 'updates') as int)
         if (found != staged) {
-            Pycyto.refuse("${staged} cells of the image with entry ID ${imageId} were predicted, and the tables of the run ${run.name} hold ${found}. "
+            Pycyto.refuse("${staged} cells of ${run.project.called(imageId)} were predicted, and the tables of the run ${run.name} hold ${found}. "
                 + 'The run is not whole: copy its folder again, or predict again.', 'bad input')
         }
     }

@@ -134,16 +134,10 @@ class PycytoReviewPanel {
         }
         title.setText(cell == null ? 'No cell' : "Cell ${sitting.index + 1} of ${sitting.cells.size()}")
         def counts = sitting.review.counts(), total = counts.values().sum() as int
-        here.setText(cell == null ? '' : "This slide: ${told(sitting.review.counts(cell.entryId))}")
-        all.setText("All slides: ${told(counts)}")
+        here.setText(cell == null ? '' : "This slide: ${sitting.review.told(cell.entryId)}")
+        all.setText("All slides: ${sitting.review.told()}")
         progress.setProgress(total ? (total - counts.open) / (double) total : 1)
         detailsBox.children.setAll(cell == null || sitting.decider == null || sitting.isHidden ? [] : details.collect { it.call(cell, sitting.decider) }.findAll())
-    }
-
-    private static String told(Map<String, Integer> counts) {
-        def told = ["${counts.decided} decided"]
-        told += [PycytoCell.SKIPPED, PycytoCell.FLAGGED].findAll { counts[it] }.collect { "${counts[it]} ${it}" }
-        return "${told.join(', ')}, ${counts.open} left"
     }
 
     private void tell(String text) {

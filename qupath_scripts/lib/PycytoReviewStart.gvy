@@ -19,12 +19,15 @@ class PycytoReviewStart {
             return
         }
         def run = PycytoRun.chosen(job.project, job.config.run)
+        if (run.state == 'staged') {
+            Pycyto.refuse("The run ${run.name} is not loaded into QuPath yet. Run import_predictions.groovy first.")
+        }
         String reviewer = PycytoReviewer.name(job.config.reviewer)
         def lock = new PycytoLock()
         lock.take(PycytoDecisions.folderOf(job.project), job.name, job.config.lock_holder)
         try {
             def review = new PycytoReview(run, new PycytoDecisions(job.project, reviewer), job.config.hsil_above as double)
-            review.notices.addAll(begun(job.project, run))
+            review.notices.addAll(begun(review))
             Pycyto.inWindow { show.call(review, lock) }
         } catch (Throwable e) {
             lock.giveBack()
@@ -33,9 +36,9 @@ class PycytoReviewStart {
     }
 
     /** Other runs whose review was begun and not finished: the newest run is taken, and somebody may look for that one. */
-    private static List<String> begun(PycytoProject project, PycytoRun run) {
-        Map<String, Integer> decided = PycytoDecisions.cellsByRun(project)
-        def others = PycytoRun.all(project).findAll { it.name != run.name && it.state in ['written', 'partly written'] && decided[it.name] }
+    private static List<String> begun(PycytoReview review) {
+        Map<String, Integer> decided = review.decisions.cellsByRun
+        def others = PycytoRun.all(review.run.project).findAll { it.name != review.run.name && it.state in ['written', 'partly written'] && decided[it.name] }
         return others.collect { [it, it.predicted.values().sum() as int] }.findAll { other, cells -> decided[other.name] < cells }.collect { other, cells ->
             "A review of the run ${other.name} was begun (${decided[other.name]} of ${cells} cells decided). To go on with it, give its name as \"run\" in the settings at the top of this script.".toString()
         }

@@ -152,7 +152,7 @@ class PycytoSitting {
         }
         if (decider == null) {
             unopened << imageId
-            Pycyto.refuse("The image with entry ID ${imageId} could not be opened, so its cells are left out for now. Put the image file back where "
+            Pycyto.refuse("${review.run.project.called(imageId)} could not be opened, so its cells are left out for now. Put the image file back where "
                 + 'the project expects it and start the review again; an arrow key leads on to the next image.')
         }
     }

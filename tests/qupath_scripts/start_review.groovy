@@ -1,6 +1,7 @@
 /*
  * For tests: starts a script in QuPath's window, and writes again and again what the viewer shows.
- * In the user's home: start.json with "script", "config" (a file) and "state" (where to write).
+ * In the user's home: start.json with "script", "config" (a file) and "state" (where to write), and "editor"
+ * where QuPath's script editor shall be open before.
  */
 import com.google.gson.Gson
 import javafx.animation.KeyFrame
@@ -24,6 +25,8 @@ def tell = {
         centre: [viewer.centerPixelX, viewer.centerPixelY],
         downsample: viewer.downsampleFactor,
         detections: viewer.overlayOptions.showDetections,
+        panes: gui.showAnalysisPaneProperty().get(),
+        small: Window.windows.findAll { it instanceof Stage && it.iconified }*.title,
         changed: viewer.imageData?.isChanged(),
         focused: Window.windows.find { it.isFocused() }?.title,
         windows: Window.windows*.title.findAll(),
@@ -39,6 +42,9 @@ def often = new Timeline(new KeyFrame(Duration.millis(100), tell as EventHandler
 often.cycleCount = -1
 often.play()
 
+if (start.editor) {
+    QuPathGUI.getInstance().scriptEditor.showEditor()
+}
 def script = new File(start.script as String)
 def bound = new Binding(['qupath.script.file': script.path, args: [start.config] as String[]])
 new GroovyShell(getClass().classLoader, bound).evaluate(script)

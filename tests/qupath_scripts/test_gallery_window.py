@@ -194,6 +194,21 @@ def test_a_run_is_reviewed_with_few_keys(
     assert (left["open"], left["decided"], left["applied"]) == (0, len(cells), 0)
 
 
+def test_a_key_that_came_before_the_page_decides_nothing(
+    qupath_installation: Path, reviewable: Path, tmp_path: Path
+) -> None:
+    cells = cells_of(reviewable)
+    with opened(qupath_installation, reviewable, tmp_path / "home", columns=4, rows=2) as both:
+        both.start(cells, columns=4, rows=2)
+        both.show(LABELS[0])
+        time.sleep(4.0)  # the next page is read ahead
+        both.window.key("Next", "3")
+        time.sleep(4.0)
+        assert decisions(reviewable) == []
+        both.window.key("3")
+        both.window.until(lambda: len(decisions(reviewable)) == 1, "not decided")
+
+
 def test_enter_shows_the_cell_in_the_viewer_and_escape_leads_back(
     qupath_installation: Path, reviewable: Path, tmp_path: Path
 ) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -78,13 +80,16 @@ class Panel:
 
 
 @contextlib.contextmanager
-def review_panel(qupath: Path, folder: Path, home: Path) -> Iterator[Panel]:
-    """Open the panel, and wait until it shows a cell."""
+def review_panel(
+    qupath: Path, folder: Path, home: Path, *, editor: bool = False
+) -> Iterator[Panel]:
+    """Open the panel, perhaps from QuPath's script editor, and wait until it shows a cell."""
     home.mkdir(parents=True, exist_ok=True)
     config, start, state = (home / name for name in ("config.json", "start.json", "state.json"))
     files.write_json(config, {"reviewer": "Anna", "save_after": 4})
     script = SCRIPTS / "review.groovy"
-    files.write_json(start, {"script": str(script), "config": str(config), "state": str(state)})
+    where = {"script": str(script), "config": str(config), "state": str(state)}
+    files.write_json(start, {**where, "editor": editor})
     with qupath_window(qupath, folder, STARTER, home) as window:
         panel = Panel(window, folder, state)
         window.wait_for(PANEL)
@@ -149,8 +154,9 @@ def test_keys_decide_and_what_was_decided_is_saved(
 
         panel.window.focus("QuPath")
         panel.window.key("1", "1", "s")
-        with pytest.raises(BadInputError, match="Another pycyto is at work"):
-            headless(qupath_installation, reviewable)
+        for name in ("review", "undo_predictions"):
+            with pytest.raises(BadInputError, match="Another pycyto is at work"):
+                run_script(qupath_installation, SCRIPTS / f"{name}.groovy", reviewable)
         panel.close()
         assert len(panel.lines()) == len(lines)
     after = classes(reviewable)
@@ -160,6 +166,43 @@ def test_keys_decide_and_what_was_decided_is_saved(
         k: v for k, v in before.items() if k not in final
     }
     assert not (reviewable / "pycyto" / "decisions" / "lock.json").exists()
+
+
+def test_nothing_lies_over_the_cells_and_hidden_predictions_are_nowhere(
+    qupath_installation: Path, reviewable: Path, tmp_path: Path
+) -> None:
+    older = begin_a_review_of_an_older_run(reviewable)
+    home = tmp_path / "home"
+    with review_panel(qupath_installation, reviewable, home, editor=True) as panel:
+        [told] = [text for text in panel.state()["said"] if "was begun" in text]
+        assert f"A review of the run {older} was begun (1 of " in told
+        panel.window.until(lambda: panel.state()["small"], "the script editor is in the way")
+        assert panel.state()["panes"]
+        panel.window.key("h")
+        panel.window.until(lambda: not panel.state()["panes"], "the panes tell of predictions")
+        panel.window.key("h")
+        panel.window.until(lambda: panel.state()["panes"], "the panes are gone")
+        panel.close()
+        panel.window.until(lambda: not panel.state()["small"], "the editor does not come back")
+
+
+def begin_a_review_of_an_older_run(folder: Path) -> str:
+    """Make a run that is older than that of the project, with a cell decided; return its name."""
+    run = next((folder / "pycyto" / "runs").iterdir())
+    older = run.with_name("2020-01-01_older")
+    shutil.copytree(run, older)
+    content = files.read_json(run / "run.json")
+    files.write_json(older / "run.json", {**content, "created_at": "2020-01-01T00:00:00Z"})
+    line = {
+        "schema": 1, "decision": "d1", "at": "2020-01-02T00:00:00Z", "reviewer": "Berta",
+        "project_id": open_project(folder).project_id, "entry_id": "1",
+        "object_id": str(uuid.uuid4()), "point_index": None, "run": older.name,
+        "action": "class", "label": "HSIL",
+    }  # fmt: skip
+    log = folder / "pycyto" / "decisions" / "berta.jsonl"
+    log.parent.mkdir()
+    log.write_text(json.dumps(line) + "\n", "utf-8")
+    return older.name
 
 
 def test_every_slide_is_gone_through_and_saved(
