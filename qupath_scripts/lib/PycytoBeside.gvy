@@ -24,8 +24,8 @@ class PycytoBeside {
     }
 
     void arrange() {
-        editor = Window.windows.find { it instanceof Stage && it.showing && !it.iconified && it.title?.startsWith('Script Editor') } as Stage
-        editor?.setIconified(true)
+        editor = Window.windows.find { it instanceof Stage && it.showing && it.title?.startsWith('Script Editor') } as Stage
+        editor?.hide()  // not iconified: where it belongs to QuPath's window, that one would go with it
         Rectangle2D screen = (Screen.getScreensForRectangle(main.x, main.y, main.width, main.height) ?: [Screen.primary])[0].visualBounds
         wasMaximized = main.maximized
         before = new Rectangle2D(main.x, main.y, main.width, main.height)
@@ -37,7 +37,7 @@ class PycytoBeside {
     }
 
     void putBack() {
-        editor?.setIconified(false)
+        editor?.show()
         place(main, before.minX, before.minY, before.width, before.height)
         main.setMaximized(wasMaximized)
     }

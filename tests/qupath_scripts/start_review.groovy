@@ -26,7 +26,7 @@ def tell = {
         downsample: viewer.downsampleFactor,
         detections: viewer.overlayOptions.showDetections,
         panes: gui.showAnalysisPaneProperty().get(),
-        small: Window.windows.findAll { it instanceof Stage && it.iconified }*.title,
+        small: Window.windows.findAll { it instanceof Stage && it.iconified }*.title.findAll(),
         changed: viewer.imageData?.isChanged(),
         focused: Window.windows.find { it.isFocused() }?.title,
         windows: Window.windows*.title.findAll(),

@@ -176,14 +176,17 @@ def test_nothing_lies_over_the_cells_and_hidden_predictions_are_nowhere(
     with review_panel(qupath_installation, reviewable, home, editor=True) as panel:
         [told] = [text for text in panel.state()["said"] if "was begun" in text]
         assert f"A review of the run {older} was begun (1 of " in told
-        panel.window.until(lambda: panel.state()["small"], "the script editor is in the way")
+        assert not [title for title in panel.state()["windows"] if "Script" in title]
+        assert panel.state()["small"] == []
         assert panel.state()["panes"]
         panel.window.key("h")
         panel.window.until(lambda: not panel.state()["panes"], "the panes tell of predictions")
         panel.window.key("h")
         panel.window.until(lambda: panel.state()["panes"], "the panes are gone")
         panel.close()
-        panel.window.until(lambda: not panel.state()["small"], "the editor does not come back")
+        panel.window.until(
+            lambda: "Script Editor" in panel.state()["windows"], "the editor does not come back"
+        )
 
 
 def begin_a_review_of_an_older_run(folder: Path) -> str:
