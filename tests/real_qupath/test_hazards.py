@@ -71,7 +71,9 @@ def raw(project: Path, mode: Literal["r", "r+"] = "r+") -> Any:
 
 
 def raw_image(raw_project: Any, entry_id: str) -> Any:
-    return next(image for image in raw_project.images if image.entry_id == entry_id)
+    image = next(image for image in raw_project.images if image.entry_id == entry_id)
+    image.held = raw_project  # paquo's own reference is weak: without the project it only reads
+    return image
 
 
 def java_image(project: Path, installation: Installation, entry_id: str) -> Any:
