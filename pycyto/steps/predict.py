@@ -187,7 +187,7 @@ def predict(  # noqa: PLR0913 - each is an option of the command
             ):
                 job.add(cell, Place(cell.key, image.image.image_key, square, slide))
                 if pixels is not None:
-                    yield colours(image.image, pixels) if colours else pixels
+                    yield colours(image.image, cell.key, pixels) if colours else pixels
             advance(1)
 
     if isinstance(read, list):
@@ -197,7 +197,7 @@ def predict(  # noqa: PLR0913 - each is an option of the command
         with reporter.progress("images", len(chosen)) as advance:
             predictions = _classified(job, patches(advance))
     if colours:
-        say_left(colours.left, reporter)
+        say_left(len(colours.left), reporter)
     return _finish(job, predictions, context.settings.point_radius, reporter)
 
 
