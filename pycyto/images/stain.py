@@ -137,6 +137,12 @@ def lab_of(pixels: Pixels) -> Lab:
     return np.asarray(lab.reshape(pixels.shape))
 
 
+def rgb_of(lab: Triple) -> tuple[int, int, int]:
+    """Return the sRGB colour, 0 to 255, that is nearest to a colour of CIELAB."""
+    roots = ((np.array([lab]) - _LAB_OFFSET) @ _FROM_LAB).astype(np.float32)
+    return _whole(_srgb(roots)[0])
+
+
 def sums_of(pixels: Pixels) -> Sums:
     """Return the sums over the tissue of a patch, (height, width, 3) uint8 RGB."""
     tissue = pixels.reshape(-1, 3).take(np.flatnonzero(is_tissue(pixels)), axis=0)
@@ -268,7 +274,7 @@ def _added(one: tuple[int, int, int], other: tuple[int, int, int]) -> tuple[int,
     return one[0] + other[0], one[1] + other[1], one[2] + other[2]
 
 
-def _whole(numbers: npt.NDArray[np.int64]) -> tuple[int, int, int]:
+def _whole(numbers: npt.NDArray[np.integer[Any]]) -> tuple[int, int, int]:
     first, second, third = map(int, numbers)
     return first, second, third
 

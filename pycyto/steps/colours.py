@@ -40,12 +40,24 @@ def colour_for(
                 remedy="Add --colour reinhard, or leave --reference out.",
             )
         return None
+    return Colour(target_for(training, data, reference, reporter), stats)
+
+
+def target_for(
+    training: Sequence[Row], data: Path, reference: Path | str | None, reporter: Reporter
+) -> Statistics:
+    """Return the colours of the reference, or of the source with most training patches.
+
+    Raises
+    ------
+    BadInputError
+        A reference that cannot be read, or too little tissue.
+    """
     if reference is not None:
         target = reference_statistics(path_from(reference))
         reporter.say("Colours are brought to those of the reference.")
-    else:
-        target = _of_largest_source(training, data, reporter)
-    return Colour(target, stats)
+        return target
+    return _of_largest_source(training, data, reporter)
 
 
 def _of_largest_source(training: Sequence[Row], data: Path, reporter: Reporter) -> Statistics:
