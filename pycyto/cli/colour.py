@@ -26,7 +26,7 @@ from pycyto.cli.console import Console
 @click.option(
     "--cells",
     type=click.IntRange(1),
-    default=8,
+    default=6,
     show_default=True,
     help="How many of each source and class are shown.",
 )

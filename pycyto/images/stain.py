@@ -189,6 +189,8 @@ def reference_statistics(path: Path) -> Statistics:
     BadInputError
         It cannot be read, or has too little tissue.
     """
+    if not path.is_file():
+        raise BadInputError("There is no such reference.", where=path, remedy="--reference FILE")
     image = open_image(path)
     try:
         sums = Sums()

@@ -25,7 +25,7 @@ from pycyto.evaluation.colour_verdicts import (
 )
 from pycyto.evaluation.report import NOTICE
 from pycyto.images.colour import KINDS, Colour, Kind
-from pycyto.images.stain import FEWEST
+from pycyto.images.stain import FEWEST, reference_statistics
 from pycyto.labels import counted
 from pycyto.manifest import Row, read_manifest
 from pycyto.parts import SPLIT_FILE
@@ -67,7 +67,7 @@ def colour(  # noqa: PLR0913 - each is an option of the command
     out: Path | str,
     reference: Path | str | None = None,
     stats: Kind | None = None,
-    cells: int = 8,
+    cells: int = 6,
     seed: int = 0,
     identifiers: bool = False,
     verdict: Judgement | None = None,
@@ -119,10 +119,8 @@ def colour(  # noqa: PLR0913 - each is an option of the command
     if not rows:
         raise BadInputError("There is no cell in this data set.", where=data / "manifest.csv")
     if verdict is not None:
-        given = None
-        if reference is not None or stats is not None:
-            given = _colour(data, rows, reference, stats, reporter)
-        return _judge(data, out, given, _now(verdict, by, note), reporter)
+        said = _now(verdict, by, note)
+        return _judge(data, out, said, reference, stats, reporter)
     wanted = _colour(data, rows, reference, stats, reporter)
     named = _names(data, rows, reporter, identifiers=identifiers)
     looked = Looked(data, rows, wanted, cells, seed, reporter, named)
@@ -230,32 +228,40 @@ def _names(
 
 
 def _judge(
-    data: Path, out: Path, given: Colour | None, said: ColourVerdict, reporter: Reporter
+    data: Path,
+    out: Path,
+    said: ColourVerdict,
+    reference: Path | str | None,
+    stats: Kind | None,
+    reporter: Reporter,
 ) -> ColourResult:
     """Record a verdict on the page that is in a folder."""
     if not (out / FIGURES_FILE).is_file():
-        raise BadInputError("There is no page here to give a verdict on.", where=out,
-                            remedy=_MAKE_AGAIN)  # fmt: skip
+        raise BadInputError(
+            "There is no page here to give a verdict on.", where=out, remedy=_MAKE_AGAIN
+        )
     with locks.locked(out):
         figures = _figures_in(out)
         target, digest = _of(figures)
-        if given is not None and given.digest != target:
-            raise RefusedError(
-                f"The page shows colours at the target {target}, the verdict would be on "
-                f"{given.digest}.",
-                where=out / REPORT_FILE,
-                remedy=_MAKE_AGAIN,
-            )
-        if files.sha256_of(data / "manifest.csv") != digest:
-            raise RefusedError(
-                "The page shows other patches than this data set has now.",
-                where=out / REPORT_FILE,
-                remedy=_MAKE_AGAIN,
-            )
+        wanted = stats or figures["target"]["stats"]
+        same = wanted == figures["target"]["stats"]
+        if same and reference is not None:
+            same = Colour(reference_statistics(path_from(reference)), wanted).digest == target
+        _demand(same, "colours at another target", out)
+        _demand(files.sha256_of(data / "manifest.csv") == digest, "other patches", out)
         verdicts = add_verdict(out, replace(said, target=target, data=digest))
         _write(data, out, verdicts, reporter)
     reporter.say(f"Recorded: {said.verdict}, by {said.by}. {out / VERDICTS_FILE}")
     return ColourResult(out / REPORT_FILE, target, figures, verdicts)
+
+
+def _demand(same: bool, what: str, out: Path) -> None:  # noqa: FBT001
+    if not same:
+        raise RefusedError(
+            f"The page shows {what} than the verdict would be on; nothing was recorded.",
+            where=out / REPORT_FILE,
+            remedy=_MAKE_AGAIN,
+        )
 
 
 def _figures_in(out: Path) -> dict[str, Any]:
