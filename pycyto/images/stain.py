@@ -181,8 +181,13 @@ def normalise(patch: Pixels, source: Statistics, target: Statistics) -> Pixels |
     return changed.reshape(patch.shape)
 
 
-def reference_statistics(path: Path) -> Statistics:
+def reference_statistics(path: Path, *, icc: bool = False) -> Statistics:
     """Return the statistics of an image of a laboratory's choice: a patch, a field or a slide.
+
+    Parameters
+    ----------
+    icc
+        Whether the colour profile in it is applied.
 
     Raises
     ------
@@ -191,7 +196,7 @@ def reference_statistics(path: Path) -> Statistics:
     """
     if not path.is_file():
         raise BadInputError("There is no such reference.", where=path, remedy="--reference FILE")
-    image = open_image(path)
+    image = open_image(path, icc=icc)
     try:
         sums = Sums()
         for top in range(0, image.height, _BAND):

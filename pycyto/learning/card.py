@@ -35,6 +35,7 @@ def page(
         f"Patches      {card['patch_size']} x {card['patch_size']} pixels RGB, {resolution}",
         f"Trained      {card['record']['finished_at']}, seed {card['seed']}",
         *_learning(card["settings"], result["backbone_weights_trained"]),
+        *_profiles(icc=card.get("icc", False)),
         *_colour(card.get("colour")),
         *_answers(card.get("orientations", 1)),
         *_calibrated(card.get("temperature", 1.0)),
@@ -63,6 +64,12 @@ def _answers(orientations: int) -> list[str]:
     if orientations == 1:
         return []
     return [f"Answers      the mean over {orientations} orientations of each patch"]
+
+
+def _profiles(*, icc: bool) -> list[str]:
+    if not icc:
+        return []
+    return ["Profiles     colours of images with an ICC profile are brought to sRGB by it first"]
 
 
 def _colour(colour: Mapping[str, Any] | None) -> list[str]:

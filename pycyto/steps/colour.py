@@ -33,6 +33,7 @@ from pycyto.pseudonyms import pseudonyms_of
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.colour_look import Looked
 from pycyto.steps.colours import target_for
+from pycyto.steps.profiles import icc_of
 from pycyto.steps.training_cells import training_cells
 
 REPORT_FILE, FIGURES_FILE, SHEETS_FILE = "index.html", "colour.json", "sheets.json"
@@ -168,7 +169,8 @@ def _colour(
     if stats is not None and stats not in KINDS:
         raise UsageError(f"--stats is {stats!r}; it can be {', '.join(KINDS)}.")
     training = _training(data, rows, reporter) if reference is None else ()
-    return Colour(target_for(training, data, reference, reporter), stats or "slide")
+    target = target_for(training, data, reference, reporter, icc=icc_of(data))
+    return Colour(target, stats or "slide")
 
 
 def _training(data: Path, rows: Sequence[Row], reporter: Reporter) -> Sequence[Row]:
@@ -246,7 +248,8 @@ def _judge(
         wanted = stats or figures["target"]["stats"]
         same = wanted == figures["target"]["stats"]
         if same and reference is not None:
-            same = Colour(reference_statistics(path_from(reference)), wanted).digest == target
+            found = reference_statistics(path_from(reference), icc=icc_of(data))
+            same = Colour(found, wanted).digest == target
         _demand(same, "colours at another target", out)
         _demand(files.sha256_of(data / "manifest.csv") == digest, "other patches", out)
         verdicts = add_verdict(out, replace(said, target=target, data=digest))

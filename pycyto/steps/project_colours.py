@@ -36,6 +36,8 @@ class ProjectColours:
         A selection whose scheme, centroid and largest outline hold.
     rule
         At which scale to cut.
+    icc
+        Whether colour profiles in the images are applied.
     """
 
     colour: Colour
@@ -44,6 +46,7 @@ class ProjectColours:
     wanted: Selection
     rule: Resolution
     settings: Settings
+    icc: bool = False
     _known: dict[Key, Statistics] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -95,7 +98,11 @@ class ProjectColours:
     def _sums(self, found: ImageCells, chosen: set[CellKey]) -> Sums:
         cells = replace(found, cells=[cell for cell in found.cells if cell.key in chosen])
         patches = cut_patches(
-            cells, resolution=self.rule, mappings=self.settings.path_mappings, tally=Tally()
+            cells,
+            resolution=self.rule,
+            mappings=self.settings.path_mappings,
+            tally=Tally(),
+            icc=self.icc,
         )
         return sum((sums_of(pixels) for _, _, pixels in patches if pixels is not None), Sums())
 
