@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from pycyto.images.colour import colour_from
+
 _WIDTH = 12
 _LINE = 90
 
@@ -72,12 +74,13 @@ def _profiles(*, icc: bool) -> list[str]:
     return ["Profiles     colours of images with an ICC profile are brought to sRGB by it first"]
 
 
-def _colour(colour: Mapping[str, Any] | None) -> list[str]:
+def _colour(value: Mapping[str, Any] | None) -> list[str]:
+    colour = colour_from(value)
     if colour is None:
         return []
     return [
-        f"Colours      of each {colour['stats']} brought to one target by Reinhard's method, in",
-        "             training and in use; bundle.json has the target",
+        f"Colours      of each {colour.stats} brought to one target by Reinhard's method, in",
+        f"             training and in use; bundle.json has the target ({colour.digest})",
     ]
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pycyto import train
 from pycyto.cli.main import main
 from pycyto.errors import BadInputError, PycytoError, RefusedError, UsageError
 from pycyto.evaluation.colour_verdicts import COLUMNS
@@ -23,6 +24,7 @@ from pycyto.images.colour import Colour, reader_of
 from pycyto.images.crop import Pixels
 from pycyto.images.patches import content_hash, read_patch, write_patch
 from pycyto.images.stain import Sums, reference_statistics, sums_of
+from pycyto.learning.bundle import load_bundle
 from pycyto.manifest import Row, read_manifest
 from pycyto.records import SILENT
 from pycyto.steps.colour import colour
@@ -91,6 +93,19 @@ def test_the_target_is_the_one_of_a_training(data: Path, tmp_path: Path) -> None
     (data / "split.csv").unlink()
     again = colour(data, out=tmp_path / "out").figures
     assert again["target"]["digest"] == found["target"]["digest"]
+
+
+def test_a_verdict_on_the_page_is_one_on_the_model(
+    data: Path, reference: Path, tmp_path: Path
+) -> None:
+    for number, options in enumerate(({}, {"reference": reference, "stats": "patch"})):
+        page = colour(data, out=tmp_path / f"page {number}", **options)  # type: ignore[arg-type]
+        out = tmp_path / f"model {number}"
+        train(data, out=out, epochs=1, colour="reinhard", **options)  # type: ignore[arg-type]
+        found = load_bundle(out).colour
+        assert found is not None
+        assert found.digest == page.target
+        assert page.target in (out / "README.txt").read_text("utf-8")
 
 
 def pictures(html: str) -> list[Pixels]:
