@@ -11,20 +11,18 @@ from pycyto import provenance
 from pycyto.labels import counted, listed
 from pycyto.records import Reporter
 
-# The steps that make data sets. What one is made of has one state: merge and export see to it.
-_STEPS = ("export", "ingest", "merge", "subset")
-
 
 def icc_of(data: Path) -> bool:
     """Whether the patches of a data set were cut with the colour profiles of their images.
+
+    All of them or none were: export and merge see to it.
 
     Raises
     ------
     BadInputError
         Its record is none.
     """
-    records = provenance.records_in(data)
-    said = (records.get(step, {}).get("arguments") for step in _STEPS)
+    said = (record.get("arguments") for record in provenance.records_in(data).values())
     return any(isinstance(own, Mapping) and own.get("icc") is True for own in said)
 
 
