@@ -122,17 +122,22 @@ def colour(  # noqa: PLR0913 - each is an option of the command
     if verdict is not None:
         said = _now(verdict, by, note)
         return _judge(data, out, said, reference, stats, reporter)
+    read_verdicts(out)  # before minutes of work: a damaged file is told at once
     wanted = _colour(data, rows, reference, stats, reporter)
     named = _names(data, rows, reporter, identifiers=identifiers)
     looked = Looked(data, rows, wanted, cells, seed, reporter, named)
     inputs = {"manifest.csv": files.sha256_of(data / "manifest.csv")}
     if reference is not None:
         inputs["reference"] = files.sha256_of(path_from(reference))
-    figures = _figures(looked.sources, rows, wanted, inputs, identifiers, seed)
+    split = (data / SPLIT_FILE).exists()
+    largest = f"the source that has most {'training patches' if split else 'patches'}"
+    of = largest if reference is None else "the reference"
+    figures = _figures(looked.sources, rows, wanted, of, inputs, identifiers, seed)
+    sheets = {"of": _of(figures), "sheets": looked.sheets()}
     with locks.locked(out):
-        files.write_json(out / SHEETS_FILE, {"of": _of(figures), "sheets": looked.sheets()})
-        files.write_json(out / FIGURES_FILE, figures)
         verdicts = read_verdicts(out)
+        files.write_json(out / SHEETS_FILE, sheets)
+        files.write_json(out / FIGURES_FILE, figures)
         _write(data, out, verdicts, reporter)
     _say(figures, reporter)
     reporter.say(f"Report: {out / REPORT_FILE}. {NOTICE}")
@@ -187,13 +192,13 @@ def _figures(
     sources: Sequence[OfSource],
     rows: Sequence[Row],
     wanted: Colour,
+    of: str,
     inputs: Mapping[str, str],
     identifiers: bool,  # noqa: FBT001 - written down, nothing more
     seed: int,
 ) -> dict[str, Any]:
-    """Return the content of ``colour.json``."""
+    """Return the content of ``colour.json``; `of` says whose the target is."""
     target = wanted.target
-    largest = "the source that has most training patches"
     counts = {own.name: own.patches for own in sources}
     return {
         "schema": SCHEMA,
@@ -204,7 +209,7 @@ def _figures(
         "target": {
             "digest": wanted.digest,
             "stats": wanted.stats,
-            "of": "the reference" if "reference" in inputs else largest,
+            "of": of,
             **statistics_json(target),
         },
         "data": {"digest": inputs["manifest.csv"]},

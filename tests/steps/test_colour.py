@@ -269,6 +269,10 @@ def test_files_that_were_changed_are_named(data: Path, reference: Path, tmp_path
             colour(data, out=out, verdict="acceptable", by="Bo")
         (out / name).write_bytes(whole[name])
     assert (out / "index.html").read_bytes() == whole["index.html"]
+    edit(out / "verdicts.csv", lambda text: text.replace("acceptable", "perhaps"))
+    with pytest.raises(BadInputError, match="'perhaps' is no verdict"):
+        colour(data, out=out)
+    assert (out / "colour.json").read_bytes() == whole["colour.json"]
 
 
 def test_no_name_is_in_the_page_unless_it_was_asked_for(
