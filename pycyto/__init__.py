@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pycyto.steps.agreement import agreement as agreement
     from pycyto.steps.assign import assign as assign
     from pycyto.steps.audit import audit as audit
+    from pycyto.steps.colour import colour as colour
     from pycyto.steps.context import Access as Access
     from pycyto.steps.cross_domain import cross_domain as cross_domain
     from pycyto.steps.doctor import doctor as doctor
@@ -33,6 +34,7 @@ __all__ = [
     "agreement",
     "assign",
     "audit",
+    "colour",
     "cross_domain",
     "doctor",
     "evaluate",

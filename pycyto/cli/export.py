@@ -26,6 +26,7 @@ from pycyto.cli.console import Console
 )
 @options.centroid_option
 @click.option("--mpp", type=float, help="Micrometres per patch pixel.  [default: full resolution]")
+@options.icc_option
 @options.access_options
 @click.pass_obj
 def command(

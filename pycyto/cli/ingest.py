@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from pycyto.cli import options
 from pycyto.cli.console import Console
 
 
@@ -38,6 +39,7 @@ from pycyto.cli.console import Console
 @click.option(
     "--mpp", type=float, help="Of cric and folder: micrometres per pixel, if you know it."
 )
+@options.icc_option
 @click.option(
     "--to-project",
     type=click.Path(),
@@ -45,7 +47,7 @@ from pycyto.cli.console import Console
 )
 @click.option("--qupath", type=click.Path(), help="Folder of the QuPath to make it with.")
 @click.pass_obj
-def command(console: Console, /, layout: Any, src: str, **options: Any) -> None:
+def command(console: Console, /, layout: Any, src: str, **rest: Any) -> None:
     """Make patches and a manifest of a public set, as it was downloaded to SRC.
 
     LAYOUT is herlev, sipakmed, cric, ps3c, or folder: one folder of images per class. SRC is only
@@ -53,4 +55,4 @@ def command(console: Console, /, layout: Any, src: str, **options: Any) -> None:
     """
     from pycyto.steps.ingest import ingest
 
-    ingest(layout, src, reporter=console, **options)
+    ingest(layout, src, reporter=console, **rest)

@@ -32,6 +32,7 @@ COMMANDS = {
     "merge": "Join data sets into one, and refuse what must not be joined.",
     "split": "Divide a data set by patient: train, validation and test.",
     "audit": "Look for leaks, twins and gaps in a data set and its split.",
+    "colour": "Show cells before and after normalisation, for a verdict.",
     "train": "Train a classifier and save it as a bundle.",
     "evaluate": "Measure a model on a data set it has not seen.",
     "cross-domain": "Train on each source, scanner or site, and test on all others.",

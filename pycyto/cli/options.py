@@ -41,6 +41,9 @@ centroid_option = click.option(
     show_default=True,
     help="Centre of the patch for QuPath cell objects.",
 )
+icc_option = click.option(
+    "--icc", is_flag=True, help="Bring pixels to sRGB by the colour profile in each image."
+)
 seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 fold_option = click.option(
     "--fold", type=int, metavar="N", help="Use fold N of pycyto split --folds, not the split."

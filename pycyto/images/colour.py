@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +126,38 @@ def key_of(row: Row, kind: Kind) -> Key:
     return ("source", row.source) if kind == "source" else slide_of(row)
 
 
+class Normaliser:
+    """Brings patches to the colours that a model wants.
+
+    Attributes
+    ----------
+    left
+        Names of patches that had too little tissue, or whose slide had, and stayed as they were.
+    """
+
+    def __init__(self, colour: Colour) -> None:
+        self.colour = colour
+        self.left: set[str] = set()
+
+    def __call__(self, name: str, patch: Pixels, shared: Callable[[], Statistics]) -> Pixels:
+        """Return a patch, (224, 224, 3) uint8 RGB, at the target, or as it is.
+
+        Parameters
+        ----------
+        name
+            What stands for the patch where it is counted.
+        shared
+            Gives the statistics of its slide or source; not asked where each patch has its own.
+        """
+        each = self.colour.stats == "patch"
+        source = sums_of(patch).statistics if each else shared()
+        changed = normalise(patch, source, self.colour.target)
+        if changed is None:
+            self.left.add(name)
+            return patch
+        return changed
+
+
 class PatchReader:
     """Reads patches of one data set as a network is to see them.
 
@@ -137,11 +169,6 @@ class PatchReader:
         None leaves the pixels as they are.
     statistics
         By `key_of`; not used where each patch has its own.
-
-    Attributes
-    ----------
-    left
-        Cell keys of patches that had too little tissue and stayed as they were.
     """
 
     def __init__(
@@ -150,7 +177,12 @@ class PatchReader:
         self.folder = folder
         self.colour = colour
         self._statistics = statistics
-        self.left: set[str] = set()
+        self._normaliser = Normaliser(colour) if colour else None
+
+    @property
+    def left(self) -> Collection[str]:
+        """Cell keys of patches that had too little tissue and stayed as they were."""
+        return self._normaliser.left if self._normaliser else frozenset()
 
     def __call__(self, row: Row) -> Pixels:
         """Return a patch, (224, 224, 3) uint8 RGB.
@@ -160,16 +192,14 @@ class PatchReader:
         BadInputError
             When the patch is missing, broken, or not the one of the manifest.
         """
-        pixels = read_patch(self.folder, row)
-        if self.colour is None:
-            return pixels
-        found = None if self.colour.stats == "patch" else key_of(row, self.colour.stats)
-        source = sums_of(pixels).statistics if found is None else self._statistics[found]
-        changed = normalise(pixels, source, self.colour.target)
-        if changed is None:
-            self.left.add(str(row.key))
-            return pixels
-        return changed
+        return self.coloured(row, read_patch(self.folder, row))
+
+    def coloured(self, row: Row, patch: Pixels) -> Pixels:
+        """Return a patch that was read already as a network is to see it."""
+        if self._normaliser is None:
+            return patch
+        kind = self._normaliser.colour.stats
+        return self._normaliser(str(row.key), patch, lambda: self._statistics[key_of(row, kind)])
 
     def name_for(self, row: Row) -> str:
         """Return what decides the pixels of one patch besides its content."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
+from PIL import ExifTags, Image, ImageCms, ImageFile, TiffImagePlugin
 
 from pycyto.errors import BadInputError
 from pycyto.images.crop import Pixels
+from pycyto.images.profile import Profile, embedded
 from pycyto.labels import Colour
 
 _MODES = ("RGB", "RGBA", "P")
@@ -24,24 +26,32 @@ _BOUNDS = tuple(f"openslide.bounds-{side}" for side in ("x", "y", "width", "heig
 class FieldImage:
     """A camera image: decoded when it is first read, then kept in memory.
 
+    Parameters
+    ----------
+    icc
+        Whether pixels are brought to sRGB by the colour profile in the file, if there is one.
+
     Attributes
     ----------
     width, height
         In pixels, as stored: EXIF orientation is ignored, as QuPath ignores it.
+    profile
+        The colour profile that is applied.
 
     Raises
     ------
     BadInputError
         When it is no image, not 8-bit RGB, larger than any camera's, or a TIFF
-        with an orientation.
+        with an orientation; or its profile cannot be used.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, icc: bool = False) -> None:
         self._path = path
         with _explained(path), _limit_of_ours():
             self._image = Image.open(path)
         try:
             _check_kind(self._image, path)
+            self.profile = _profile_of(self._image, path) if icc else None
         except BadInputError:
             self.close()
             raise
@@ -63,7 +73,8 @@ class FieldImage:
             self._is_opaque = True
         with _limit_of_ours():
             box = self._image.crop((left, top, left + width, top + height))
-        return np.asarray(box.convert("RGB"))
+        pixels = np.asarray(box.convert("RGB"))
+        return self.profile(pixels) if self.profile else pixels
 
     def close(self) -> None:
         """Close the file."""
@@ -79,14 +90,18 @@ class SlideImage:
         True where QuPath opened it through OpenSlide: QuPath then shows only
         the scanner's bounding box, if all four of its figures are there, and its
         (0, 0) is that box's corner. This is the one place where the offset is added.
+    icc
+        Whether pixels are brought to sRGB by the colour profile in the file, if there is one.
 
     Attributes
     ----------
     width, height
         Of what QuPath shows, in full-resolution pixels.
+    profile
+        The colour profile that is applied.
     """
 
-    def __init__(self, path: Path, *, crop_to_bounds: bool = True) -> None:
+    def __init__(self, path: Path, *, crop_to_bounds: bool = True, icc: bool = False) -> None:
         import openslide
 
         with _explained(path):
@@ -98,19 +113,22 @@ class SlideImage:
         if crop_to_bounds:
             with contextlib.suppress(KeyError, ValueError):
                 self._x, self._y, self.width, self.height = (int(found[key]) for key in _BOUNDS)
+        self.profile = embedded(lambda: self._slide.color_profile, path) if icc else None
         self._background = _colour(found.get("openslide.background-color", ""))
 
     def read(self, left: int, top: int, width: int, height: int) -> Pixels:
         """Return a box inside the image as (height, width, 3) uint8.
 
         Where the scanner stored nothing the pixels have the background colour
-        that the file names, else black, as in QuPath.
+        that the file names, else black, as in QuPath; no profile changes it.
         """
         with _explained(self._path):
             box = self._slide.read_region((left + self._x, top + self._y), 0, (width, height))
         pixels = np.asarray(box)
+        colours = self.profile(pixels[..., :3]) if self.profile else pixels[..., :3]
         if pixels[..., 3].min() == 255:
-            return pixels[..., :3]
+            return colours
+        box = Image.fromarray(np.dstack([colours, pixels[..., 3]]))
         canvas = Image.new("RGBA", (width, height), (*self._background, 255))
         canvas.alpha_composite(box)
         return np.asarray(canvas)[..., :3]
@@ -121,22 +139,27 @@ class SlideImage:
 
 
 @contextlib.contextmanager
-def opened(path: Path, *, crop_to_bounds: bool = True) -> Iterator[FieldImage | SlideImage]:
+def opened(
+    path: Path, *, crop_to_bounds: bool = True, icc: bool = False
+) -> Iterator[FieldImage | SlideImage]:
     """Open an image for the length of a block; see `open_image`."""
-    image = open_image(path, crop_to_bounds=crop_to_bounds)
+    image = open_image(path, crop_to_bounds=crop_to_bounds, icc=icc)
     try:
         yield image
     finally:
         image.close()
 
 
-def open_image(path: Path, *, crop_to_bounds: bool = True) -> FieldImage | SlideImage:
+def open_image(
+    path: Path, *, crop_to_bounds: bool = True, icc: bool = False
+) -> FieldImage | SlideImage:
     """Open an image of either kind.
 
     Raises
     ------
     BadInputError
-        When it is missing, truncated, not an image, or not 8-bit RGB.
+        When it is missing, truncated, not an image, or not 8-bit RGB, or when its profile is
+        asked for and cannot be used.
     """
     import openslide
 
@@ -147,8 +170,17 @@ def open_image(path: Path, *, crop_to_bounds: bool = True) -> FieldImage | Slide
             remedy="Put it back, or say where it is now: --map OLD_FOLDER=NEW_FOLDER.",
         )
     if openslide.OpenSlide.detect_format(path) is not None:
-        return SlideImage(path, crop_to_bounds=crop_to_bounds)
-    return FieldImage(path)
+        return SlideImage(path, crop_to_bounds=crop_to_bounds, icc=icc)
+    return FieldImage(path, icc=icc)
+
+
+def _profile_of(image: ImageFile.ImageFile, path: Path) -> Profile | None:
+    """Return the colour profile in a camera image, if it has one."""
+    if "icc_profile" not in image.info:
+        return None
+    # Of one that cannot be unpacked Pillow gives None.
+    content = image.info["icc_profile"] or b""
+    return embedded(lambda: ImageCms.getOpenProfile(io.BytesIO(content)), path)
 
 
 def _check_kind(image: ImageFile.ImageFile, path: Path) -> None:

@@ -137,6 +137,12 @@ def lab_of(pixels: Pixels) -> Lab:
     return np.asarray(lab.reshape(pixels.shape))
 
 
+def rgb_of(lab: Triple) -> tuple[int, int, int]:
+    """Return the sRGB colour, 0 to 255, that is nearest to a colour of CIELAB."""
+    roots = ((np.array([lab]) - _LAB_OFFSET) @ _FROM_LAB).astype(np.float32)
+    return _whole(_srgb(roots)[0])
+
+
 def sums_of(pixels: Pixels) -> Sums:
     """Return the sums over the tissue of a patch, (height, width, 3) uint8 RGB."""
     tissue = pixels.reshape(-1, 3).take(np.flatnonzero(is_tissue(pixels)), axis=0)
@@ -175,15 +181,22 @@ def normalise(patch: Pixels, source: Statistics, target: Statistics) -> Pixels |
     return changed.reshape(patch.shape)
 
 
-def reference_statistics(path: Path) -> Statistics:
+def reference_statistics(path: Path, *, icc: bool = False) -> Statistics:
     """Return the statistics of an image of a laboratory's choice: a patch, a field or a slide.
+
+    Parameters
+    ----------
+    icc
+        Whether the colour profile in it is applied.
 
     Raises
     ------
     BadInputError
         It cannot be read, or has too little tissue.
     """
-    image = open_image(path)
+    if not path.is_file():
+        raise BadInputError("There is no such reference.", where=path, remedy="--reference FILE")
+    image = open_image(path, icc=icc)
     try:
         sums = Sums()
         for top in range(0, image.height, _BAND):
@@ -268,7 +281,7 @@ def _added(one: tuple[int, int, int], other: tuple[int, int, int]) -> tuple[int,
     return one[0] + other[0], one[1] + other[1], one[2] + other[2]
 
 
-def _whole(numbers: npt.NDArray[np.int64]) -> tuple[int, int, int]:
+def _whole(numbers: npt.NDArray[np.integer[Any]]) -> tuple[int, int, int]:
     first, second, third = map(int, numbers)
     return first, second, third
 

@@ -84,12 +84,14 @@ class Bundle:
     card
         All of ``bundle.json``.
     bundle_id
-        12 hexadecimal digits that depend on weights, labels, orientations, colour and
-        temperature alone.
+        12 hexadecimal digits that depend on weights, labels, orientations, colour,
+        temperature and profiles alone.
     orientations
         Over so many orientations of a patch its probabilities are averaged: 1, 2, 4 or 8.
     colour
         How patches must be coloured for it; None is as they are.
+    icc
+        Whether they must be cut with the colour profiles of their images.
     temperature
         At which it then gives them; 1 leaves them as they are.
     """
@@ -105,6 +107,7 @@ class Bundle:
     orientations: int = 1
     colour: Colour | None = None
     temperature: float = 1.0
+    icc: bool = False
 
 
 def mark_of(key: CellKey) -> str:
@@ -127,12 +130,15 @@ def id_of(
     orientations: int = 1,
     colour: Colour | None = None,
     temperature: float = 1.0,
+    *,
+    icc: bool = False,
 ) -> str:
     """Return the bundle ID of what decides a model's probabilities."""
     averaged = () if orientations == 1 else (f"{orientations} orientations",)
     coloured = () if colour is None else (f"colour {colour.digest}",)
     calibrated = () if temperature == 1 else (f"temperature {temperature!r}",)
-    content = "\n".join((weights_sha256, *labels, *averaged, *coloured, *calibrated))
+    profiled = ("icc",) if icc else ()
+    content = "\n".join((weights_sha256, *labels, *averaged, *coloured, *calibrated, *profiled))
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
@@ -160,6 +166,7 @@ def load_bundle(path: Path) -> Bundle:
             orientations=_orientations(card.get("orientations", 1)),
             colour=colour_from(card.get("colour")),
             temperature=_number(card.get("temperature", 1.0), (COLDEST, HOTTEST), "temperature"),
+            icc=_boolean(card.get("icc", False)),
         )
         _check_counts(card.get("counts", {}))
         _check_history(path / HISTORY_FILE)
@@ -253,6 +260,12 @@ def _text(value: object) -> str:
     return value
 
 
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{_shown(value)} where true or false should be")
+    return value
+
+
 def _list(value: object) -> list[Any]:
     if not isinstance(value, list):
         raise TypeError(f"{_shown(value)} where a list should be")
@@ -289,7 +302,12 @@ def _check_labels(bundle: Bundle) -> None:
         raise ValueError(f"patch size {_shown(bundle.card['patch_size'])}")
     weights = bundle.card["files"][WEIGHTS_FILE]
     if bundle.bundle_id != id_of(
-        weights, bundle.labels, bundle.orientations, bundle.colour, bundle.temperature
+        weights,
+        bundle.labels,
+        bundle.orientations,
+        bundle.colour,
+        bundle.temperature,
+        icc=bundle.icc,
     ):
         raise ValueError("labels and weights do not belong together")
     outputs = _outputs_of(bundle.path / WEIGHTS_FILE)

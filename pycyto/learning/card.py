@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from pycyto.images.colour import colour_from
+
 _WIDTH = 12
 _LINE = 90
 
@@ -35,6 +37,7 @@ def page(
         f"Patches      {card['patch_size']} x {card['patch_size']} pixels RGB, {resolution}",
         f"Trained      {card['record']['finished_at']}, seed {card['seed']}",
         *_learning(card["settings"], result["backbone_weights_trained"]),
+        *_profiles(icc=card.get("icc", False)),
         *_colour(card.get("colour")),
         *_answers(card.get("orientations", 1)),
         *_calibrated(card.get("temperature", 1.0)),
@@ -65,12 +68,19 @@ def _answers(orientations: int) -> list[str]:
     return [f"Answers      the mean over {orientations} orientations of each patch"]
 
 
-def _colour(colour: Mapping[str, Any] | None) -> list[str]:
+def _profiles(*, icc: bool) -> list[str]:
+    if not icc:
+        return []
+    return ["Profiles     colours of images with an ICC profile are brought to sRGB by it first"]
+
+
+def _colour(value: Mapping[str, Any] | None) -> list[str]:
+    colour = colour_from(value)
     if colour is None:
         return []
     return [
-        f"Colours      of each {colour['stats']} brought to one target by Reinhard's method, in",
-        "             training and in use; bundle.json has the target",
+        f"Colours      of each {colour.stats} brought to one target by Reinhard's method, in",
+        f"             training and in use; bundle.json has the target ({colour.digest})",
     ]
 
 

@@ -58,6 +58,8 @@ class Description:
         Over so many orientations of a patch its probabilities are averaged.
     colour
         How patches are coloured; None is as they are.
+    icc
+        Whether they were cut with the colour profiles of their images.
     temperature
         At which it then gives them; 1 leaves them as they are.
     """
@@ -75,6 +77,7 @@ class Description:
     orientations: int = 1
     colour: Colour | None = None
     temperature: float = 1.0
+    icc: bool = False
 
 
 def check_place(path: Path, *, overwrite: bool) -> None:
@@ -147,6 +150,7 @@ def _card(folder: Path, description: Description, training: Training) -> dict[st
             description.orientations,
             description.colour,
             description.temperature,
+            icc=description.icc,
         ),
         "intended_use": INTENDED_USE,
         **asdict(description),

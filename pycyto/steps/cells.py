@@ -49,6 +49,8 @@ class Tally:
         How many cells have which class outside the scheme: it may be a misspelt one.
     found
         UUIDs of those that were asked for by UUID and are there.
+    profiles
+        Name of the colour profile that was applied, by entry ID; empty where the image has none.
     """
 
     given: int = 0
@@ -61,6 +63,7 @@ class Tally:
     classes: set[str] = field(default_factory=set)
     foreign: Counter[str] = field(default_factory=Counter)
     found: set[str] = field(default_factory=set)
+    profiles: dict[str, str] = field(default_factory=dict)
 
     def check(self) -> None:
         """Make sure that the counts add up."""
@@ -224,6 +227,7 @@ def cut_patches(
     mappings: Mapping[str, str],
     tally: Tally,
     known: Mapping[CellKey, Square] | None = None,
+    icc: bool = False,
 ) -> Iterator[tuple[Cell, Square, Pixels | None]]:
     """Yield the patch of every cell of one image, (224, 224, 3) uint8.
 
@@ -236,6 +240,8 @@ def cut_patches(
     known
         Cells whose patch is there, with the square it was cut from: where that
         is the same again they come back with None instead of pixels.
+    icc
+        Whether colour profiles in the images are applied; the tally says which.
     """
     planned = _planned(found, resolution, tally)
     done = 0
@@ -246,7 +252,9 @@ def cut_patches(
                 if known and known.get(cell.key) == square:
                     pixels = None
                 else:
-                    image = image or stack.enter_context(_open(found.image, mappings))
+                    if image is None:
+                        opening = _open(found.image, mappings, tally, icc=icc)
+                        image = stack.enter_context(opening)
                     pixels = cut(image, square)
                 done += 1
                 yield cell, square, pixels
@@ -282,10 +290,12 @@ def _planned(found: ImageCells, resolution: Resolution, tally: Tally) -> list[tu
 
 
 @contextlib.contextmanager
-def _open(image: ImageEntry, mappings: Mapping[str, str]) -> Iterator[FieldImage | SlideImage]:
+def _open(
+    image: ImageEntry, mappings: Mapping[str, str], tally: Tally, *, icc: bool
+) -> Iterator[FieldImage | SlideImage]:
     """Open an image, and make sure that it is as large as the one that was annotated."""
     path = local_path(image, mappings)
-    with opened(path, crop_to_bounds=image.opened_by_openslide) as found:
+    with opened(path, crop_to_bounds=image.opened_by_openslide, icc=icc) as found:
         if (found.width, found.height) != (image.width, image.height):
             raise BadInputError(
                 f"This image is {found.width} x {found.height} pixels; the project has it as "
@@ -293,6 +303,8 @@ def _open(image: ImageEntry, mappings: Mapping[str, str]) -> Iterator[FieldImage
                 where=path,
                 remedy="Put the annotated image back: on another one the cells are elsewhere.",
             )
+        if icc:
+            tally.profiles[image.entry_id] = found.profile.name if found.profile else ""
         yield found
 
 

@@ -6,11 +6,22 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from pycyto.errors import BadInputError, UsageError
-from pycyto.images.colour import KINDS, METHODS, Colour, Kind, Method, pooled
+from pycyto.errors import BadInputError, RefusedError, UsageError
+from pycyto.images.colour import (
+    KINDS,
+    METHODS,
+    Colour,
+    Kind,
+    Method,
+    PatchReader,
+    pooled,
+    reader_of,
+)
 from pycyto.images.stain import FEWEST, Statistics, reference_statistics
+from pycyto.learning.bundle import Bundle
 from pycyto.manifest import Row
 from pycyto.records import Reporter, path_from
+from pycyto.steps.profiles import icc_of, state
 
 
 def colour_for(
@@ -20,8 +31,15 @@ def colour_for(
     stats: Kind,
     reference: Path | str | None,
     reporter: Reporter,
+    *,
+    icc: bool,
 ) -> Colour | None:
     """Return what the colours of a model's patches are brought to; None leaves them.
+
+    Parameters
+    ----------
+    icc
+        Whether the colour profile in the reference is applied, as in the patches.
 
     Raises
     ------
@@ -40,12 +58,29 @@ def colour_for(
                 remedy="Add --colour reinhard, or leave --reference out.",
             )
         return None
+    return Colour(target_for(training, data, reference, reporter, icc=icc), stats)
+
+
+def target_for(
+    training: Sequence[Row],
+    data: Path,
+    reference: Path | str | None,
+    reporter: Reporter,
+    *,
+    icc: bool,
+) -> Statistics:
+    """Return the colours of the reference, or of the source with most training patches.
+
+    Raises
+    ------
+    BadInputError
+        A reference that cannot be read, or too little tissue.
+    """
     if reference is not None:
-        target = reference_statistics(path_from(reference))
+        target = reference_statistics(path_from(reference), icc=icc)
         reporter.say("Colours are brought to those of the reference.")
-    else:
-        target = _of_largest_source(training, data, reporter)
-    return Colour(target, stats)
+        return target
+    return _of_largest_source(training, data, reporter)
 
 
 def _of_largest_source(training: Sequence[Row], data: Path, reporter: Reporter) -> Statistics:
@@ -66,6 +101,27 @@ def _of_largest_source(training: Sequence[Row], data: Path, reporter: Reporter) 
     of_source = f" of the largest of {len(by_source)} sources" if len(by_source) > 1 else ""
     reporter.say(f"Colours are brought to those of the {len(rows)} training patches{of_source}.")
     return statistics
+
+
+def reader_for(bundle: Bundle, data: Path, reporter: Reporter) -> PatchReader:
+    """Return what reads the patches of a data set as a model wants them.
+
+    Raises
+    ------
+    RefusedError
+        They were cut with colour profiles and the model's without, or the other way round.
+    BadInputError
+        A patch is missing, broken, or not the one of the manifest.
+    """
+    icc = icc_of(data)
+    if icc != bundle.icc:
+        raise RefusedError(
+            f"The model was trained on patches that were cut {state(bundle.icc)}; these were cut "
+            f"{state(icc)}.",
+            where=data,
+            remedy=f"Export or ingest them again {'with' if bundle.icc else 'without'} --icc.",
+        )
+    return reader_of(data, bundle.colour, reporter)
 
 
 def say_left(patches: int, reporter: Reporter) -> None:

@@ -41,20 +41,26 @@ class Cutting:
     ----------
     fit
         Whether images of single cells are brought to the size of the patch.
+    icc
+        Whether colour profiles in the images are applied.
     counts
         What is worth knowing of cells that are in.
     rows, pictures
         One row and one thumbnail, (32, 32) uint8, per patch.
+    profiles
+        Name of the colour profile that was applied, by image; empty where it has none.
     """
 
     source: Source
     table: Table
     folder: Path
     fit: bool
+    icc: bool = False
     notes: Notes = field(default_factory=Notes)
     counts: Counter[str] = field(default_factory=Counter)
     rows: list[Row] = field(default_factory=list)
     pictures: list[Thumbnail] = field(default_factory=list)
+    profiles: dict[Path, str] = field(default_factory=dict)
     _names: set[str] = field(default_factory=set)
     _unknown: Counter[str] = field(default_factory=Counter)
 
@@ -110,7 +116,9 @@ class Cutting:
         self, path: Path, cells: list[tuple[SourceCell, str]]
     ) -> Iterator[tuple[Row, Outlines | None]]:
         try:
-            image = FieldImage(path)
+            image = FieldImage(path, icc=self.icc)
+            if self.icc:
+                self.profiles[path] = image.profile.name if image.profile else ""
             try:
                 for cell, label in cells:
                     yield self._cut(cell, label, image)

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from pycyto.steps.cells import ImageCells, Tally, chosen_images, cut_patches, re
 from pycyto.steps.context import DEFAULT_ACCESS, Access, Context, open_context
 from pycyto.steps.data_set import DataSet, ImageKey
 from pycyto.steps.labelling import Labelling, LabelsInQuPath, verdicts_of
+from pycyto.steps.profiles import icc_of, profile_counts, say_profiles, state
 from pycyto.steps.reviewed import decided_labels
 from pycyto.steps.rows import row_of
 
@@ -36,6 +38,8 @@ _UNFINISHED = {"finished": False}
 _WRITERS = 4
 # Patches of 150 kB that wait to be written.
 _AHEAD = 4 * _WRITERS
+# Ends the name of what is noted of an image's colour profile: what is kept is not opened again.
+_PROFILE = " profile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ class ExportResult:
         Patches cut now, left as they were, moved to another class, and moved to
         ``removed/`` because their cell is gone, is no longer asked for, or was not
         noted by an export that broke off.
+    profiles
+        How many images have a colour profile, and which; None where that was not asked for.
     """
 
     out: Path
@@ -63,6 +69,7 @@ class ExportResult:
     kept: int
     relabelled: int
     removed: int
+    profiles: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,7 @@ class _Job:
     data: DataSet
     resolution: Resolution
     labels: Labelling
+    icc: bool
     tally: Tally = field(default_factory=Tally)
     writers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_WRITERS))
 
@@ -88,6 +96,7 @@ def export(  # noqa: PLR0913 - each is an option of the command
     reviewed: bool = False,
     centroid: Centroid = "cell",
     mpp: float | None = None,
+    icc: bool = False,
     access: Access = DEFAULT_ACCESS,
     reporter: Reporter = SILENT,
 ) -> ExportResult:
@@ -118,13 +127,16 @@ def export(  # noqa: PLR0913 - each is an option of the command
         Of QuPath cell objects: the cell's or the nucleus's.
     mpp
         Micrometres per patch pixel; by default full resolution.
+    icc
+        Bring pixels to sRGB by the colour profile in each image.
 
     Raises
     ------
     BadInputError, UsageError
         A project, image or setting is not what it should be.
     RefusedError
-        `out` holds patches of this project at another resolution, or is among
+        `out` holds patches of this project at another resolution, or patches that were cut
+        with profiles where these are not, or the other way round; or it is among
         the project's own files; or another pycyto is at work there.
     PartlyDoneError
         Some images could not be used; the others are exported.
@@ -153,11 +165,11 @@ def export(  # noqa: PLR0913 - each is an option of the command
     arguments = {
         "objects": wanted.objects, "classes": classes, "images": images,
         "unclassified": unclassified, "reviewed": reviewed, "centroid": centroid, "mpp": mpp,
-        "backend": backend.name,
+        "icc": icc, "backend": backend.name,
     }  # fmt: skip
     with locks.locked(folder):
-        data = _open_data_set(folder, arguments, context, mpp)
-        job = _Job(context, data, Resolution(mpp), labels)
+        data = _open_data_set(folder, arguments, context, mpp, icc=icc)
+        job = _Job(context, data, Resolution(mpp), labels, icc)
         share_key(context.project.workspace, folder)
         tally = job.tally
         with _saving(job), reporter.progress("images", len(chosen)) as advance:
@@ -169,7 +181,7 @@ def export(  # noqa: PLR0913 - each is an option of the command
             tally.check()
             tally.refuse_nothing("export", wanted, context.project.file)
             data.remove_strays()
-        result = _result(data, tally, context)
+        result = _result(data, tally, context, icc=icc)
         data.save(_counts(result))
     _say(result, reporter)
     labels.say(reporter)
@@ -204,7 +216,12 @@ def _labelling(context: Context, classes: Sequence[str] | None, *, reviewed: boo
 
 
 def _open_data_set(
-    folder: Path, arguments: Mapping[str, object], context: Context, mpp: float | None
+    folder: Path,
+    arguments: Mapping[str, object],
+    context: Context,
+    mpp: float | None,
+    *,
+    icc: bool,
 ) -> DataSet:
     data = DataSet(folder, arguments)
     files.remove_parts(folder, below=(folder / "images").is_dir())
@@ -217,6 +234,12 @@ def _open_data_set(
             "This folder holds patches of the same project at another resolution.",
             where=folder,
             remedy="Choose another folder with --out, or the same --mpp as before.",
+        )
+    if data.table and icc_of(folder) != icc:
+        raise RefusedError(
+            f"This folder holds patches that were cut {state(not icc)}.",
+            where=folder,
+            remedy="Choose another folder with --out, or give --icc as before.",
         )
     return data
 
@@ -246,6 +269,8 @@ def _export_image(job: _Job, found: ImageCells) -> None:
             # Till all are cut they are of two states; should it end early, none is to be trusted.
             data.inputs.pop(pixels, None)
         seen = _cut(job, found, rows, _known(data.folder, rows) if unchanged else {})
+        if found.image.entry_id in tally.profiles:
+            states[f"{'/'.join(image)}{_PROFILE}"] = tally.profiles[found.image.entry_id]
         if tally.failed.total() == failed_before:  # else what is there may still be right
             data.inputs |= states
             _remove_gone(data, rows, seen)
@@ -258,7 +283,12 @@ def _cut(
     seen, tally, mappings = set(), job.tally, job.context.settings.path_mappings
     with _writing(job, rows) as put:
         for cell, square, pixels in cut_patches(
-            found, resolution=job.resolution, mappings=mappings, tally=tally, known=known
+            found,
+            resolution=job.resolution,
+            mappings=mappings,
+            tally=tally,
+            known=known,
+            icc=job.icc,
         ):
             tally.used += 1
             seen.add(cell.key)
@@ -353,18 +383,33 @@ def _states(image: ImageKey, found: ImageCells, context: Context) -> dict[str, s
     return states
 
 
-def _result(data: DataSet, tally: Tally, context: Context) -> ExportResult:
+def _result(data: DataSet, tally: Tally, context: Context, *, icc: bool) -> ExportResult:
     found: Counter[str] = Counter()
     for label, count in data.table.labels(context.project.project_id).items():
         found[label or "unclassified"] += count
     others = sorted(set(found) - set(context.scheme.names))
     by_label = {name: found[name] for name in (*context.scheme.names, *others) if found[name]}
     return ExportResult(
-        data.folder, tally, by_label, data.new, data.kept, data.relabelled, data.removed
+        data.folder,
+        tally,
+        by_label,
+        data.new,
+        data.kept,
+        data.relabelled,
+        data.removed,
+        _profiles(data, context) if icc else None,
     )
 
 
+def _profiles(data: DataSet, context: Context) -> Mapping[str, Any]:
+    project = context.project
+    names = (ImageKey(project.project_id, image.entry_id) for image in project.images)
+    noted = (data.inputs.get(f"{'/'.join(name)}{_PROFILE}") for name in names)
+    return profile_counts(name for name in noted if name is not None)
+
+
 def _counts(result: ExportResult) -> dict[str, object]:
+    profiles = {} if result.profiles is None else {"profiles": result.profiles}
     return {
         **result.tally.to_json("patches"),
         "by_label": dict(result.by_label),
@@ -372,6 +417,7 @@ def _counts(result: ExportResult) -> dict[str, object]:
         "kept": result.kept,
         "relabelled": result.relabelled,
         "removed": result.removed,
+        **profiles,
     }
 
 
@@ -388,3 +434,5 @@ def _say(result: ExportResult, reporter: Reporter) -> None:
         f"{result.new} cut, {result.kept} left as they were, "
         f"{result.relabelled} moved to another class, {result.removed} moved to removed/."
     )
+    if result.profiles is not None:
+        say_profiles(result.profiles, reporter)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pycyto import files, provenance
 from pycyto.datasets import harmonise
@@ -25,6 +25,7 @@ from pycyto.labels import BETHESDA, counted, listed
 from pycyto.manifest import Row, lines_of, write_lines
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.cutting import Cutting
+from pycyto.steps.profiles import profile_counts, say_profiles
 from pycyto.steps.to_project import make_project_of
 
 # Warnings on the screen: a set whose outlines are all broken has as many as cells.
@@ -54,6 +55,8 @@ class IngestResult:
         What is worth knowing of cells that are in: cropped, without outline, ….
     joined
         The names of groups that became one, since they show the same cells.
+    profiles
+        How many images have a colour profile, and which; None where that was not asked for.
     """
 
     out: Path
@@ -63,6 +66,7 @@ class IngestResult:
     skipped: Mapping[str, int]
     notes: Mapping[str, int]
     joined: Sequence[Sequence[str]]
+    profiles: Mapping[str, Any] | None = None
 
 
 def ingest(  # noqa: PLR0913 - each is an option of the command
@@ -76,6 +80,7 @@ def ingest(  # noqa: PLR0913 - each is an option of the command
     name: str | None = None,
     group_regex: str | None = None,
     mpp: float | None = None,
+    icc: bool = False,
     to_project: str | Path | None = None,
     qupath: str | Path | None = None,
     reporter: Reporter = SILENT,
@@ -107,6 +112,8 @@ def ingest(  # noqa: PLR0913 - each is an option of the command
         Of a ``folder``: what finds the group (patient or slide) in the path of an image.
     mpp
         Of ``cric`` and ``folder``: micrometres per pixel of the images, where you know it.
+    icc
+        Bring pixels to sRGB by the colour profile in each image.
     to_project
         Of ``cric``: make a QuPath project here too, of the fields where they are, with all cells
         as classified points, also those that the table leaves out. Without a QuPath on this
@@ -132,10 +139,10 @@ def ingest(  # noqa: PLR0913 - each is an option of the command
     classes = harmonise.with_alternatives(classes, alternative)
     arguments = {
         "layout": layout, "scale": scale, "alternative": list(alternative), "name": name,
-        "group_regex": group_regex, "mpp": mpp,
+        "group_regex": group_regex, "mpp": mpp, "icc": icc,
     }  # fmt: skip
     with files.making_folder(target) as made:
-        cutting = Cutting(source, classes, made, fit=scale == "fit")
+        cutting = Cutting(source, classes, made, fit=scale == "fit", icc=icc)
         with reporter.progress("cells", None) as advance:
             _write_outlines(made / OUTLINES_FILE, cutting.run(folder), advance)
         cutting.refuse_problems(folder)
@@ -212,6 +219,7 @@ def _result(cutting: Cutting, found: Joined, out: Path) -> IngestResult:
         skipped=dict(cutting.notes.skipped),
         notes=dict(+cutting.counts),  # those above 0
         joined=found.groups,
+        profiles=profile_counts(cutting.profiles.values()) if cutting.icc else None,
     )
 
 
@@ -229,6 +237,7 @@ def _record(
         "table": cutting.table.to_json(),
         "joined": [list(names) for names in found.groups],
         "near_identical_pairs": found.pairs,
+        **({"profiles": result.profiles} if result.profiles is not None else {}),
     }
     inputs = {"table of classes": cutting.table.sha256} if cutting.table.sha256 else {}
     return provenance.record("ingest", arguments, counts=counts, inputs=inputs)
@@ -247,6 +256,8 @@ def _say(cutting: Cutting, found: Joined, result: IngestResult, reporter: Report
         reporter.say(f"  {number:>6}  {original} → {label}{contested}")
     for note, number in result.notes.items():
         reporter.say(f"  {number:>6}  {note}")
+    if result.profiles is not None:
+        say_profiles(result.profiles, reporter)
     _say_groups(found, reporter)
     warnings = cutting.notes.warnings
     for warning in warnings[:_WARNED]:

@@ -23,7 +23,7 @@ from pycyto.datasets.merging import (
     namesakes,
 )
 from pycyto.datasets.near import same_cells
-from pycyto.errors import BadInputError, UsageError
+from pycyto.errors import BadInputError, RefusedError, UsageError
 from pycyto.images.likeness import Thumbnail, thumbnail
 from pycyto.images.patches import pixels_in, read_patch
 from pycyto.labels import counted, listed
@@ -31,6 +31,7 @@ from pycyto.manifest import Row, iter_manifest, lines_of, order, write_lines
 from pycyto.pseudonyms import take_key
 from pycyto.records import SILENT, CellKey, Reporter, path_from
 from pycyto.steps.ingest import OUTLINES_END, OUTLINES_FILE, OUTLINES_HEAD
+from pycyto.steps.profiles import icc_of, state
 
 # Patches that are read ahead.
 _CHUNK = 256
@@ -79,7 +80,8 @@ def merge(
     BadInputError
         A manifest or a patch is not what it should be.
     RefusedError
-        Cells that are there twice, different schemes or resolutions, or something in `out`.
+        Cells that are there twice, different schemes or resolutions, patches with and without
+        the colour profiles of their images, or something in `out`.
     UsageError
         Fewer than two data sets.
     """
@@ -92,6 +94,7 @@ def merge(
     inventories = _inventories(folders)
     check_schemes(inventories)
     check_resolutions(inventories)
+    icc = _one_state(folders)
     target = path_from(out)
     with files.making_folder(target) as made:
         joining = _Joining(made)
@@ -99,9 +102,22 @@ def merge(
         _write_outlines(made / OUTLINES_FILE, inventories)
         take_key(folders, made)
         result = _result(target, inventories, joining)
-        provenance.keep_record(made, _record(inventories, result))
+        provenance.keep_record(made, _record(inventories, result, icc=icc))
     _say(result, inventories, reporter)
     return result
+
+
+def _one_state(folders: Sequence[Path]) -> bool:
+    """Return whether colour profiles were applied, or refuse where they were in some only."""
+    states = {folder: icc_of(folder) for folder in folders}
+    if len(set(states.values())) > 1:
+        told = listed(f"{folder.name} {state(icc)}" for folder, icc in states.items())
+        raise RefusedError(
+            f"The patches of these data sets were cut in two ways: {told}.",
+            remedy="Export or ingest them again, all with --icc or all without. Images that have "
+            "no profile stay as they are.",
+        )
+    return any(states.values())
 
 
 def _inventories(folders: Sequence[Path]) -> list[Inventory]:
@@ -235,7 +251,9 @@ def _result(out: Path, inventories: Sequence[Inventory], joining: _Joining) -> M
     )
 
 
-def _record(inventories: Sequence[Inventory], result: MergeResult) -> dict[str, object]:
+def _record(
+    inventories: Sequence[Inventory], result: MergeResult, *, icc: bool
+) -> dict[str, object]:
     numbered = list(enumerate(inventories, 1))
     inputs = {
         f"{n}/manifest.csv": files.sha256_of(one.folder / "manifest.csv") for n, one in numbered
@@ -247,7 +265,8 @@ def _record(inventories: Sequence[Inventory], result: MergeResult) -> dict[str, 
         "near_identical_pairs": len(result.near),
         "by_data_set": {str(number): one.cells for number, one in numbered},
     }
-    return provenance.record("merge", {"data_sets": len(inventories)}, counts=counts, inputs=inputs)
+    arguments = {"data_sets": len(inventories), "icc": icc}
+    return provenance.record("merge", arguments, counts=counts, inputs=inputs)
 
 
 def _say(result: MergeResult, inventories: Sequence[Inventory], reporter: Reporter) -> None:

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from pycyto import files, provenance
 from pycyto.errors import BadInputError, UsageError
-from pycyto.images.colour import reader_of
 from pycyto.images.crop import Pixels
 from pycyto.labels import counted, scheme_named
 from pycyto.learning.bundle import Bundle, load_bundle, was_trained_on
@@ -31,9 +30,10 @@ from pycyto.records import (
 )
 from pycyto.settings import load_settings
 from pycyto.steps.cells import ImageCells, Tally, chosen_images, cut_patches, read_cells
-from pycyto.steps.colours import say_left
+from pycyto.steps.colours import reader_for, say_left
 from pycyto.steps.context import DEFAULT_ACCESS, Access, open_context
 from pycyto.steps.labelling import verdicts_of
+from pycyto.steps.profiles import profile_counts, say_profiles
 from pycyto.steps.project_colours import ProjectColours
 from pycyto.steps.resolutions import refuse_other_resolution
 from pycyto.steps.rows import said_of
@@ -166,9 +166,11 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     found = ensure_project_id(context.project)
     job = make_job(found.workspace, wanted)
     rule = bundle.resolution.at_any_scale() if any_resolution else bundle.resolution
-    colours = bundle.colour and ProjectColours(
-        bundle.colour, found, backend, wanted, rule, context.settings
-    )
+    colours = None
+    if bundle.colour:
+        colours = ProjectColours(
+            bundle.colour, found, backend, wanted, rule, context.settings, bundle.icc
+        )
     reviewed = _reviewed_detections(found) if objects != "annotations" else frozenset()
     read: Iterable[ImageCells] = read_cells(found, backend, chosen, wanted, job.tally)
     if len(chosen) == 1:  # how many of one image are done says nothing: its cells are counted
@@ -184,10 +186,11 @@ def predict(  # noqa: PLR0913 - each is an option of the command
                 resolution=rule,
                 mappings=context.settings.path_mappings,
                 tally=job.tally,
+                icc=bundle.icc,
             ):
                 job.add(cell, Place(cell.key, image.image.image_key, square, slide))
                 if pixels is not None:
-                    yield colours(image.image, pixels) if colours else pixels
+                    yield colours(image.image, cell.key, pixels) if colours else pixels
             advance(1)
 
     if isinstance(read, list):
@@ -196,9 +199,15 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     else:
         with reporter.progress("images", len(chosen)) as advance:
             predictions = _classified(job, patches(advance))
-    if colours:
-        say_left(colours.left, reporter)
+    _say_colours(job, colours, reporter)
     return _finish(job, predictions, context.settings.point_radius, reporter)
+
+
+def _say_colours(job: _Job, colours: ProjectColours | None, reporter: Reporter) -> None:
+    if colours:
+        say_left(len(colours.left), reporter)
+    if job.bundle.icc:
+        say_profiles(profile_counts(job.tally.profiles.values()), reporter)
 
 
 def _reviewed_detections(project: Project) -> frozenset[CellKey]:
@@ -286,7 +295,7 @@ def _rows(
 def _predict_patches(job: _Job, rows: Sequence[Row], reporter: Reporter) -> PredictResult:
     """Classify exported patches, where neither the project nor its slides are at hand."""
     job.data_sha256 = _exported_states(job.workspace)
-    read = reader_of(job.workspace, job.bundle.colour, reporter)
+    read = reader_for(job.bundle, job.workspace, reporter)
 
     def patches() -> Iterator[Pixels]:
         for row in rows:

@@ -8,13 +8,13 @@ whatever class they have by now, the statistics are the same.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from pycyto.images.colour import Colour, Key, slide_named
+from pycyto.images.colour import Colour, Key, Normaliser, slide_named
 from pycyto.images.crop import Pixels
 from pycyto.images.resolution import Resolution
-from pycyto.images.stain import Statistics, Sums, normalise, sums_of
+from pycyto.images.stain import Statistics, Sums, sums_of
 from pycyto.qupath.backend import Backend
 from pycyto.qupath.project import ImageEntry, Project
 from pycyto.qupath.selection import Selection
@@ -36,8 +36,8 @@ class ProjectColours:
         A selection whose scheme, centroid and largest outline hold.
     rule
         At which scale to cut.
-    left
-        How many patches stayed as they were: too little tissue.
+    icc
+        Whether colour profiles in the images are applied.
     """
 
     colour: Colour
@@ -46,18 +46,20 @@ class ProjectColours:
     wanted: Selection
     rule: Resolution
     settings: Settings
-    left: int = 0
+    icc: bool = False
     _known: dict[Key, Statistics] = field(default_factory=dict)
 
-    def __call__(self, image: ImageEntry, pixels: Pixels) -> Pixels:
-        """Return a patch of an image, (224, 224, 3) uint8, as the model is to see it."""
-        if self.colour.stats == "patch":
-            source = sums_of(pixels).statistics
-        else:
-            source = self._statistics(image)
-        changed = normalise(pixels, source, self.colour.target)
-        self.left += changed is None
-        return pixels if changed is None else changed
+    def __post_init__(self) -> None:
+        self._normaliser = Normaliser(self.colour)
+
+    @property
+    def left(self) -> Collection[str]:
+        """Cell keys of patches that had too little tissue and stayed as they were."""
+        return self._normaliser.left
+
+    def __call__(self, image: ImageEntry, key: CellKey, pixels: Pixels) -> Pixels:
+        """Return the patch of a cell, (224, 224, 3) uint8, as the model is to see it."""
+        return self._normaliser(str(key), pixels, lambda: self._statistics(image))
 
     def _statistics(self, image: ImageEntry) -> Statistics:
         key = self._key(image)
@@ -96,7 +98,11 @@ class ProjectColours:
     def _sums(self, found: ImageCells, chosen: set[CellKey]) -> Sums:
         cells = replace(found, cells=[cell for cell in found.cells if cell.key in chosen])
         patches = cut_patches(
-            cells, resolution=self.rule, mappings=self.settings.path_mappings, tally=Tally()
+            cells,
+            resolution=self.rule,
+            mappings=self.settings.path_mappings,
+            tally=Tally(),
+            icc=self.icc,
         )
         return sum((sums_of(pixels) for _, _, pixels in patches if pixels is not None), Sums())
 

@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from pycyto import files
 from pycyto.errors import BadInputError
-from pycyto.images.colour import reader_of
 from pycyto.learning.bundle import Bundle
 from pycyto.learning.inference import Engine, classify
 from pycyto.manifest import Row
 from pycyto.records import CellKey, Reporter
+from pycyto.steps.colours import reader_for
 
 Floats = npt.NDArray[np.float32]
 _KEY = ("project_id", "entry_id", "object_id", "point_index")
@@ -30,7 +30,7 @@ def classified_rows(
     engine: Engine | None = None,
 ) -> tuple[Floats, float]:
     """Return the probabilities of rows, (n, k), and the seconds that it took."""
-    reader = reader_of(data, bundle.colour, reporter)
+    reader = reader_for(bundle, data, reporter)
     started = time.monotonic()
     with reporter.progress("classify cells", len(rows)) as advance:
         found = classify(bundle, map(reader, rows), engine=engine, advance=advance)

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pycyto.errors import BadInputError
-from pycyto.images.colour import reader_of
 from pycyto.images.crop import Square
 from pycyto.images.patches import read_patch, write_patch
 from pycyto.labels import listed
@@ -27,6 +26,7 @@ from pycyto.learning.nearest import DECIMALS, Features, nearest, unit_vectors
 from pycyto.manifest import UNKNOWN, Row, iter_manifest, refuse_twins
 from pycyto.qupath.similar_table import SimilarCell, patch_file, similar_folder, write_similar
 from pycyto.records import CellKey, Reporter
+from pycyto.steps.colours import reader_for
 from pycyto.steps.resolutions import refuse_other_resolution
 
 # How many are shown beside a cell.
@@ -141,7 +141,7 @@ def references_in(
         refuse_other_resolution(rows, bundle, folder / "manifest.csv")
     seen: list[Features] = []
     engine = seeing_engine(bundle, seen.append)
-    patches = map(reader_of(folder, bundle.colour, reporter), rows)
+    patches = map(reader_for(bundle, folder, reporter), rows)
     with reporter.progress("adjudicated cells", len(rows)) as advance:
         classify(bundle, patches, engine=engine, advance=advance)
     _say(rows, reporter)

@@ -12,12 +12,13 @@ import numpy.typing as npt
 
 from pycyto.datasets.groups import LEVELS, Group, groups_of
 from pycyto.errors import BadInputError, RefusedError
-from pycyto.images.colour import PatchReader, reader_of
+from pycyto.images.colour import PatchReader
 from pycyto.labels import listed
 from pycyto.learning.bundle import Bundle, was_trained_on
 from pycyto.manifest import Row, read_manifest
 from pycyto.parts import dealt_out, read_parts
 from pycyto.records import Reporter
+from pycyto.steps.colours import reader_for
 
 # Patches exported at one --mpp differ by up to half a pixel in 224.
 _SAME_SCALE = 0.005
@@ -122,7 +123,7 @@ def tested(
     _refuse_trained_on(test, bundle)
     _refuse_other_scheme(test, bundle)
     _refuse_other_scale(test, bundle)
-    return replace(test, reader=reader_of(data, bundle.colour, reporter))
+    return replace(test, reader=reader_for(bundle, data, reporter))
 
 
 def _refuse_nothing(test: Tested) -> None:

@@ -33,6 +33,7 @@ from pycyto.learning.weights import IMAGENET, NONE, default_weights, origin_of
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.audit import honest
 from pycyto.steps.colours import colour_for, say_left
+from pycyto.steps.profiles import icc_of
 from pycyto.steps.training_cells import (
     USED,
     Counts,
@@ -207,14 +208,15 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     audit = honest(data, fold, reporter)
     cells = training_cells(data, fold)
     say_cells(cells, reporter)
-    normal = colour_for(cells.parts["train"], data, colour, stats, reference, reporter)
+    icc = icc_of(data)
+    normal = colour_for(cells.parts["train"], data, colour, stats, reference, reporter, icc=icc)
     reader = reader_of(data, normal, reporter)
     sets = [PatchSet(data, cells.parts[part], cells.labels, reader) for part in USED]
     if contact_sheet:
         write_contact_sheet(path_from(contact_sheet), sets[0], Views(settings.augmentation, seed))
     folder = path_from(cache) if cache else feature_cache.default_folder()
     options = _Options(
-        row, start, settings, folder, fold, orientations, normal, calibrate, licence, overwrite
+        row, start, settings, folder, fold, orientations, normal, icc, calibrate, licence, overwrite
     )
     training = _learn(sets, out, cells, audit, options, reporter)
     say_left(len(reader.left), reporter)
@@ -238,6 +240,7 @@ class _Options:
     fold: int | None
     orientations: int
     colour: Colour | None
+    icc: bool
     calibrate: Calibrate
     licence: str
     overwrite: bool
@@ -293,6 +296,7 @@ def _learn(
         licence=options.licence,
         orientations=options.orientations,
         colour=options.colour,
+        icc=options.icc,
         temperature=_temperature(model, sets[1], options, reporter),
     )
     keys = [row.key for row in used]
@@ -335,6 +339,7 @@ def _identity(
         "network": options.network.name,
         "weights": json.dumps(origin),
         "colour": json.dumps(options.colour.to_json() if options.colour else None),
+        "colour profiles": json.dumps(options.icc),
         **settings,
         "versions of the software": json.dumps(provenance.versions()),
     }

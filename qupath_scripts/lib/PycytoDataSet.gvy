@@ -31,6 +31,9 @@ class PycytoDataSet {
         if (!file.exists()) {
             return
         }
+        if (hasProfiles()) {
+            Pycyto.refuse("The patches in ${folder} were cut with the colour profiles of their images (pycyto export --icc), and this script applies none. Export into another folder.")
+        }
         boolean first = true
         PycytoFiles.eachRow(file) { List<String> cells ->
             if (first && cells != COLUMNS || cells.size() != COLUMNS.size()) {
@@ -58,6 +61,13 @@ class PycytoDataSet {
         ]
         metadataKeys.each { column, key -> columns[column] = image.entry.getMetadataValue(key)?.trim() ?: Pycyto.UNKNOWN }
         return columns
+    }
+
+    /** Whether a step of the data set says that colour profiles were applied, as in Python. */
+    private boolean hasProfiles() {
+        def record = new File(folder, 'record.json')
+        def steps = record.exists() ? PycytoFiles.toMap(PycytoFiles.readJson(record)).values() : []
+        return steps.any { it instanceof Map && it.arguments instanceof Map && it.arguments.icc == true }
     }
 
     /** Whether a path of the manifest stays in the folder; one from elsewhere may not. */

@@ -106,3 +106,9 @@ def test_a_reference_is_read_whole_and_refused_without_tissue(tmp_path: Path) ->
     Image.fromarray(np.full((64, 64, 3), 240, np.uint8)).save(tmp_path / "glass.png")
     with pytest.raises(BadInputError, match="0 pixels of tissue"):
         stain.reference_statistics(tmp_path / "glass.png")
+
+
+@pytest.mark.parametrize("rgb", [(255, 255, 255), (128, 128, 128), (130, 60, 140), (3, 200, 90)])
+def test_a_colour_goes_there_and_back(rgb: tuple[int, int, int]) -> None:
+    lab = stain.lab_of(np.array([[rgb]], np.uint8))[0, 0].tolist()
+    assert np.abs(np.subtract(stain.rgb_of((lab[0], lab[1], lab[2])), rgb)).max() <= 1

@@ -170,6 +170,17 @@ def test_classes_that_came_of_a_review_are_told_as_python_tells_them(
     assert rows[found[3].key].annotator == 'Dr. "Ä", B'
 
 
+def test_patches_with_colour_profiles_are_left_alone(
+    with_patches: HardProject, tmp_path: Path
+) -> None:
+    out = tmp_path / "icc"
+    export(with_patches.folder, out=out, images=["1"], icc=True, access=Access(backend="geojson"))
+    before = (out / "manifest.csv").read_bytes()
+    with pytest.raises(BadInputError, match="colour profiles"):
+        with_patches.run("export_patches", images=["1"], config={"out": str(out)})
+    assert (out / "manifest.csv").read_bytes() == before
+
+
 def test_second_export_does_only_what_has_changed(
     with_patches: HardProject, tmp_path: Path
 ) -> None:

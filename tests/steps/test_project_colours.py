@@ -39,9 +39,25 @@ def test_a_selection_changes_no_colour(tmp_path: Path, kind: Kind) -> None:
     few = replace(everything, only=frozenset({cell.key.object_id}), classes=("HSIL",))
     seen = [
         ProjectColours(Colour(TARGET, kind), project, backend, wanted, rule, context.settings)(
-            image, pixels
+            image, cell.key, pixels
         )
         for wanted in (everything, few)
     ]
     np.testing.assert_array_equal(seen[0], seen[1])
     assert not np.array_equal(seen[0], pixels)
+
+
+def test_a_patch_without_tissue_stays_and_is_counted_once(tmp_path: Path) -> None:
+    shutil.copytree(SAMPLE, tmp_path / "project")
+    context = open_context(tmp_path / "project", Access(backend="geojson"))
+    project, backend = ensure_project_id(context.project), context.backend(SILENT)
+    wanted, rule = Selection(context.scheme, unclassified=True), Resolution(None, 1.0)
+    image = project.images[0]
+    found = next(read_cells(project, backend, [image], wanted, Tally()))
+    colours = ProjectColours(
+        Colour(TARGET, "patch"), project, backend, wanted, rule, context.settings
+    )
+    glass = np.full((224, 224, 3), 240, np.uint8)
+    for cell in (found.cells[0], found.cells[0], found.cells[1]):
+        np.testing.assert_array_equal(colours(image, cell.key, glass), glass)
+    assert colours.left == {str(cell.key) for cell in found.cells[:2]}
