@@ -100,6 +100,13 @@ _NETWORKS = ("small", "mobilenetv2", "mobilenetv2-multi", "resnet50", "efficient
     help="Make the model as sure as it is right, by one number fitted on the validation cells.",
 )
 @click.option(
+    "--validation/--no-validation",
+    "validate",
+    default=True,
+    help="Without, the validation part is learnt from as well and the last epoch is kept; with "
+    "--fold 0 besides, all folds are learnt from.",
+)
+@click.option(
     "--contact-sheet", type=click.Path(), help="Write a PNG of patches and their views here."
 )
 @click.option(

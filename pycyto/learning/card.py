@@ -37,10 +37,8 @@ def page(
         *_learning(card["settings"], result["backbone_weights_trained"]),
         *_colour(card.get("colour")),
         *_answers(card.get("orientations", 1)),
-        *_calibrated(card.get("temperature", 1.0)),
-        f"Best epoch   {result['best_epoch']} of {result['epochs']}",
-        f"Macro-F1     {result['validation_macro_f1']:.3f} on the validation cells, by which this",
-        "             epoch was chosen, so that it flatters",
+        *_calibrated(card.get("temperature", 1.0), chosen=result["validation_macro_f1"] is not None),
+        *_chosen(result),
         f"Licence      {card.get('licence') or 'not stated: ask whoever made it'}",
         f"Made with    {_versions(card['record']['versions'])}",
         "",
@@ -74,9 +72,26 @@ def _colour(colour: Mapping[str, Any] | None) -> list[str]:
     ]
 
 
-def _calibrated(temperature: float) -> list[str]:
+def _chosen(result: Mapping[str, Any]) -> list[str]:
+    if result["validation_macro_f1"] is None:
+        return [
+            f"Epochs       {result['epochs']}; no cells were kept aside to choose one of them by",
+        ]
+    return [
+        f"Best epoch   {result['best_epoch']} of {result['epochs']}",
+        f"Macro-F1     {result['validation_macro_f1']:.3f} on the validation cells, by which this",
+        "             epoch was chosen, so that it flatters",
+    ]
+
+
+def _calibrated(temperature: float, *, chosen: bool) -> list[str]:
     if temperature == 1:
         return []
+    if not chosen:
+        return [
+            f"Calibrated   at a temperature of {temperature:.2f}, fitted on what models that had",
+            "             learnt in the same way said of cells that they had not seen",
+        ]
     return [
         f"Calibrated   at a temperature of {temperature:.2f}, fitted on the validation cells, by",
         "             which the epoch was chosen too",

@@ -58,7 +58,8 @@ def fit(
     model
         From `pycyto.learning.networks.build`.
     train, validation
-        With the same labels; neither is empty.
+        With the same labels. Where `validation` is empty no epoch is chosen: the last one of each
+        phase is kept.
     features
         Folder that keeps what a frozen backbone sees, so that it sees each view
         once. None: it sees them anew in every epoch, to the same result within
@@ -262,7 +263,9 @@ class _Run:
         return Epoch(number, phase.name, loss, accuracy, *self._measure(lesson, number))
 
     def _measure(self, lesson: Lesson, epoch: int) -> tuple[float, float, float]:
-        """Return loss, accuracy and macro-F1 of the validation patches."""
+        """Return loss, accuracy and macro-F1 of the validation patches; NaN without any."""
+        if not len(self.validation):
+            return math.nan, math.nan, math.nan
         batches = lesson.validation(self.settings.batch_size)
         found = np.concatenate([lesson.model.predict_on_batch(batch.inputs) for batch in batches])
         targets = self.validation.targets
@@ -273,10 +276,10 @@ class _Run:
         return loss, float((predicted == targets).mean()), macro_f1(targets, predicted)
 
     def _say(self, epoch: Epoch) -> None:
-        self.reporter.say(
-            f"Epoch {epoch.epoch} ({epoch.phase}): loss {epoch.loss:.3f}, "
-            f"validation loss {epoch.val_loss:.3f}, macro-F1 {epoch.val_macro_f1:.3f}"
-        )
+        said = f"Epoch {epoch.epoch} ({epoch.phase}): loss {epoch.loss:.3f}"
+        if len(self.validation):
+            said += f", validation loss {epoch.val_loss:.3f}, macro-F1 {epoch.val_macro_f1:.3f}"
+        self.reporter.say(said)
 
     def _demand_number(self, loss: float, epoch: int) -> None:
         if math.isfinite(loss):
