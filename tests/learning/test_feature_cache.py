@@ -52,7 +52,7 @@ def cache(tmp_path: Path) -> FeatureCache:
 
 def again(cache: FeatureCache, **changes: Any) -> FeatureCache:
     """Return the cache as a later process sees it."""
-    fresh = {"extractor": Means(), "found": 0, "computed": 0, "_used": set()}
+    fresh: dict[str, Any] = {"extractor": Means(), "found": 0, "computed": 0, "_used": set()}
     return replace(cache, **fresh | changes)
 
 
