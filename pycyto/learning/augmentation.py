@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -84,6 +85,25 @@ AUGMENTATIONS: dict[Named, Augmentation] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """One way to look at patches.
+
+    Attributes
+    ----------
+    name
+        Tells it from all others.
+    of
+        Makes what is seen, (224, 224, 3) uint8, of a patch and its content hash.
+    """
+
+    name: str
+    of: Callable[[Pixels, str], Pixels]
+
+
+AS_IT_IS = Look("the patch itself", lambda pixels, _: pixels)
+
+
+@dataclass(frozen=True, slots=True)
 class Views:
     """The numbered random views of patches that a seed and settings make.
 
@@ -99,9 +119,10 @@ class Views:
         start = (self.seed, int(content_hash[:16], 16), number)
         return augmented(pixels, np.random.default_rng(start), self.augmentation)
 
-    def name_of(self, number: int) -> str:
-        """Return what tells this view from those of other seeds and settings."""
-        return json.dumps([VERSION, asdict(self.augmentation), self.seed, number])
+    def look(self, number: int) -> Look:
+        """Return the look that shows this view of every patch."""
+        name = json.dumps([VERSION, asdict(self.augmentation), self.seed, number])
+        return Look(name, lambda pixels, content_hash: self.of(pixels, content_hash, number))
 
 
 def augmented(

@@ -127,10 +127,10 @@ def _batches(targets: Targets, batch_size: int, read: Callable[[int], Pixels]) -
         of_these = targets[start : start + batch_size]
         return Batch(np.stack([read(start + i) for i in range(len(of_these))]), of_these)
 
-    return _ahead(batch, range(0, len(targets), batch_size))
+    return ahead(batch, range(0, len(targets), batch_size))
 
 
-def _ahead(make: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
+def ahead(make: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
     """Yield ``make(item)`` in order, a few made in advance by threads."""
     threads = min(4, os.cpu_count() or 1)
     with ThreadPoolExecutor(threads) as pool:

@@ -163,7 +163,10 @@ def test_a_view_depends_on_patch_seed_settings_and_number_alone(
     if name != "none":
         for another in (views.of(patch, digest, number + 1), views.of(patch, other, number)):
             assert not np.array_equal(view, another)
-    names = {views.name_of(number), views.name_of(number + 1), Views(NOTHING, seed + 1).name_of(0)}
+    names = {
+        look.name
+        for look in (views.look(number), views.look(number + 1), Views(NOTHING, seed + 1).look(0))
+    }
     assert len(names) == 3
 
 
