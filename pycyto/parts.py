@@ -116,6 +116,17 @@ def read_parts(folder: Path, fold: int | None = None) -> dict[CellKey, str]:
     return read_split(folder) if fold is None else parts_of_fold(read_folds(folder), fold)
 
 
+def rows_by_fold(rows: Iterable[Row], folds: Mapping[CellKey, int]) -> dict[str, list[Row]]:
+    """Return the labelled rows of each fold: ``fold 1`` and so on."""
+    found: dict[str, list[Row]] = {
+        f"fold {number}": [] for number in range(1, max(folds.values(), default=0) + 1)
+    }
+    for row in rows:
+        if row.label:
+            found[f"fold {folds[row.key]}"].append(row)
+    return found
+
+
 def rows_by_part(folder: Path, fold: int | None = None) -> dict[str, list[Row]]:
     """Read a data set, and return the labelled rows of each part.
 

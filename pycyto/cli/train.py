@@ -53,10 +53,11 @@ _NETWORKS = ("small", "mobilenetv2", "mobilenetv2-multi", "resnet50", "efficient
 )
 @click.option(
     "--augmentation",
-    type=click.Choice(["standard", "free", "none"]),
+    type=click.Choice(["standard", "free", "orientations", "none"]),
     default="standard",
     show_default=True,
-    help="Of training patches: standard rotates by up to 15 degrees, free by any angle.",
+    help="Of training patches: standard rotates by up to 15 degrees, free by any angle; "
+    "orientations are quarter turns and mirror images, nothing else.",
 )
 @click.option(
     "--label-smoothing",

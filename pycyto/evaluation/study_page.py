@@ -10,7 +10,7 @@ from pycyto.evaluation.cross_domain_page import FILTERS
 from pycyto.evaluation.intervals import MIN_GROUPS, RESAMPLES, Estimate
 from pycyto.evaluation.leaking import MARK
 from pycyto.evaluation.matrix import Matrix
-from pycyto.evaluation.of_source import SPECIFICITIES, OfSource
+from pycyto.evaluation.of_source import OUT_OF_FOLD, SPECIFICITIES, TEST_PART, OfSource
 from pycyto.evaluation.published import Paper
 from pycyto.evaluation.report import NOTICE
 from pycyto.evaluation.words import in_brackets, number, of
@@ -47,7 +47,7 @@ class OfModel:
     @property
     def learnt(self) -> list[OfSource]:
         """Test parts of the sources that were learnt from."""
-        return [own for own in self.sources if own.which == "test part"]
+        return [own for own in self.sources if own.which in (TEST_PART, OUT_OF_FOLD)]
 
     def to_json(self) -> dict[str, Any]:
         """Return the model as plain values."""
@@ -167,6 +167,11 @@ class StudyReport:
     def first(self) -> OfModel:
         """The model that is told in full."""
         return next(own.models[0] for own in self.networks if own.models)
+
+    @property
+    def folds(self) -> int:
+        """How many models of folds speak for the first; 0 where it speaks for itself."""
+        return int(self.evaluation["folds"] or 0)
 
     @property
     def summary(self) -> list[str]:

@@ -37,7 +37,7 @@ def page(
         *_learning(card["settings"], result["backbone_weights_trained"]),
         *_colour(card.get("colour")),
         *_answers(card.get("orientations", 1)),
-        *_calibrated(card.get("temperature", 1.0), chosen=result["validation_macro_f1"] is not None),
+        *_calibrated(card.get("temperature", 1.0), validated=_is_validated(result)),
         *_chosen(result),
         f"Licence      {card.get('licence') or 'not stated: ask whoever made it'}",
         f"Made with    {_versions(card['record']['versions'])}",
@@ -73,7 +73,7 @@ def _colour(colour: Mapping[str, Any] | None) -> list[str]:
 
 
 def _chosen(result: Mapping[str, Any]) -> list[str]:
-    if result["validation_macro_f1"] is None:
+    if not _is_validated(result):
         return [
             f"Epochs       {result['epochs']}; no cells were kept aside to choose one of them by",
         ]
@@ -84,10 +84,14 @@ def _chosen(result: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _calibrated(temperature: float, *, chosen: bool) -> list[str]:
+def _is_validated(result: Mapping[str, Any]) -> bool:
+    return result["validation_macro_f1"] is not None
+
+
+def _calibrated(temperature: float, *, validated: bool) -> list[str]:
     if temperature == 1:
         return []
-    if not chosen:
+    if not validated:
         return [
             f"Calibrated   at a temperature of {temperature:.2f}, fitted on what models that had",
             "             learnt in the same way said of cells that they had not seen",
@@ -151,6 +155,8 @@ def _learning(settings: Mapping[str, Any], backbone: Mapping[str, int]) -> list[
     if settings.get("label_smoothing"):
         lines.append(f"{settings['label_smoothing']:.0%} of the truth shared out among all classes")
     how = settings["augmentation"]
+    if how.get("in_order"):
+        return _headed([*lines, "views are quarter turns and mirror images, nothing else"])
     lines.append(
         f"views rotated by up to {how['rotation']:g} degrees, zoomed by up to {how['zoom']:.0%}; "
         f"blur {how['blur']:g} px,"
@@ -160,6 +166,10 @@ def _learning(settings: Mapping[str, Any], backbone: Mapping[str, int]) -> list[
         f"contrast {how['contrast']:.0%},"
     )
     lines.append(f"saturation {how['saturation']:.0%}, hue {how['hue']:g} degrees")
+    return _headed(lines)
+
+
+def _headed(lines: Sequence[str]) -> list[str]:
     heads = ["Learning", *[""] * (len(lines) - 1)]
     return [f"{head:13}{line}" for head, line in zip(heads, lines, strict=True)]
 

@@ -93,6 +93,7 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     weights: str | None = None,
     heat_maps: bool = False,
     cells: Sequence[str] = (),
+    scores: Path | str | None = None,
     reporter: Reporter = SILENT,
 ) -> EvaluateResult:
     """Test a model on the test part of a data set, and write a report.
@@ -110,7 +111,8 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     seed
         Of the controls, and of the resamples that intervals come from.
     fold
-        Test on this fold of ``folds.csv`` instead of the split's test part.
+        Test on this fold of ``folds.csv`` instead of the split's test part; 0 for all folds, with
+        the `scores` of models that had each not seen one.
     identifiers
         Name images, sources and sites in the report instead of pseudonyms; it
         is then confidential and says so.
@@ -132,6 +134,9 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     cells
         Tested cells to show in any case, as entry and object ID with a slash
         between, and ``#`` and the index for a point.
+    scores
+        A table of what is known of some cells, as `pycyto.study` keeps it; the others are
+        classified.
 
     Raises
     ------
@@ -156,7 +161,10 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     check_names(limits, names_of(bundle.labels, shares))
     start = start_of(bundle, weights) if leaking else ""
     audit = honest(data, fold, reporter)
-    test = tested(data, bundle, fold, with_assisted=with_assisted, reporter=reporter)
+    test = tested(
+        data, bundle, fold, with_assisted=with_assisted,
+        scores=path_from(scores) if scores else None, reporter=reporter,
+    )  # fmt: skip
     wanted = _Wanted(limits, shares, seed, heat_maps, chosen_cells(test, cells))
     shown = shown_of(test, reporter, identifiers=identifiers)
     ran = stage_of_run(path_from(run), shown.withheld) if run is not None else []
@@ -195,6 +203,10 @@ def _keep_in_bundle(
         "summary": content["summary"],
         "limits": [*content["beside_controls"], *warned],
         "figures": content["named_figures"],
+        "thresholds": [
+            {name: line[name] for name in ("at_least", "target_sensitivity", "threshold")}
+            for line in content["thresholds"]
+        ],
     }
     try:
         keep_evaluation(bundle, entry)
@@ -289,11 +301,15 @@ def _report(
         assisted=assisted(test, found),
         history=history_in(bundle.path / "history.csv"),
         confidential=shown.confidential,
+        folds=len(set(test.folds.values())),
     )
 
 
 def _controls(test: Tested, model: Classified, seed: int, reporter: Reporter) -> list[Control]:
     train = [row for row in test.parts["train"] if row.label in test.labels]
+    if test.folds:
+        # Each fold is held against the others: labels that a model helped with are in none.
+        train = list(test.known)
     with reporter.progress("fit controls", len(train) + len(test.known)) as advance:
         trained, seen = (looks(_read(test, rows, advance)) for rows in (train, test.known))
     return controls(Trained(train, test.truth(train), trained), test.known, seen, model, seed)

@@ -13,8 +13,10 @@ import numpy.typing as npt
 from pycyto import files
 from pycyto.errors import BadInputError
 from pycyto.images.colour import reader_of
+from pycyto.learning.batches import PatchSet
 from pycyto.learning.bundle import Bundle
 from pycyto.learning.inference import Engine, classify
+from pycyto.learning.kept_answers import has_frozen_backbone, kept_answers
 from pycyto.manifest import Row
 from pycyto.records import CellKey, Reporter
 
@@ -35,6 +37,16 @@ def classified_rows(
     with reporter.progress("classify cells", len(rows)) as advance:
         found = classify(bundle, map(reader, rows), engine=engine, advance=advance)
     return found, time.monotonic() - started
+
+
+def answered_rows(
+    bundle: Bundle, data: Path, rows: Sequence[Row], features: Path, reporter: Reporter
+) -> Floats:
+    """Return the probabilities of rows, (n, k), from kept features where the backbone is frozen."""
+    if not has_frozen_backbone(bundle):
+        return classified_rows(bundle, data, rows, reporter)[0]
+    patches = PatchSet(data, rows, bundle.labels, reader_of(data, bundle.colour, reporter))
+    return kept_answers(bundle, patches, features, reporter)
 
 
 def write_scores(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -16,15 +16,18 @@ import psutil
 
 from pycyto import files, provenance
 from pycyto.errors import BadInputError, MissingDependencyError
-from pycyto.learning.bundle import WEIGHTS_FILE, load_bundle
+from pycyto.learning import feature_cache
+from pycyto.learning.bundle import WEIGHTS_FILE, Bundle, load_bundle
 from pycyto.learning.inference import keras_model
 from pycyto.learning.networks import network_named
 from pycyto.learning.weights import IMAGENET, NONE, default_weights
 from pycyto.manifest import Row, read_manifest
-from pycyto.parts import dealt_out, read_split
-from pycyto.records import Reporter
-from pycyto.steps.scored import classified_rows, write_scores
+from pycyto.parts import NO_FOLD
+from pycyto.records import SILENT, Reporter
+from pycyto.steps.scored import answered_rows, classified_rows, write_scores
 from pycyto.steps.study_file import NO_COLOUR, TEST, ColourSettings, NetworkSettings, Places, Study
+from pycyto.steps.study_folds import Folds, OutOfFold, out_of_fold
+from pycyto.steps.study_parts import study_parts
 from pycyto.steps.study_sources import DATA, Ready, say_unseen, unseen
 from pycyto.steps.study_stages import Stage, Stages
 from pycyto.steps.train import train
@@ -32,6 +35,8 @@ from pycyto.steps.train import train
 SCORES_FILE, COSTS_FILE = "scores.csv", "costs.json"
 _MODEL = "model"
 _LOOKS_PER_SECOND = 5
+# Patches that the speed is measured on.
+_TIMED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +46,16 @@ class Model:
     Attributes
     ----------
     trained, answered
-        The stages that hold the bundle, and what it says of all cells.
+        The stages that hold the bundle, and what is said of all cells that are scored.
+    folds
+        Those that hold a model for each fold, where there are folds.
     """
 
     network: NetworkSettings
     seed: int
     trained: Stage
     answered: Stage
+    folds: Sequence[Stage] = ()
 
     @property
     def bundle(self) -> Path:
@@ -129,24 +137,57 @@ def model_of(
         # A training that was broken off does not go on with others.
         "versions": provenance.versions(),
     }
+    pool = data.folder / DATA
+    own_folds: list[Stage] = []
+    if study.split.folds:
+        folds = Folds(name, study.split.folds, pool, features_folder(), decides, inputs)
+        own_folds = folds.stages(stages, partial(_learn_fold, pool, options, stages.reporter))
+    inputs |= {fold.name: fold.output for fold in own_folds}
+    said = partial(out_of_fold, pool, own_folds, by_source=network.balance == "sources")
     trained = stages.run(
         f"models/{name}", decides, inputs,
-        partial(_train, data.folder / DATA, options, stages.reporter), goes_on=True,
+        partial(_train, pool, options, said if own_folds else None, stages.reporter), goes_on=True,
     )  # fmt: skip
     tested = [own for own in sources if own.settings.role == TEST]
     inputs = {"pooled": data.output, "model": trained.output}
     inputs |= {f"source {own.settings.name}": own.stage.output for own in tested}
-    answer = partial(_answer, trained.folder / _MODEL, data.folder / DATA, tested, stages.reporter)
+    answer = partial(
+        _answer, trained.folder / _MODEL, pool, tested, said if own_folds else None, stages.reporter
+    )
     answered = stages.run(f"answers/{name}", {}, inputs, answer)
-    return Model(network, seed, trained, answered)
+    return Model(network, seed, trained, answered, own_folds)
 
 
-def _train(data: Path, options: Mapping[str, Any], reporter: Reporter, folder: Path) -> str:
+def features_folder() -> Path:
+    """Return where a study keeps what frozen backbones see: where `pycyto.train` does."""
+    return feature_cache.default_folder()
+
+
+def _learn_fold(
+    data: Path, options: Mapping[str, Any], reporter: Reporter, fold: int, place: Path
+) -> None:
+    own = {**options, "calibrate": "none"}
+    train(data, out=place, fold=fold, validate=False, reporter=reporter, **own)
+
+
+def _train(
+    data: Path,
+    options: Mapping[str, Any],
+    said: Callable[[], OutOfFold] | None,
+    reporter: Reporter,
+    folder: Path,
+) -> str:
+    """Train the model that is kept: on the training part, or with folds on all cells."""
     started = time.monotonic()
+    own = dict(options)
+    if said is not None:
+        own |= {"fold": NO_FOLD, "validate": False}
+        if options["calibrate"] != "none":
+            own["calibrate"] = said().temperature
     with _memory() as peak:
         # What an earlier try has finished is there already.
         if not (folder / _MODEL).exists():
-            train(data, out=folder / _MODEL, reporter=reporter, **options)
+            train(data, out=folder / _MODEL, reporter=reporter, **own)
     bundle = load_bundle(folder / _MODEL)
     files.write_json(
         folder / COSTS_FILE,
@@ -160,46 +201,47 @@ def _train(data: Path, options: Mapping[str, Any], reporter: Reporter, folder: P
 
 
 def _answer(
-    model: Path, data: Path, tested: Sequence[Ready], reporter: Reporter, folder: Path
+    model: Path,
+    data: Path,
+    tested: Sequence[Ready],
+    said: Callable[[], OutOfFold] | None,
+    reporter: Reporter,
+    folder: Path,
 ) -> str:
-    bundle = load_bundle(model)
-    parts = parts_of(data)
-    wanted: list[tuple[Path, list[Row]]] = [
-        (data, [row for part in ("validation", "test") for row in parts[part]])
-    ]
-    for own in tested:
-        found = unseen(read_manifest(own.data), trained_rows(parts), bundle.labels)
-        say_unseen(own.settings.name, found, reporter)
-        wanted.append((own.data, [*found.new, *found.known_groups]))
+    """Keep what stands for the model on cells that it has not seen."""
+    bundle, parts = load_bundle(model), study_parts(data)
     rows: list[Row] = []
-    said = []
-    seconds = 0.0
-    for place, asked in wanted:
+    answers = []
+
+    def ask(place: Path, asked: Sequence[Row]) -> None:
         known = [row for row in asked if row.label in bundle.labels]
-        probabilities, took = classified_rows(bundle, place, known, reporter)
-        rows += known
-        said.append(probabilities)
-        seconds += took
-    write_scores(folder / SCORES_FILE, bundle.labels, rows, np.concatenate(said))
-    files.write_json(
-        folder / COSTS_FILE,
-        {
-            "parameters": int(keras_model(bundle).count_params()),
-            "patches_per_second": round(len(rows) / seconds, 2) if seconds else None,
-            "patches": len(rows),
-        },
-    )
+        rows.extend(known)
+        answers.append(answered_rows(bundle, place, known, features_folder(), reporter))
+
+    if said is None:
+        ask(data, [*parts.fixing, *parts.tested])
+    else:
+        # The model has learnt from all of these: the models of the folds speak for it.
+        found = said()
+        rows.extend(found.rows)
+        answers.append(found.probabilities)
+    for own in tested:
+        left = unseen(read_manifest(own.data), parts.learnt, bundle.labels)
+        say_unseen(own.settings.name, left, reporter)
+        ask(own.data, [*left.new, *left.known_groups])
+    write_scores(folder / SCORES_FILE, bundle.labels, rows, np.concatenate(answers))
+    files.write_json(folder / COSTS_FILE, _costs(bundle, data, parts.tested[:_TIMED], reporter))
     return files.sha256_of(folder / SCORES_FILE)
 
 
-def parts_of(data: Path) -> dict[str, list[Row]]:
-    """Return the labelled rows of each part of a data set."""
-    return dealt_out(data, read_manifest(data), read_split(data))
-
-
-def trained_rows(parts: Mapping[str, Sequence[Row]]) -> list[Row]:
-    """Return the rows that a model has learnt from or was chosen by."""
-    return [*parts["train"], *parts["validation"]]
+def _costs(bundle: Bundle, data: Path, rows: Sequence[Row], reporter: Reporter) -> dict[str, Any]:
+    classified_rows(bundle, data, rows[:1], SILENT)
+    _, seconds = classified_rows(bundle, data, rows, reporter)
+    return {
+        "parameters": int(keras_model(bundle).count_params()),
+        "patches_per_second": round(len(rows) / seconds, 2),
+        "patches": len(rows),
+    }
 
 
 @dataclass(slots=True)
