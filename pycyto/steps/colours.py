@@ -16,12 +16,17 @@ from pycyto.records import Reporter, path_from
 def colour_for(
     training: Sequence[Row],
     data: Path,
-    method: Method,
+    method: Method | Colour,
     stats: Kind,
     reference: Path | str | None,
     reporter: Reporter,
 ) -> Colour | None:
     """Return what the colours of a model's patches are brought to; None leaves them.
+
+    Parameters
+    ----------
+    method
+        Or what another model had.
 
     Raises
     ------
@@ -30,6 +35,8 @@ def colour_for(
     BadInputError
         A reference that cannot be read, or too little tissue.
     """
+    if isinstance(method, Colour):
+        return method
     for name, given, known in (("--colour", method, METHODS), ("--stats", stats, KINDS)):
         if given not in known:
             raise UsageError(f"{name} is {given!r}; it can be {', '.join(known)}.")

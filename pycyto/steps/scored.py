@@ -81,6 +81,34 @@ def read_scores(path: Path) -> tuple[tuple[str, ...], Mapping[CellKey, Floats]]:
         ) from error
 
 
+def joined(
+    said: Sequence[tuple[tuple[str, ...], Mapping[CellKey, Floats]]], names: Sequence[str]
+) -> tuple[tuple[str, ...], Mapping[CellKey, Floats]]:
+    """Put together what several models said of different cells.
+
+    Parameters
+    ----------
+    said
+        Classes, and the probabilities of each cell, as `read_scores` returns them.
+    names
+        Of all classes, in their order.
+
+    Returns
+    -------
+    tuple
+        The same for all. A class that a model does not know is one that it gives no chance.
+    """
+    known = {label for labels, _ in said for label in labels}
+    labels = tuple(name for name in names if name in known)
+    found: dict[CellKey, Floats] = {}
+    for own, scores in said:
+        columns = [labels.index(label) for label in own]
+        for key, probabilities in scores.items():
+            found[key] = np.zeros(len(labels), np.float32)
+            found[key][columns] = probabilities
+    return labels, found
+
+
 def _key(line: Sequence[str]) -> CellKey:
     project, entry, cell, point = line[: len(_KEY)]
     return CellKey(project, entry, cell, int(point) if point else None)

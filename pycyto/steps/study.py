@@ -152,6 +152,6 @@ def _cross_domain(
     reference = places.find(plan.colour.reference) if plan.colour.reference else None
     return cross_domain(
         data.folder / DATA, by=asked.by, out=root / "cross-domain", group=asdict(asked)["groups"],
-        colour=asked.colour, stats=plan.colour.stats, reference=reference, reporter=reporter,
-        **options,
+        colour=asked.colour, stats=plan.colour.stats, reference=reference,
+        folds=plan.split.folds is not None, reporter=reporter, **options,
     )  # fmt: skip

@@ -23,7 +23,7 @@ from pycyto.learning.sampling import source_weights
 from pycyto.manifest import Row
 from pycyto.parts import read_folds, rows_by_part
 from pycyto.records import Reporter
-from pycyto.steps.scored import Floats, answered_rows, read_scores, write_scores
+from pycyto.steps.scored import Floats, answered_rows, joined, read_scores, write_scores
 from pycyto.steps.study_parts import study_parts
 from pycyto.steps.study_stages import Stage, Stages
 from pycyto.temperature import at_temperature, best_temperature
@@ -108,17 +108,11 @@ def out_of_fold(data: Path, stages: Sequence[Stage], *, by_source: bool) -> OutO
     by_source
         All sources count alike in that, however many cells they have.
     """
-    said = [read_scores(stage.folder / _SCORES) for stage in stages]
-    known = {label for labels, _ in said for label in labels}
-    rows = [row for row in study_parts(data).tested if row.label in known]
-    labels = tuple(name for name in scheme_named(rows[0].scheme).names if name in known)
-    answers = np.zeros((len(rows), len(labels)), np.float32)
-    place = {row.key: index for index, row in enumerate(rows)}
-    for own, scores in said:
-        # A class that a fold alone has is one that its model gives no chance.
-        columns = [labels.index(label) for label in own]
-        for key in scores.keys() & place.keys():
-            answers[place[key], columns] = scores[key]
+    tested = study_parts(data).tested
+    names = scheme_named(tested[0].scheme).names
+    labels, said = joined([read_scores(stage.folder / _SCORES) for stage in stages], names)
+    rows = [row for row in tested if row.label in labels]
+    answers = np.stack([said[row.key] for row in rows])
     folds = read_folds(data)
     fold = np.array([folds[row.key] for row in rows])
     fit = partial(_temperature, rows, labels, answers, by_source=by_source)

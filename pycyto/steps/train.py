@@ -91,7 +91,7 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     augmentation: Named = "standard",
     label_smoothing: float = 0.0,
     orientations: int = 1,
-    colour: Method = "none",
+    colour: Method | Colour = "none",
     stats: Kind = "slide",
     reference: Path | str | None = None,
     calibrate: Calibrate | float = "temperature",
@@ -152,7 +152,7 @@ def train(  # noqa: PLR0913  (each is an option of the command)
         or 8. It learns in the same way.
     colour
         ``reinhard`` brings the colours of all patches to one target, here and wherever
-        the model is used.
+        the model is used. Or what another model brought them to.
     stats
         Whose colours are brought there: those of each ``patch``, ``slide`` or ``source``.
     reference
