@@ -104,8 +104,8 @@ _NETWORKS = ("small", "mobilenetv2", "mobilenetv2-multi", "resnet50", "efficient
     "--validation/--no-validation",
     "validate",
     default=True,
-    help="Without, the validation part is learnt from as well and the last epoch is kept; with "
-    "--fold 0 besides, all folds are learnt from.",
+    help="Without, the validation part is learnt from as well, and the mean of the weights over the "
+    "last quarter of the epochs is kept; with --fold 0 besides, all folds are learnt from.",
 )
 @click.option(
     "--contact-sheet", type=click.Path(), help="Write a PNG of patches and their views here."

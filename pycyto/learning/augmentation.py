@@ -137,6 +137,8 @@ class Views:
         if self.augmentation.in_order:
             # The same whatever the seed, and the same as those that answers are averaged over.
             return look_at(number % MOST)
+        if self.augmentation == NOTHING:
+            return AS_IT_IS
         name = json.dumps([VERSION, asdict(self.augmentation), self.seed, number])
         return Look(name, lambda pixels, content_hash: self.of(pixels, content_hash, number))
 

@@ -141,10 +141,11 @@ class FeatureCache:
         return sorted(self.folder.glob(f"*{_SUFFIX}"))
 
     def _keys(self, patches: PatchSet, look: Look) -> list[bytes]:
-        start = hashlib.sha256(f"{self.identity}\n{look.name}\n".encode())
+        start = hashlib.sha256(self.identity.encode())
         keys = []
         for place in range(len(patches)):
             digest = start.copy()
+            digest.update(f"\n{patches.seen_by(place, look)}\n".encode())
             digest.update(patches.content_of(place).encode())
             keys.append(digest.digest())
         return keys

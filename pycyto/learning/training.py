@@ -58,8 +58,8 @@ def fit(
     model
         From `pycyto.learning.networks.build`.
     train, validation
-        With the same labels. Where `validation` is empty no epoch is chosen: the last one of each
-        phase is kept.
+        With the same labels. Where `validation` is empty no epoch is chosen: the weights that are
+        kept are the mean over the last quarter of the epochs of each phase.
     features
         Folder that keeps what a frozen backbone sees, so that it sees each view
         once. None: it sees them anew in every epoch, to the same result within
@@ -207,18 +207,31 @@ class _Run:
                     return
                 lesson.model.optimizer.learning_rate = phase.rate_in(number)
                 epoch = self._epoch(phase, lesson, advance)
-                self._take(epoch, lesson.model)
+                self._take(epoch, lesson.model, number - (phase.epochs - phase.averaged))
                 self._keep(index, lesson.model)
                 ends = self.since_better >= self.settings.patience or number + 1 == phase.epochs
                 if ends or number % SAY_EVERY == 0:
                     self._say(epoch)
 
-    def _take(self, epoch: Epoch, model: Any) -> None:
-        """Put an epoch into the history, and keep its weights if it is the best."""
+    def _take(self, epoch: Epoch, model: Any, before: int) -> None:
+        """Put an epoch into the history, and keep its weights if it is the best.
+
+        Without validation cells none is: its weights go into the mean of the last ones.
+
+        Parameters
+        ----------
+        before
+            So many of the epochs before it are in that mean; none where that is not above 0.
+        """
         self.history.append(epoch)
         self.since_better += 1
-        if self.best is epoch:
-            self.best_weights, self.since_better = model.get_weights(), 0
+        if self.best is not epoch:
+            return
+        weights, self.since_better = model.get_weights(), 0
+        if before > 0 and not len(self.validation):
+            kept = zip(self.best_weights, weights, strict=True)
+            weights = [old + (new - old) / (before + 1) for old, new in kept]
+        self.best_weights = weights
 
     def _keep(self, index: int, model: Any) -> None:
         if self.checkpoint:

@@ -19,6 +19,7 @@ from pycyto.evaluation.controls import Control, Trained, controls
 from pycyto.evaluation.domains import by_domain
 from pycyto.evaluation.gallery import Pictured, surest_errors, worst_undercalls
 from pycyto.evaluation.gates import Bound, Verdict, bounds, check_names, verdicts
+from pycyto.evaluation.leaking import Leaking
 from pycyto.evaluation.looks import looks
 from pycyto.evaluation.measured import measured, names_of, slug
 from pycyto.evaluation.metrics import Figures
@@ -171,6 +172,7 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     report = _report(bundle, test, audit, shown, wanted, ran, reporter)
     if leaking:
         variants = leaking_variants(bundle, test, start, seed, reporter)
+        variants = [_named(own, test, shown) for own in variants]
         report = replace(report, leaking=variants)
     content = as_json(report)
     files.write_text(out / REPORT_FILE, as_html(report))
@@ -190,6 +192,13 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
         report.others,
         content["beats_every_control"],
     )
+
+
+def _named(variant: Leaking, test: Tested, shown: Shown) -> Leaking:
+    """Call sources as the report does."""
+    names = {own.source: hidden.source for own, hidden in zip(test.known, shown.rows, strict=True)}
+    by_source = {names[name]: own for name, own in variant.by_source.items() if name in names}
+    return replace(variant, by_source=by_source)
 
 
 def _keep_in_bundle(

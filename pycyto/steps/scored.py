@@ -16,7 +16,8 @@ from pycyto.images.colour import reader_of
 from pycyto.learning.batches import PatchSet
 from pycyto.learning.bundle import Bundle
 from pycyto.learning.inference import Engine, classify
-from pycyto.learning.kept_answers import has_frozen_backbone, kept_answers
+from pycyto.learning.kept_answers import is_frozen, kept_answers
+from pycyto.learning.plan import settings_from
 from pycyto.manifest import Row
 from pycyto.records import CellKey, Reporter
 
@@ -43,7 +44,7 @@ def answered_rows(
     bundle: Bundle, data: Path, rows: Sequence[Row], features: Path, reporter: Reporter
 ) -> Floats:
     """Return the probabilities of rows, (n, k), from kept features where the backbone is frozen."""
-    if not has_frozen_backbone(bundle):
+    if not is_frozen(settings_from(bundle.card["settings"])):
         return classified_rows(bundle, data, rows, reporter)[0]
     patches = PatchSet(data, rows, bundle.labels, reader_of(data, bundle.colour, reporter))
     return kept_answers(bundle, patches, features, reporter)

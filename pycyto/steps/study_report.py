@@ -16,6 +16,7 @@ from pycyto import files, provenance
 from pycyto.evaluation.classified import Classified
 from pycyto.evaluation.intervals import resampling
 from pycyto.evaluation.measured import measured
+from pycyto.evaluation.misleading import Misleading
 from pycyto.evaluation.of_source import (
     KNOWN_GROUPS,
     NEW_GROUPS,
@@ -44,6 +45,7 @@ from pycyto.steps.cross_domain import CrossDomainResult
 from pycyto.steps.evaluate import METRICS_FILE
 from pycyto.steps.scored import read_scores
 from pycyto.steps.study_file import TEST, Study
+from pycyto.steps.study_misleading import misleading
 from pycyto.steps.study_models import SCORES_FILE, Model
 from pycyto.steps.study_parts import StudyParts, study_parts
 from pycyto.steps.study_sources import DATA, Ready, Unseen, unseen
@@ -88,6 +90,7 @@ def _report(found: Found) -> StudyReport:
     cells = _cells_of(found)
     asked = found.study.cross_domain
     models = [_of_model(model, cells, found.study.evaluation.seed) for model in found.models]
+    evaluation = files.read_json(found.evaluation.folder / METRICS_FILE)
     return StudyReport(
         title=found.study.title,
         scheme=cells.scheme,
@@ -100,7 +103,11 @@ def _report(found: Found) -> StudyReport:
             )
             for own in found.study.network
         ],
-        evaluation=files.read_json(found.evaluation.folder / METRICS_FILE),
+        evaluation=evaluation,
+        misleading=[
+            _misleading(own, found, cells, evaluation["leaking_variants"])
+            for own in models[0].learnt
+        ],
         matrices=found.matrices.matrices if found.matrices else [],
         by=asked.by if asked else "",
         papers=published(),
@@ -201,6 +208,20 @@ def _folds_of(
     if fold is None or any(row.key not in fold for row in rows):
         return None
     return np.array([fold[row.key] for row in rows], np.int64)
+
+
+def _misleading(
+    own: OfSource, found: Found, cells: _Cells, variants: Mapping[str, Any]
+) -> Misleading:
+    def of_source(rows: Sequence[Row]) -> list[Row]:
+        return [row for row in rows if cells.source[row.key] == own.name]
+
+    parts = cells.parts
+    rows = {row.key: row for row in (*parts.learnt, *parts.tested)}
+    return misleading(
+        own, found.data.folder / DATA, of_source([*rows.values()]), of_source(parts.train),
+        of_source(parts.tested), variants, found.study.evaluation.seed,
+    )  # fmt: skip
 
 
 def _taken(source: Ready, cells: _Cells) -> Taken:

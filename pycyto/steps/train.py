@@ -165,7 +165,7 @@ def train(  # noqa: PLR0913  (each is an option of the command)
         Or that number, fitted elsewhere on answers of models that learnt in the same way.
     validate
         Whether the validation part chooses the epoch. Else it is learnt from as well, and the
-        last epoch of each phase is kept.
+        mean of the weights over the last quarter of the epochs is kept.
     contact_sheet
         Write a PNG here of some patches and their views. It shows cells.
     cache
@@ -227,12 +227,13 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     say_left(len(reader.left), reporter)
     seconds = time.monotonic() - started
     best = training.best
-    chosen = (
-        f": macro-F1 {best.val_macro_f1:.3f} on {len(cells.parts['validation'])} validation cells"
+    kept = (
+        f"Kept epoch {best.epoch}: macro-F1 {best.val_macro_f1:.3f} on "
+        f"{len(cells.parts['validation'])} validation cells"
         if validate
-        else ""
+        else f"Kept the mean of the last {settings.phases[-1].averaged} of {best.epoch} epochs"
     )
-    reporter.say(f"Kept epoch {best.epoch}{chosen}. {seconds:.0f} s. Research use only.")
+    reporter.say(f"{kept}. {seconds:.0f} s. Research use only.")
     return TrainResult(
         out, cells.labels, cells.counts, cells.skipped, best.epoch, best.val_macro_f1, seconds
     )

@@ -121,7 +121,7 @@ def say_cells(cells: TrainingCells, reporter: Reporter) -> None:
     """Tell how many cells there are, and how many were left out."""
     for part, by_class in cells.counts.items():
         if not cells.parts[part]:
-            reporter.say(f"{part}: no cells, so that no epoch is chosen: the last one is kept.")
+            reporter.say(f"{part}: no cells, so that no epoch is chosen.")
             continue
         told = listed(f"{name} {count}" for name, count in by_class.items())
         reporter.say(f"{part}: {sum(by_class.values())} cells ({told})")

@@ -190,7 +190,7 @@ def test_with_folds_every_cell_is_tested_by_a_training_without_its_fold(
     split(data, folds=3)
     folds = read_folds(data)
     matrix = made(data, folds=True)
-    assert matrix.fields["all", "all"].cells == len(folds)
+    assert matrix.fields["all", "all"].macro_f1.cells == len(folds)
     rounds = [learnt[start : start + 3] for start in range(0, len(learnt), 3)]
     for name, own in zip(matrix.trained, rounds, strict=True):
         seen = [{folds[row.key] for row in call["rows"]["train"]} for call in own]
