@@ -104,7 +104,7 @@ _NETWORKS = ("small", "mobilenetv2", "mobilenetv2-multi", "resnet50", "efficient
     "--validation/--no-validation",
     "validate",
     default=True,
-    help="Without, the validation part is learnt from as well, and the mean of the weights over the "
+    help="Without, the validation part is learnt from too, and the mean of the weights over the "
     "last quarter of the epochs is kept; with --fold 0 besides, all folds are learnt from.",
 )
 @click.option(
