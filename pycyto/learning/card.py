@@ -75,8 +75,8 @@ def _colour(colour: Mapping[str, Any] | None) -> list[str]:
 def _chosen(result: Mapping[str, Any]) -> list[str]:
     if not _is_validated(result):
         return [
-            f"Epochs       {result['epochs']}; weights are the mean over the last quarter, since no",
-            "             cells were kept aside to choose an epoch by",
+            f"Epochs       {result['epochs']}; no cells were kept aside to choose one by, so that",
+            "             the weights are the mean over the last quarter of them",
         ]
     return [
         f"Best epoch   {result['best_epoch']} of {result['epochs']}",
