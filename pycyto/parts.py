@@ -18,6 +18,8 @@ from pycyto.tables import records, value
 PARTS = ("train", "validation", "test")
 SPLIT_FILE = "split.csv"
 FOLDS_FILE = "folds.csv"
+# Instead of a fold: no fold is tested, and all are learnt from.
+NO_FOLD = 0
 
 _KEY_COLUMNS = {
     "project_id": "str",
@@ -81,12 +83,19 @@ def read_folds(folder: Path) -> dict[CellKey, int]:
 def parts_of_fold(folds: Mapping[CellKey, int], fold: int) -> dict[CellKey, str]:
     """Return who is where when one fold is tested and the next one validates.
 
+    Parameters
+    ----------
+    fold
+        From 1; `NO_FOLD` for all cells in the training part.
+
     Raises
     ------
     UsageError
         When there is no such fold.
     """
     number = max(folds.values(), default=0)
+    if fold == NO_FOLD and number:
+        return dict.fromkeys(folds, "train")
     if not 1 <= fold <= number:
         raise UsageError(
             f"There is no fold {fold}.",
@@ -105,6 +114,17 @@ def read_parts(folder: Path, fold: int | None = None) -> dict[CellKey, str]:
         As the functions above.
     """
     return read_split(folder) if fold is None else parts_of_fold(read_folds(folder), fold)
+
+
+def rows_by_fold(rows: Iterable[Row], folds: Mapping[CellKey, int]) -> dict[str, list[Row]]:
+    """Return the labelled rows of each fold: ``fold 1`` and so on."""
+    found: dict[str, list[Row]] = {
+        f"fold {number}": [] for number in range(1, max(folds.values(), default=0) + 1)
+    }
+    for row in rows:
+        if row.label:
+            found[f"fold {folds[row.key]}"].append(row)
+    return found
 
 
 def rows_by_part(folder: Path, fold: int | None = None) -> dict[str, list[Row]]:

@@ -42,6 +42,11 @@ _TRAINING = {
     show_default=True,
     help="The matrix is made once with each; may be given more than once.",
 )
+@click.option(
+    "--folds",
+    is_flag=True,
+    help="Test every cell, by a training that has not learnt from its fold (pycyto split --folds).",
+)
 @click.option("--identifiers", is_flag=True, help="Call sites by their names.")
 @click.pass_obj
 def command(

@@ -59,6 +59,12 @@ from pycyto.errors import UsageError
 @click.option(
     "--with-assisted", is_flag=True, help="Count cells whose labels a model had a part in."
 )
+@click.option(
+    "--scores",
+    type=click.Path(),
+    help="Probabilities that a study has kept (answers/…/scores.csv): these cells are not "
+    "classified again. With --fold 0 they are those of models that had not seen the cell's fold.",
+)
 @options.seed_option
 @click.option(
     "--identifiers",

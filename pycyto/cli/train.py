@@ -53,10 +53,11 @@ _NETWORKS = ("small", "mobilenetv2", "mobilenetv2-multi", "resnet50", "efficient
 )
 @click.option(
     "--augmentation",
-    type=click.Choice(["standard", "free", "none"]),
+    type=click.Choice(["standard", "free", "orientations", "none"]),
     default="standard",
     show_default=True,
-    help="Of training patches: standard rotates by up to 15 degrees, free by any angle.",
+    help="Of training patches: standard rotates by up to 15 degrees, free by any angle; "
+    "orientations are quarter turns and mirror images, nothing else.",
 )
 @click.option(
     "--label-smoothing",
@@ -98,6 +99,13 @@ _NETWORKS = ("small", "mobilenetv2", "mobilenetv2-multi", "resnet50", "efficient
     default="temperature",
     show_default=True,
     help="Make the model as sure as it is right, by one number fitted on the validation cells.",
+)
+@click.option(
+    "--validation/--no-validation",
+    "validate",
+    default=True,
+    help="Without, the validation part is learnt from too, and the mean of the weights over the "
+    "last quarter of the epochs is kept; with --fold 0 besides, all folds are learnt from.",
 )
 @click.option(
     "--contact-sheet", type=click.Path(), help="Write a PNG of patches and their views here."

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from pycyto.datasets.findings import Audit
 from pycyto.pages import rendered
-from pycyto.parts import PARTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +40,5 @@ def as_html(audit: Audit, pairs: Sequence[Picture], all_pairs: int) -> str:
         audit=audit,
         pairs=pairs,
         all_pairs=all_pairs,
-        parts=PARTS,
+        parts=list(audit.split["parts"]),
     )

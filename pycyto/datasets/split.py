@@ -16,7 +16,7 @@ from pycyto.records import CellKey
 
 FRACTIONS = (0.8, 0.1, 0.1)
 
-_FEWEST_FOLDS = 3
+FEWEST_FOLDS = 3
 _MORE = (
     "Export cells of more patients; cells of one patient must stay together, or a model is "
     "tested on what it was trained on."
@@ -104,10 +104,10 @@ def assign_folds(
     RefusedError
         A group has cells in two folds of the previous ones, or these are of another number.
     """
-    if folds < _FEWEST_FOLDS:
+    if folds < FEWEST_FOLDS:
         raise UsageError(
             f"{folds} folds are too few: one is tested, one chooses the epoch, the others train.",
-            remedy=f"Ask for at least {_FEWEST_FOLDS}.",
+            remedy=f"Ask for at least {FEWEST_FOLDS}.",
         )
     groups = groups_of(rows)
     if len(groups) < folds:

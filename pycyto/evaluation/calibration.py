@@ -103,6 +103,9 @@ class Calibrated:
 def calibrated(validation: Classified, test: Classified) -> Calibrated:
     """Return how well a model is calibrated, and would be with a temperature from validation."""
     before = calibration(test, test.probabilities)
+    if test.fold is not None:
+        reason = "the probabilities are told at a temperature that the other folds have fixed"
+        return Calibrated(before, None, None, reason)
     if not len(validation):
         return Calibrated(before, None, None, "there is no validation cell to fit it on")
     found = best_temperature(validation.truth, validation.probabilities)

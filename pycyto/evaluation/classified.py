@@ -106,12 +106,16 @@ class Classified:
         (n, k). A cell is called what has the highest.
     labels
         The least severe first.
+    fold
+        (n,) number of the fold that each cell is of, where models of several folds classified
+        them: nothing that is fixed for the cells of a fold may rest on these. None elsewhere.
     """
 
     truth: Classes
     probabilities: Probabilities
     labels: tuple[str, ...]
     resampling: Resampling
+    fold: Classes | None = None
 
     def __post_init__(self) -> None:
         _check(self)
@@ -133,8 +137,13 @@ class Classified:
         """Count the cells, or those of a mask (n,), by true class and class called."""
         return tally_of(self.truth, self.called, len(self.labels), self.resampling, where)
 
-    def tally_at(self, index: int, threshold: float) -> Tally:
+    def tally_at(self, index: int, threshold: float | Floats) -> Tally:
         """Count the cells by whether they are of a class or worse, and whether they reach this.
+
+        Parameters
+        ----------
+        threshold
+            One for all, or (n,) one for each.
 
         Returns
         -------
@@ -189,5 +198,7 @@ def _check(cells: Classified) -> None:
         )
     if len(truth) and not 0 <= truth.min() <= truth.max() < len(labels):
         raise BadInputError(f"A true class is outside the {len(labels)} classes.")
+    if cells.fold is not None and len(cells.fold) != len(truth):
+        raise BadInputError(f"{len(truth)} cells, folds of {len(cells.fold)}.")
     if len(cells.resampling.codes) != len(truth):
         raise BadInputError(f"{len(truth)} cells, groups of {len(cells.resampling.codes)}.")

@@ -1,13 +1,14 @@
 """What needs no look at a cell: a model must beat it before its figures mean anything.
 
 Controls are fitted on the training part and applied to the cells that the model
-is tested on. Both are drawn anew together, group by group, so that the interval
-is of the difference between them.
+is tested on; where these are of several folds, each fold by a control of the other
+folds, as the model was. Both are drawn anew together, group by group, so that the
+interval is of the difference between them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,12 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pycyto.evaluation.classified import Classified
-from pycyto.evaluation.intervals import Estimate, interval_of
+from pycyto.evaluation.intervals import Estimate, Mask, interval_of
 from pycyto.evaluation.looks import Features, Looks, crop_sizes, outline_sizes
 from pycyto.evaluation.metrics import Figures, macro_f1_of, score
 from pycyto.manifest import Row
 
 Truth = npt.NDArray[np.integer[Any]]
+# Of a control that learns from some of the training cells, and is asked about some of the tested
+# ones: masks of both, (m,) and (n,), to classes or probabilities of the latter, (., k).
+Fit = Callable[[Mask, Mask], npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,10 @@ class Control:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Trained:
-    """The training cells that controls learn from: rows of the manifest, classes (m,), looks."""
+    """The training cells that controls learn from: rows of the manifest, classes (m,), looks.
+
+    Where the tested cells are of several folds they are the same cells, in the same order.
+    """
 
     rows: Sequence[Row]
     truth: Truth
@@ -101,9 +108,13 @@ def majority(train: Truth, model: Classified) -> Control:
     if not len(train):
         return Control(name, "calls every cell the same", reason="there are no training cells")
     most = int(np.bincount(train, minlength=len(model.labels)).argmax())
-    always = np.zeros((len(model), len(model.labels)))
-    always[:, most] = 1
-    return _beside(model, Control(name, f"calls every cell {model.labels[most]}"), always)
+
+    def fit(learnt: Mask, asked: Mask) -> npt.NDArray[Any]:
+        often = int(np.bincount(train[learnt], minlength=len(model.labels)).argmax())
+        return _certain(np.full(int(asked.sum()), often), model)
+
+    control = Control(name, f"calls every cell {model.labels[most]}")
+    return _beside(model, control, crossed(model, len(train), fit))
 
 
 def linear(
@@ -134,15 +145,20 @@ def linear(
     classes = np.unique(train[known])
     if len(classes) < 2:
         return replace(control, reason=f"training cells of {len(classes)} classes only")
-    # Balanced, since a control that ignores rare classes would be too easy to beat.
-    fitted = make_pipeline(
-        StandardScaler(),
-        LogisticRegression(class_weight="balanced", max_iter=1000, random_state=seed),
-    )
-    fitted.fit(features[0][known], train[known])
-    probabilities = np.zeros((len(model), len(model.labels)))
-    probabilities[:, classes] = fitted.predict_proba(features[1])
-    return _beside(model, control, probabilities)
+
+    def fit(learnt: Mask, asked: Mask) -> npt.NDArray[Any]:
+        some = learnt & known
+        # Balanced, since a control that ignores rare classes would be too easy to beat.
+        fitted = make_pipeline(
+            StandardScaler(),
+            LogisticRegression(class_weight="balanced", max_iter=1000, random_state=seed),
+        )
+        fitted.fit(features[0][some], train[some])
+        probabilities = np.zeros((int(asked.sum()), len(model.labels)))
+        probabilities[:, np.unique(train[some])] = fitted.predict_proba(features[1][asked])
+        return probabilities
+
+    return _beside(model, control, crossed(model, len(train), fit))
 
 
 def nearest(train: Truth, thumbnails: tuple[Features, Features], model: Classified) -> Control:
@@ -158,9 +174,35 @@ def nearest(train: Truth, thumbnails: tuple[Features, Features], model: Classifi
     control = Control("nearest neighbour", "the training patch most alike, as 16 x 16 thumbnails")
     if not len(train):
         return replace(control, reason="there are no training cells")
-    fitted = KNeighborsClassifier(n_neighbors=1, algorithm="brute").fit(thumbnails[0], train)
-    probabilities = np.eye(len(model.labels))[fitted.predict(thumbnails[1])]
-    return _beside(model, control, probabilities)
+
+    def fit(learnt: Mask, asked: Mask) -> npt.NDArray[Any]:
+        fitted = KNeighborsClassifier(n_neighbors=1, algorithm="brute")
+        fitted.fit(thumbnails[0][learnt], train[learnt])
+        return _certain(fitted.predict(thumbnails[1][asked]), model)
+
+    return _beside(model, control, crossed(model, len(train), fit))
+
+
+def _certain(classes: Truth, model: Classified) -> npt.NDArray[Any]:
+    """Return all probability for one class of each cell, (n, k)."""
+    certain: npt.NDArray[Any] = np.eye(len(model.labels))[classes]
+    return certain
+
+
+def crossed(model: Classified, trained: int, fit: Fit) -> npt.NDArray[Any]:
+    """Return what a control says of the tested cells, (n, k), each fold apart.
+
+    Parameters
+    ----------
+    trained
+        Number of training cells.
+    """
+    if model.fold is None:
+        return fit(np.ones(trained, bool), np.ones(len(model), bool))
+    found = np.zeros((len(model), len(model.labels)))
+    for fold in np.unique(model.fold):
+        found[model.fold == fold] = fit(model.fold != fold, model.fold == fold)
+    return found
 
 
 def lead(model: Classified, control: Classified) -> Estimate:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pycyto.evaluation.metrics import Figures
@@ -22,12 +23,15 @@ class Leaking:
         Of a model trained and tested on it; None where it could not be made.
     reason
         Why not; empty where it could.
+    by_source
+        The same of the cells of each source.
     """
 
     name: str
     description: str
     figures: Figures | None = None
     reason: str = ""
+    by_source: Mapping[str, Figures] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the variant as plain values, marked so that nobody takes it for a result."""
@@ -36,4 +40,5 @@ class Leaking:
             "description": self.description,
             "figures": self.figures.to_json() if self.figures else None,
             "reason": self.reason,
+            "by_source": {name: own.to_json() for name, own in self.by_source.items()},
         }

@@ -129,6 +129,17 @@ class Matrix:
         }
 
 
+def means_of_single(matrix: Matrix) -> tuple[float | None, float | None]:
+    """Return the mean macro-F1 of trainings on one domain, on that domain and on each other one."""
+    single = {name: own[0] for name, own in matrix.trained.items() if len(own) == 1}
+    found: dict[bool, list[float]] = {True: [], False: []}
+    for (trained, tested), own in matrix.fields.items():
+        if trained in single and tested in single and own.macro_f1.value is not None:
+            found[own.inside].append(own.macro_f1.value)
+    inside, outside = (float(np.mean(own)) if own else None for own in found.values())
+    return inside, outside
+
+
 def field_of(
     trained: str,
     tested: str,

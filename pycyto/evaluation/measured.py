@@ -25,7 +25,7 @@ class Measured:
     figures
         With each cell called what has the highest probability.
     validation
-        The same on the validation cells; None where there are none.
+        The same on the validation cells; None where there are none, or tested ones are of folds.
     """
 
     figures: Figures
@@ -53,7 +53,7 @@ def measured(
     """
     return Measured(
         figures=score(test, prevalence=prevalence),
-        validation=score(validation) if len(validation) else None,
+        validation=score(validation) if len(validation) and test.fold is None else None,
         thresholds=thresholds(validation, test),
         rankings=rankings(test),
         calibrated=calibrated(validation, test),

@@ -15,6 +15,11 @@ from pycyto.evaluation.metrics import Figures, macro_f1_of, score
 from pycyto.evaluation.ranking import Ranking, rankings
 from pycyto.evaluation.thresholds import Threshold, thresholds
 
+# Which cells of a source: those that the model itself has not seen, or, of all that it has learnt
+# from, what models of the folds said that had not.
+TEST_PART, OUT_OF_FOLD = "test part", "out of fold"
+# Of a source with the role test.
+NEW_GROUPS, KNOWN_GROUPS = "new groups", "groups that were trained on"
 SPECIFICITIES = (0.65, 0.75, 0.90, 0.95, 0.97)
 
 
@@ -27,8 +32,7 @@ class OfSource:
     name
         Of the source.
     which
-        ``test part``; of a source with the role test: ``new groups``, or ``groups that were
-        trained on``, whose figures flatter.
+        One of the four above; figures of groups that were trained on flatter.
     calibration_error
         Expected, of the probabilities as the model gives them.
     ranking
@@ -37,7 +41,7 @@ class OfSource:
         Sensitivity for the most severe class at so much specificity, by the cells' own ROC: no
         threshold that was fixed beforehand.
     transferred
-        Thresholds for the most severe class that validation cells of all training sources fixed.
+        Thresholds for the most severe class that other cells of all training sources fixed.
     """
 
     name: str
@@ -64,12 +68,12 @@ class OfSource:
         }
 
 
-def of_source(name: str, which: str, cells: Classified, validation: Classified) -> OfSource:
+def of_source(name: str, which: str, cells: Classified, fixing: Classified) -> OfSource:
     """Measure a model on the cells of one source.
 
     Parameters
     ----------
-    validation
+    fixing
         Of all training sources: what thresholds are fixed on.
     """
     top = len(cells.labels) - 1
@@ -83,7 +87,7 @@ def of_source(name: str, which: str, cells: Classified, validation: Classified) 
         calibration_error=calibration(cells, cells.probabilities).error,
         ranking=rankings(cells)[0] if both else None,
         at_specificity=_at_specificity(cells) if both else {},
-        transferred=[own for own in thresholds(validation, cells) if own.label == most_severe],
+        transferred=[own for own in thresholds(fixing, cells) if own.label == most_severe],
         cells=cells,
     )
 

@@ -65,6 +65,9 @@ class Report:
         What `pycyto.provenance.record` gives.
     confidential
         Whether names of images, sources and sites are in it rather than pseudonyms.
+    folds
+        So many models have classified the cells, each those of a fold that it had not seen; 0
+        where it was the model itself.
     """
 
     measured: Measured
@@ -85,6 +88,7 @@ class Report:
     leaking: Sequence[Leaking] = ()
     history: Sequence[Mapping[str, str]] = ()
     confidential: bool = False
+    folds: int = 0
 
     @property
     def figures(self) -> Figures:
@@ -95,7 +99,11 @@ class Report:
     def summary(self) -> list[str]:
         """The report in a few sentences."""
         said = words.summary(self.figures, self.groups, self.others)
-        return [*said, *words.with_help(self.assisted, self.figures)]
+        return [
+            *words.by_folds(self.folds),
+            *said,
+            *words.with_help(self.assisted, self.figures),
+        ]
 
 
 def as_html(report: Report) -> str:
@@ -153,6 +161,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "cells": figures.n,
         "groups": dict(report.groups),
         "groups_by_class": {own.label: own.groups for own in figures.classes},
+        "folds": report.folds or None,
         "decision": "highest probability",
         "intervals": {
             "method": "percentile bootstrap by group",

@@ -9,8 +9,9 @@ from typing import Any
 from pycyto.evaluation.cross_domain_page import FILTERS
 from pycyto.evaluation.intervals import MIN_GROUPS, RESAMPLES, Estimate
 from pycyto.evaluation.leaking import MARK
-from pycyto.evaluation.matrix import Matrix
-from pycyto.evaluation.of_source import SPECIFICITIES, OfSource
+from pycyto.evaluation.matrix import Matrix, means_of_single
+from pycyto.evaluation.misleading import Misleading
+from pycyto.evaluation.of_source import OUT_OF_FOLD, SPECIFICITIES, TEST_PART, OfSource
 from pycyto.evaluation.published import Paper
 from pycyto.evaluation.report import NOTICE
 from pycyto.evaluation.words import in_brackets, number, of
@@ -47,7 +48,7 @@ class OfModel:
     @property
     def learnt(self) -> list[OfSource]:
         """Test parts of the sources that were learnt from."""
-        return [own for own in self.sources if own.which == "test part"]
+        return [own for own in self.sources if own.which in (TEST_PART, OUT_OF_FOLD)]
 
     def to_json(self) -> dict[str, Any]:
         """Return the model as plain values."""
@@ -148,6 +149,8 @@ class StudyReport:
         In the order of the study; the first that was measured is told in full.
     evaluation
         ``metrics.json`` of that model's own evaluation.
+    misleading
+        Of each source that is learnt from.
     matrices, by
         Of the comparison of domains; none where it was not asked for.
     """
@@ -157,6 +160,7 @@ class StudyReport:
     sources: Sequence[Taken]
     networks: Sequence[OfNetwork]
     evaluation: Mapping[str, Any]
+    misleading: Sequence[Misleading]
     matrices: Sequence[Matrix]
     by: str
     papers: Sequence[Paper]
@@ -167,6 +171,11 @@ class StudyReport:
     def first(self) -> OfModel:
         """The model that is told in full."""
         return next(own.models[0] for own in self.networks if own.models)
+
+    @property
+    def folds(self) -> int:
+        """How many models of folds speak for the first; 0 where it speaks for itself."""
+        return int(self.evaluation["folds"] or 0)
 
     @property
     def summary(self) -> list[str]:
@@ -203,6 +212,7 @@ def as_json(report: StudyReport) -> dict[str, Any]:
         "networks": [own.to_json() for own in report.networks],
         "leaking_variants": report.evaluation["leaking_variants"],
         "controls": report.evaluation["controls"],
+        "misleading": [own.to_json() for own in report.misleading],
         "cross_domain": {
             "by": report.by,
             "matrices": [own.to_json() for own in report.matrices],
@@ -225,6 +235,7 @@ def as_html(report: StudyReport) -> str:
         leaking=report.evaluation["leaking_variants"],
         controls=report.evaluation["controls"],
         leaking_mark=MARK,
+        colours_tried={own.colour: means_of_single(own) for own in report.matrices},
         specificities=SPECIFICITIES,
         notice=NOTICE,
         min_groups=MIN_GROUPS,

@@ -81,6 +81,17 @@ def summary(
     ]
 
 
+def by_folds(folds: int) -> list[str]:
+    """Return a sentence about models of several folds that stand for one; none for 0."""
+    if not folds:
+        return []
+    told = (
+        f"Each cell was classified by one of {folds} models that had learnt in the same way from "
+        "other groups: the model itself has learnt from all of them."
+    )
+    return [told]
+
+
 def unknown(others: Mapping[str, Mapping[str, int]], least: str) -> list[str]:
     """Return a sentence for each class of the test that the model cannot call."""
     return [

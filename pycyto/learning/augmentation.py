@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -17,11 +18,12 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from pycyto.images.crop import Pixels
+from pycyto.learning.orientations import MOST, oriented
 
 # Goes up with every change that makes other views of the same settings.
 VERSION = 2
 
-Named = Literal["standard", "free", "none"]
+Named = Literal["standard", "free", "orientations", "none"]
 
 # To grey, in the weights of Rec. 601, as Pillow's own conversion.
 _GREY = np.array([0.299, 0.587, 0.114])
@@ -49,6 +51,9 @@ class Augmentation:
         Standard deviation of the Gaussian, in pixels.
     noise
         Standard deviation of Gaussian noise, in grey levels.
+    in_order
+        Views are the orientations of a patch, one after the other: nothing is drawn, and all
+        other numbers are without effect.
     """
 
     turns: bool = True
@@ -61,6 +66,7 @@ class Augmentation:
     hue: float = 8.0
     blur: float = 1.0
     noise: float = 5.0
+    in_order: bool = False
 
 
 STANDARD = Augmentation()
@@ -79,8 +85,33 @@ NOTHING = Augmentation(
 AUGMENTATIONS: dict[Named, Augmentation] = {
     "standard": STANDARD,
     "free": Augmentation(rotation=180.0),
+    "orientations": replace(NOTHING, in_order=True),
     "none": NOTHING,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One way to look at patches.
+
+    Attributes
+    ----------
+    name
+        Tells it from all others.
+    of
+        Makes what is seen, (224, 224, 3) uint8, of a patch and its content hash.
+    """
+
+    name: str
+    of: Callable[[Pixels, str], Pixels]
+
+
+def look_at(orientation: int) -> Look:
+    """Return the look at patches in an orientation; see `pycyto.learning.orientations`."""
+    return Look(f"orientation {orientation}", lambda pixels, _: oriented(pixels, orientation))
+
+
+AS_IT_IS = look_at(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +127,20 @@ class Views:
 
     def of(self, pixels: Pixels, content_hash: str, number: int) -> Pixels:
         """Return a view of a patch, (224, 224, 3) uint8; `number` is from 0 on."""
+        if self.augmentation.in_order:
+            return oriented(pixels, number % MOST)
         start = (self.seed, int(content_hash[:16], 16), number)
         return augmented(pixels, np.random.default_rng(start), self.augmentation)
 
-    def name_of(self, number: int) -> str:
-        """Return what tells this view from those of other seeds and settings."""
-        return json.dumps([VERSION, asdict(self.augmentation), self.seed, number])
+    def look(self, number: int) -> Look:
+        """Return the look that shows this view of every patch."""
+        if self.augmentation.in_order:
+            # The same whatever the seed, and the same as those that answers are averaged over.
+            return look_at(number % MOST)
+        if self.augmentation == NOTHING:
+            return AS_IT_IS
+        name = json.dumps([VERSION, asdict(self.augmentation), self.seed, number])
+        return Look(name, lambda pixels, content_hash: self.of(pixels, content_hash, number))
 
 
 def augmented(

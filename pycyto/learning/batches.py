@@ -10,7 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -21,7 +21,7 @@ import numpy.typing as npt
 from pycyto.images.colour import PatchReader
 from pycyto.images.crop import Pixels
 from pycyto.images.patches import read_patch
-from pycyto.learning.augmentation import Views
+from pycyto.learning.augmentation import AS_IT_IS, Look, Views
 from pycyto.learning.sampling import Draws, Indices, Targets
 from pycyto.manifest import Row
 
@@ -53,12 +53,15 @@ class PatchSet:
         Classes in the order of the network's outputs.
     reader
         Reads the patches; by default as they are.
+    looks
+        How to look at each of them; by default as it is.
     """
 
     folder: Path
     rows: Sequence[Row]
     labels: tuple[str, ...]
     reader: PatchReader | None = None
+    looks: Sequence[Look] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -72,13 +75,27 @@ class PatchSet:
             When it is missing, broken, or not the one of the manifest.
         """
         row = self.rows[place]
-        return self.reader(row) if self.reader else read_patch(self.folder, row)
+        pixels = self.reader(row) if self.reader else read_patch(self.folder, row)
+        return self.looks[place].of(pixels, row.content_hash) if self.looks else pixels
 
     def content_of(self, place: int) -> str:
-        """Return what decides these pixels."""
+        """Return what decides these pixels, besides how they are looked at."""
         row = self.rows[place]
         colour = self.reader.name_for(row) if self.reader else ""
         return f"{row.content_hash} {colour}".rstrip()
+
+    def seen_by(self, place: int, look: Look) -> str:
+        """Return a name for how a patch of this set is looked at through a look."""
+        if not self.looks:
+            return look.name
+        own = self.looks[place]
+        return own.name if look.name == AS_IT_IS.name else f"{own.name}, then {look.name}"
+
+    def some(self, places: npt.NDArray[np.int64]) -> PatchSet:
+        """Return the set of some patches of this one, in that order."""
+        rows = [self.rows[place] for place in places]
+        looks = [self.looks[place] for place in places] if self.looks else None
+        return replace(self, rows=rows, looks=looks)
 
     @cached_property
     def targets(self) -> Targets:
@@ -127,10 +144,10 @@ def _batches(targets: Targets, batch_size: int, read: Callable[[int], Pixels]) -
         of_these = targets[start : start + batch_size]
         return Batch(np.stack([read(start + i) for i in range(len(of_these))]), of_these)
 
-    return _ahead(batch, range(0, len(targets), batch_size))
+    return ahead(batch, range(0, len(targets), batch_size))
 
 
-def _ahead(make: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
+def ahead(make: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
     """Yield ``make(item)`` in order, a few made in advance by threads."""
     threads = min(4, os.cpu_count() or 1)
     with ThreadPoolExecutor(threads) as pool:

@@ -24,7 +24,7 @@ Calibrate = Literal["temperature", "none"]
 FEWEST = 50
 
 # As it is kept, and as its model then answers.
-_DECIMALS = 4
+DECIMALS = 4
 _BATCH_SIZE = 32
 
 
@@ -68,4 +68,4 @@ def temperature_of(
         reporter.say(f"No temperature: on {cells} the model is all but right, or all but guesses.")
         return 1.0
     reporter.say(f"Temperature {found:.2f}, fitted on {cells}.")
-    return round(found, _DECIMALS)
+    return round(found, DECIMALS)

@@ -40,10 +40,8 @@ def page(
         *_profiles(icc=card.get("icc", False)),
         *_colour(card.get("colour")),
         *_answers(card.get("orientations", 1)),
-        *_calibrated(card.get("temperature", 1.0)),
-        f"Best epoch   {result['best_epoch']} of {result['epochs']}",
-        f"Macro-F1     {result['validation_macro_f1']:.3f} on the validation cells, by which this",
-        "             epoch was chosen, so that it flatters",
+        *_calibrated(card.get("temperature", 1.0), validated=_is_validated(result)),
+        *_chosen(result),
         f"Licence      {card.get('licence') or 'not stated: ask whoever made it'}",
         f"Made with    {_versions(card['record']['versions'])}",
         "",
@@ -84,9 +82,31 @@ def _colour(value: Mapping[str, Any] | None) -> list[str]:
     ]
 
 
-def _calibrated(temperature: float) -> list[str]:
+def _chosen(result: Mapping[str, Any]) -> list[str]:
+    if not _is_validated(result):
+        return [
+            f"Epochs       {result['epochs']}; no cells were kept aside to choose one by, so that",
+            "             the weights are the mean over the last quarter of them",
+        ]
+    return [
+        f"Best epoch   {result['best_epoch']} of {result['epochs']}",
+        f"Macro-F1     {result['validation_macro_f1']:.3f} on the validation cells, by which this",
+        "             epoch was chosen, so that it flatters",
+    ]
+
+
+def _is_validated(result: Mapping[str, Any]) -> bool:
+    return result["validation_macro_f1"] is not None
+
+
+def _calibrated(temperature: float, *, validated: bool) -> list[str]:
     if temperature == 1:
         return []
+    if not validated:
+        return [
+            f"Calibrated   at a temperature of {temperature:.2f}, fitted on what models that had",
+            "             learnt in the same way said of cells that they had not seen",
+        ]
     return [
         f"Calibrated   at a temperature of {temperature:.2f}, fitted on the validation cells, by",
         "             which the epoch was chosen too",
@@ -146,6 +166,8 @@ def _learning(settings: Mapping[str, Any], backbone: Mapping[str, int]) -> list[
     if settings.get("label_smoothing"):
         lines.append(f"{settings['label_smoothing']:.0%} of the truth shared out among all classes")
     how = settings["augmentation"]
+    if how.get("in_order"):
+        return _headed([*lines, "views are quarter turns and mirror images, nothing else"])
     lines.append(
         f"views rotated by up to {how['rotation']:g} degrees, zoomed by up to {how['zoom']:.0%}; "
         f"blur {how['blur']:g} px,"
@@ -155,6 +177,10 @@ def _learning(settings: Mapping[str, Any], backbone: Mapping[str, int]) -> list[
         f"contrast {how['contrast']:.0%},"
     )
     lines.append(f"saturation {how['saturation']:.0%}, hue {how['hue']:g} degrees")
+    return _headed(lines)
+
+
+def _headed(lines: Sequence[str]) -> list[str]:
     heads = ["Learning", *[""] * (len(lines) - 1)]
     return [f"{head:13}{line}" for head, line in zip(heads, lines, strict=True)]
 

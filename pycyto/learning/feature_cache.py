@@ -1,15 +1,19 @@
 """What a frozen backbone sees in patches, kept on disk, since it never sees anything else.
 
-Patches are taken in blocks. A file holds the features of one view of one block,
-and its name is a digest of all that decides them: the backbone's weights, the
-preprocessing, the libraries, the view, and the content of each patch of the
-block and how its colours are changed, in order. So nothing in here can be out of
-date, and nothing is named after an image or a patient.
+The features of each look at each patch have a key of their own: a digest of all
+that decides them, which is the backbone's weights, the preprocessing, the
+libraries, the look, and the patch's content and how its colours are changed. So
+whatever selection of patches is asked for, in whatever order, finds what was
+computed for any other; nothing in here can be out of date; and nothing is named
+after an image or a patient.
 
-Where blocks end depends on the patches around the place alone. New patches in a
-manifest, or others in the training part, so leave most blocks as they were; and a
-block, once more computed, has the very same bits, which single patches would not:
-in another batch they differ by a rounding error.
+Some hundreds of them lie in one file, a pack, in the order in which they were
+computed. A pack is written once, whole, and never changed: two trainings at once
+write packs of their own, and a killed one keeps those that it had finished. A
+pack whose checksum is wrong is deleted, and computed again where it is needed.
+
+The backbone is always given batches of one size. So features have the very same
+bits whatever was computed beside them.
 
 Features are kept as float32, as the network computes them. Half of that would be
 enough to learn from, but then no longer give the result of the network itself.
@@ -20,35 +24,55 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import uuid
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import platformdirs
 
 from pycyto import files
-from pycyto.learning.augmentation import Views
-from pycyto.learning.batches import Batch, PatchSet, drawn, in_order
+from pycyto.images.crop import Pixels
+from pycyto.learning.augmentation import Look
+from pycyto.learning.batches import Batch, PatchSet, ahead
 from pycyto.learning.sampling import Draws
 
-# Bytes of files that no training under way needs; the longest unused go first.
+# Bytes of packs that no training under way needs; the longest unused go first.
 LARGEST = 4 << 30
 
-# A block ends after a patch whose content hash ends in this, one in 64, or when it is long.
-_END = 64
-_LONGEST = 256
+_SUFFIX = ".features"
+_MOST_IN_PACK = 256
+# Packs of fewer are read into memory, since each of the others keeps a file open.
+_FEW_IN_PACK = 64
 _BATCH_SIZE = 32
 
-Table = npt.NDArray[Any]
+# A pack: how many there are, their keys, their features, and the CRC-32 of all that.
+_NUMBER, _KEY, _CHECK = 4, 32, 4
+
+Features = npt.NDArray[np.float32]
+# Features of patches in their order, each (d,); most are on disk until they are looked at.
+Table = Sequence[Features]
 
 
 def default_folder() -> Path:
     """Return where features are kept unless told otherwise."""
     return Path(platformdirs.user_cache_dir("pycyto", appauthor=False)) / "features"
+
+
+class _Wanted(NamedTuple):
+    """One look at one patch."""
+
+    patches: PatchSet
+    place: int
+    look: Look
+
+    def pixels(self) -> Pixels:
+        shown = self.patches.read(self.place)
+        return self.look.of(shown, self.patches.rows[self.place].content_hash)
 
 
 @dataclass
@@ -62,7 +86,7 @@ class FeatureCache:
     extractor
         Keras model from pixels to features, (n, d) float32.
     identity
-        Whatever features depend on besides the patch and the view.
+        Whatever features depend on besides the patch and the look at it.
     found, computed
         How many features were there, and how many were not.
     """
@@ -74,10 +98,10 @@ class FeatureCache:
     computed: int = 0
     _used: set[Path] = field(default_factory=set)
 
-    def table(
-        self, patches: PatchSet, views: Views | None, number: int, advance: Callable[[int], None]
-    ) -> FeatureTable:
-        """Return the features of one view of all patches; without `views`, of the patches.
+    def tables(
+        self, wanted: Sequence[tuple[PatchSet, Look]], advance: Callable[[int], None]
+    ) -> list[Table]:
+        """Return the features of looks at patches.
 
         Raises
         ------
@@ -86,114 +110,130 @@ class FeatureCache:
         NotWritableError
             When the folder cannot be written to.
         """
-        blocks = []
-        for rows in _blocks([row.content_hash for row in patches.rows]):
-            path = self._path(patches, rows, views, number)
-            kept = _read(path, len(rows))
-            if kept is None:
-                self.computed += len(rows)
-                _write(path, self._compute(patches, rows, views, number))
-                kept = np.load(path, mmap_mode="r", allow_pickle=False)
-            else:
-                self.found += len(rows)
-            self._used.add(path)
-            blocks.append(kept)
-            advance(len(rows))
-        return FeatureTable(blocks)
+        keys = [self._keys(patches, look) for patches, look in wanted]
+        all_wanted = {
+            key: _Wanted(patches, place, look)
+            for (patches, look), own in zip(wanted, keys, strict=True)
+            for place, key in enumerate(own)
+        }
+        features = self._find(all_wanted)
+        self.found += len(features)
+        advance(sum(key in features for own in keys for key in own))
+        missing = {key: look for key, look in all_wanted.items() if key not in features}
+        for pack in self._compute(missing, advance):
+            features.update(pack)
+        return [[features[key] for key in own] for own in keys]
 
     def trim(self, largest: int = LARGEST) -> None:
-        """Delete the longest unused files beyond `largest` bytes, and what was left half written.
+        """Delete the longest unused packs beyond `largest` bytes, and what was left half written.
 
         What was used through this object stays.
         """
         files.remove_parts(self.folder)
-        others = [(p.stat(), p) for p in self.folder.glob("*.npy") if p not in self._used]
+        others = [(p.stat(), p) for p in self._packs() if p not in self._used]
         size = sum(path.stat().st_size for path in self._used)
         for status, path in sorted(others, key=lambda other: -other[0].st_mtime):
             size += status.st_size
             if size > largest:
-                # Another training may hold it open, or have deleted it.
-                with contextlib.suppress(OSError):
-                    path.unlink()
+                _drop(path)
 
-    def _path(self, patches: PatchSet, rows: range, views: Views | None, number: int) -> Path:
-        view = views.name_of(number) if views else "the patch itself"
-        hashes = [patches.content_of(index) for index in rows]
-        name = hashlib.sha256("\n".join([self.identity, view, *hashes]).encode()).hexdigest()
-        return self.folder / f"{name}.npy"
+    def _packs(self) -> list[Path]:
+        return sorted(self.folder.glob(f"*{_SUFFIX}"))
+
+    def _keys(self, patches: PatchSet, look: Look) -> list[bytes]:
+        start = hashlib.sha256(self.identity.encode())
+        keys = []
+        for place in range(len(patches)):
+            digest = start.copy()
+            digest.update(f"\n{patches.seen_by(place, look)}\n".encode())
+            digest.update(patches.content_of(place).encode())
+            keys.append(digest.digest())
+        return keys
+
+    def _find(self, wanted: Mapping[bytes, _Wanted]) -> dict[bytes, Features]:
+        found: dict[bytes, Features] = {}
+        for path in self._packs():
+            new = wanted.keys() & set(_keys_in(path)) - found.keys()
+            if new:
+                pack = self._open(path)
+                found |= {key: pack[key] for key in new & pack.keys()}
+        return found
+
+    def _open(self, path: Path) -> dict[bytes, Features]:
+        """Return what a pack holds, left on disk; nothing where it is gone or broken."""
+        try:
+            content = np.memmap(path, np.uint8, "r")
+            if zlib.crc32(content[:-_CHECK].data) != _number(content[-_CHECK:].tobytes()):
+                _drop(path)
+                return {}
+            os.utime(path)
+            keys = _keys_in(path)
+            start = _NUMBER + _KEY * len(keys)
+            features = np.asarray(content[start:-_CHECK]).view("<f4").reshape(len(keys), -1)
+        except (OSError, ValueError):  # it was deleted meanwhile, or is no pack
+            return {}
+        self._used.add(path)
+        if len(keys) < _FEW_IN_PACK:
+            features = features.copy()
+        return dict(zip(keys, features, strict=True))
 
     def _compute(
-        self, patches: PatchSet, rows: range, views: Views | None, number: int
-    ) -> npt.NDArray[np.float32]:
-        if views is None:
-            block = replace(patches, rows=patches.rows[rows.start : rows.stop])
-            batches = in_order(block, _BATCH_SIZE)
-        else:
-            draws = Draws(np.array(rows), np.full(len(rows), number))
-            batches = drawn(patches, draws, views, _BATCH_SIZE)
-        return np.concatenate([self.extractor.predict_on_batch(batch.inputs) for batch in batches])
+        self, missing: Mapping[bytes, _Wanted], advance: Callable[[int], None]
+    ) -> Iterator[dict[bytes, Features]]:
+        """Yield packs that are new on disk."""
+        keys = list(missing)
+        for start in range(0, len(keys), _MOST_IN_PACK):
+            some = keys[start : start + _MOST_IN_PACK]
+            features = self._seen([missing[key] for key in some], advance)
+            self.computed += len(some)
+            # A name of its own: another process may be computing the same.
+            path = self.folder / f"{uuid.uuid4().hex}{_SUFFIX}"
+            _write(path, some, features)
+            yield self._open(path)
 
+    def _seen(self, wanted: Sequence[_Wanted], advance: Callable[[int], None]) -> Features:
+        def batch(start: int) -> Pixels:
+            return np.stack([look.pixels() for look in wanted[start : start + _BATCH_SIZE]])
 
-class FeatureTable:
-    """Features of patches, (n, d) float32, of which only those asked for are in memory.
-
-    Parameters
-    ----------
-    blocks
-        From the files, in the order of the patches.
-    """
-
-    def __init__(self, blocks: Sequence[Table]) -> None:
-        self._blocks = blocks
-        self._starts = np.cumsum([0, *map(len, blocks)])
-
-    def take(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Return the features of patches, (len(indices), d) float32."""
-        return np.stack([self._row(int(index)) for index in indices])
-
-    def _row(self, index: int) -> npt.NDArray[np.float32]:
-        block = int(np.searchsorted(self._starts, index, side="right")) - 1
-        features: npt.NDArray[np.float32] = self._blocks[block]["features"]
-        return features[index - self._starts[block]]
+        seen = []
+        for pixels in ahead(batch, range(0, len(wanted), _BATCH_SIZE)):
+            lacking = _BATCH_SIZE - len(pixels)
+            full = np.concatenate([pixels, np.repeat(pixels[-1:], lacking, axis=0)])
+            seen.append(np.asarray(self.extractor.predict_on_batch(full))[: len(pixels)])
+            advance(len(pixels))
+        return np.concatenate(seen)
 
 
 def batches_of(
-    tables: Sequence[FeatureTable], targets: npt.NDArray[np.int32], draws: Draws, batch_size: int
+    tables: Sequence[Table], targets: npt.NDArray[np.int32], draws: Draws, batch_size: int
 ) -> Iterator[Batch]:
     """Yield features of patches that were drawn, each from the table of its view."""
     for start in range(0, len(draws.indices), batch_size):
         indices, views = (column[start : start + batch_size] for column in draws)
-        rows = [tables[view].take(indices[i : i + 1])[0] for i, view in enumerate(views)]
+        rows = [tables[view][index] for index, view in zip(indices, views, strict=True)]
         yield Batch(np.stack(rows), targets[indices])
 
 
-def _blocks(hashes: Sequence[str]) -> Iterator[range]:
-    """Cut a list of patches where their content says so; see above."""
-    start = 0
-    for index, digest in enumerate(hashes):
-        stop = index + 1
-        if int(digest[-8:], 16) % _END == 0 or stop - start == _LONGEST or stop == len(hashes):
-            yield range(start, stop)
-            start = stop
+def _number(content: bytes) -> int:
+    return int.from_bytes(content, "little")
 
 
-def _write(path: Path, features: npt.NDArray[np.float32]) -> None:
-    table = np.empty(len(features), [("check", "<u4"), ("features", "<f4", features.shape[1:])])
-    table["check"] = [zlib.crc32(row.tobytes()) for row in features]
-    table["features"] = features
-    with files.writing(path, binary=True, lasting=False) as stream:
-        np.save(stream, table, allow_pickle=False)
+def _write(path: Path, keys: Sequence[bytes], features: Features) -> None:
+    content = len(keys).to_bytes(_NUMBER, "little") + b"".join(keys)
+    content += features.astype("<f4").tobytes()
+    check = zlib.crc32(content).to_bytes(_CHECK, "little")
+    files.write_bytes(path, content + check, lasting=False)
 
 
-def _read(path: Path, length: int) -> Table | None:
-    """Return what a file holds, left on disk, or None where it is missing or broken."""
-    try:
-        table = np.load(path, mmap_mode="r", allow_pickle=False)
-        checks = [zlib.crc32(row.tobytes()) for row in table["features"]]
-        if len(table) != length or not np.array_equal(table["check"], checks):
-            return None
-        os.utime(path)
-    # What is raised depends on how the file is wrong.
-    except (OSError, ValueError, IndexError, KeyError, EOFError, TypeError):
-        return None
-    return table
+def _keys_in(path: Path) -> list[bytes]:
+    """Return the keys at the head of a pack; whether they are right its checksum tells."""
+    with contextlib.suppress(OSError), path.open("rb") as stream:
+        number = min(_number(stream.read(_NUMBER)), _MOST_IN_PACK)
+        return [stream.read(_KEY) for _ in range(number)]
+    return []
+
+
+def _drop(path: Path) -> None:
+    # Another training may hold it open, or have deleted it.
+    with contextlib.suppress(OSError):
+        path.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ class Epoch:
         Of the training patches as the network saw them: augmented, with
         dropout, and the loss weighted by class.
     val_loss, val_accuracy, val_macro_f1
-        Of the validation patches, unchanged and unweighted.
+        Of the validation patches, unchanged and unweighted; NaN where there are none.
     """
 
     epoch: int
@@ -31,7 +32,12 @@ class Epoch:
 
     @property
     def rank(self) -> tuple[float, float]:
-        """Larger is better: macro-F1, and between equals the smaller loss."""
+        """Larger is better: macro-F1, and between equals the smaller loss.
+
+        Where no validation cell could say it, the later epoch is.
+        """
+        if math.isnan(self.val_macro_f1):
+            return float(self.epoch), 0.0
         return self.val_macro_f1, -self.val_loss
 
 

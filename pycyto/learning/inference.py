@@ -19,23 +19,12 @@ from pycyto.learning.bundle import WEIGHTS_FILE, Bundle
 from pycyto.learning.features import with_features
 from pycyto.learning.nearest import Features
 from pycyto.learning.networks import INPUT_SHAPE, build
+from pycyto.learning.orientations import oriented
 from pycyto.provenance import version_of
 from pycyto.temperature import at_temperature
 
 Probabilities = npt.NDArray[np.float32]
 Run = Callable[[Pixels], Probabilities]
-
-# Quarter turns, and whether the patch is mirrored too; no two of them are the same.
-_ORIENTATIONS = (
-    (0, False),
-    (1, True),
-    (2, False),
-    (3, True),
-    (1, False),
-    (0, True),
-    (3, False),
-    (2, True),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,24 +148,16 @@ def _computed(run: Run, batches: Iterable[Pixels]) -> Iterator[Probabilities]:
 def over_orientations(run: Run, number: int) -> Run:
     """Return what averages the probabilities of patches over so many of their orientations.
 
-    A cell has no up. Two are the patch and the patch mirrored about its diagonal;
-    four add the same, turned by half; eight are all quarter turns and their mirror images.
+    They are the first of `pycyto.learning.orientations`.
     """
     if number == 1:
         return run
-    turns = _ORIENTATIONS[:number]
 
     def averaged(batch: Pixels) -> Probabilities:
-        return np.mean([run(_turned(batch, turn)) for turn in turns], axis=0, dtype=np.float32)
+        said = [run(oriented(batch, turn)) for turn in range(number)]
+        return np.mean(said, axis=0, dtype=np.float32)
 
     return averaged
-
-
-def _turned(batch: Pixels, turn: tuple[int, bool]) -> Pixels:
-    """Return patches, (n, s, s, c), turned by quarters and then mirrored or not."""
-    quarters, mirrored = turn
-    turned = np.rot90(batch, quarters, axes=(1, 2))
-    return np.ascontiguousarray(turned[:, :, ::-1] if mirrored else turned)
 
 
 def keras_model(bundle: Bundle) -> Any:

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pycyto.learning.augmentation import Views
+from pycyto.learning.augmentation import AS_IT_IS, Views
 from pycyto.learning.batches import Batch, PatchSet, drawn, in_order
-from pycyto.learning.feature_cache import FeatureCache, FeatureTable, batches_of
+from pycyto.learning.feature_cache import FeatureCache, Table, batches_of
 from pycyto.learning.features import extractor_of, head_of, identity_of
 from pycyto.learning.networks import Network
 from pycyto.learning.sampling import Draws
@@ -63,8 +63,8 @@ class OnFeatures:
     model: Any
     train: PatchSet
     unchanged: PatchSet
-    by_view: list[FeatureTable]
-    plain: FeatureTable
+    by_view: list[Table]
+    plain: Table
 
     def training(self, draws: Draws, batch_size: int) -> Iterator[Batch]:
         """Yield features of views."""
@@ -102,8 +102,8 @@ def on_features(
     cache = FeatureCache(folder, extractor_of(model), identity_of(model, network))
     total = n_views * len(train) + len(unchanged)
     with reporter.progress("Features of the frozen backbone", total) as advance:
-        by_view = [cache.table(train, views, number, advance) for number in range(n_views)]
-        plain = cache.table(unchanged, None, 0, advance)
+        looks = [(train, views.look(number)) for number in range(n_views)]
+        *by_view, plain = cache.tables([*looks, (unchanged, AS_IT_IS)], advance)
     cache.trim()
     reporter.say(
         f"Features of {n_views} views of {len(train)} training patches and of {len(unchanged)} "

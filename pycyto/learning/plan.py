@@ -41,6 +41,15 @@ class Phase:
     learning_rate: float
     decays: bool = False
 
+    @property
+    def averaged(self) -> int:
+        """Over so many of the last epochs weights are averaged where no cell can choose one.
+
+        From epoch to epoch figures go up and down by chance; those of the mean do less. See
+        Izmailov et al., Averaging weights leads to wider optima (UAI 2018).
+        """
+        return max(1, self.epochs // 4)
+
     def rate_in(self, epoch: int) -> float:
         """Return the learning rate of an epoch, the first being 0."""
         if not self.decays:

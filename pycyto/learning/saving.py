@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
@@ -165,11 +166,16 @@ def _card(folder: Path, description: Description, training: Training) -> dict[st
         "result": {
             "epochs": len(training.history),
             "best_epoch": training.best.epoch,
-            "validation_macro_f1": training.best.val_macro_f1,
+            "validation_macro_f1": _known(training.best.val_macro_f1),
             "backbone_weights_trained": dict(training.backbone_weights),
         },
         "files": sums,
     }
+
+
+def _known(value: float) -> float | None:
+    """Return a number; None for none."""
+    return None if math.isnan(value) else value
 
 
 def _write_history(path: Path, history: Sequence[Epoch]) -> None:

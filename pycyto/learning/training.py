@@ -58,7 +58,8 @@ def fit(
     model
         From `pycyto.learning.networks.build`.
     train, validation
-        With the same labels; neither is empty.
+        With the same labels. Where `validation` is empty no epoch is chosen: the weights that are
+        kept are the mean over the last quarter of the epochs of each phase.
     features
         Folder that keeps what a frozen backbone sees, so that it sees each view
         once. None: it sees them anew in every epoch, to the same result within
@@ -206,18 +207,31 @@ class _Run:
                     return
                 lesson.model.optimizer.learning_rate = phase.rate_in(number)
                 epoch = self._epoch(phase, lesson, advance)
-                self._take(epoch, lesson.model)
+                self._take(epoch, lesson.model, number - (phase.epochs - phase.averaged))
                 self._keep(index, lesson.model)
                 ends = self.since_better >= self.settings.patience or number + 1 == phase.epochs
                 if ends or number % SAY_EVERY == 0:
                     self._say(epoch)
 
-    def _take(self, epoch: Epoch, model: Any) -> None:
-        """Put an epoch into the history, and keep its weights if it is the best."""
+    def _take(self, epoch: Epoch, model: Any, before: int) -> None:
+        """Put an epoch into the history, and keep its weights if it is the best.
+
+        Without validation cells none is: its weights go into the mean of the last ones.
+
+        Parameters
+        ----------
+        before
+            So many of the epochs before it are in that mean; none where that is not above 0.
+        """
         self.history.append(epoch)
         self.since_better += 1
-        if self.best is epoch:
-            self.best_weights, self.since_better = model.get_weights(), 0
+        if self.best is not epoch:
+            return
+        weights, self.since_better = model.get_weights(), 0
+        if before > 0 and not len(self.validation):
+            kept = zip(self.best_weights, weights, strict=True)
+            weights = [old + (new - old) / (before + 1) for old, new in kept]
+        self.best_weights = weights
 
     def _keep(self, index: int, model: Any) -> None:
         if self.checkpoint:
@@ -262,7 +276,9 @@ class _Run:
         return Epoch(number, phase.name, loss, accuracy, *self._measure(lesson, number))
 
     def _measure(self, lesson: Lesson, epoch: int) -> tuple[float, float, float]:
-        """Return loss, accuracy and macro-F1 of the validation patches."""
+        """Return loss, accuracy and macro-F1 of the validation patches; NaN without any."""
+        if not len(self.validation):
+            return math.nan, math.nan, math.nan
         batches = lesson.validation(self.settings.batch_size)
         found = np.concatenate([lesson.model.predict_on_batch(batch.inputs) for batch in batches])
         targets = self.validation.targets
@@ -273,10 +289,10 @@ class _Run:
         return loss, float((predicted == targets).mean()), macro_f1(targets, predicted)
 
     def _say(self, epoch: Epoch) -> None:
-        self.reporter.say(
-            f"Epoch {epoch.epoch} ({epoch.phase}): loss {epoch.loss:.3f}, "
-            f"validation loss {epoch.val_loss:.3f}, macro-F1 {epoch.val_macro_f1:.3f}"
-        )
+        said = f"Epoch {epoch.epoch} ({epoch.phase}): loss {epoch.loss:.3f}"
+        if len(self.validation):
+            said += f", validation loss {epoch.val_loss:.3f}, macro-F1 {epoch.val_macro_f1:.3f}"
+        self.reporter.say(said)
 
     def _demand_number(self, loss: float, epoch: int) -> None:
         if math.isfinite(loss):

@@ -40,7 +40,7 @@ class Answers:
 
 
 def answers(bundle: Bundle, test: Tested, seed: int, reporter: Reporter) -> Answers:
-    """Classify all cells of a test.
+    """Classify all cells of a test that nothing was said of yet.
 
     Parameters
     ----------
@@ -49,9 +49,7 @@ def answers(bundle: Bundle, test: Tested, seed: int, reporter: Reporter) -> Answ
     """
     parts = test.known, test.aside, test.others, test.validation
     rows = [row for part in parts for row in part]
-    with reporter.progress("classify test and validation cells", len(rows)) as advance:
-        patches = map(test.reader, rows)
-        found = classify(bundle, patches, advance=advance)
+    found = _said(bundle, test, rows, reporter)
     ends = np.cumsum([len(part) for part in parts])[:-1]
     known, aside, others, validation = np.split(found, ends)
     return Answers(
@@ -75,8 +73,20 @@ def assisted(test: Tested, found: Answers) -> Assisted | None:
     return Assisted(int(helped.sum()), counted=True, other=other)
 
 
+def _said(
+    bundle: Bundle, test: Tested, rows: Sequence[Row], reporter: Reporter
+) -> npt.NDArray[np.float32]:
+    """Return the probabilities of rows, (n, k): those that are there, and the others anew."""
+    new = [row for row in rows if row.key not in test.said]
+    with reporter.progress("classify test and validation cells", len(new)) as advance:
+        found = iter(classify(bundle, map(test.reader, new), advance=advance))
+    all_said = [test.said[row.key] if row.key in test.said else next(found) for row in rows]
+    return np.array(all_said, np.float32).reshape(len(rows), len(test.labels))
+
+
 def _classified(
     test: Tested, rows: Sequence[Row], probabilities: npt.NDArray[np.float32], seed: int
 ) -> Classified:
     drawn = resampling(test.group_names(rows), seed)
-    return Classified(test.truth(rows), probabilities, test.labels, drawn)
+    fold = np.array([test.folds[row.key] for row in rows], np.int64) if test.folds else None
+    return Classified(test.truth(rows), probabilities, test.labels, drawn, fold)

@@ -21,7 +21,15 @@ from pycyto.images.patches import read_patch
 from pycyto.images.pictures import data_uri
 from pycyto.labels import SCHEMES, counted
 from pycyto.manifest import Row, read_manifest
-from pycyto.parts import FOLDS_FILE, SPLIT_FILE, dealt_out, read_parts
+from pycyto.parts import (
+    FOLDS_FILE,
+    NO_FOLD,
+    SPLIT_FILE,
+    dealt_out,
+    read_folds,
+    read_parts,
+    rows_by_fold,
+)
 from pycyto.pseudonyms import pseudonyms_of
 from pycyto.records import SILENT, CellKey, Reporter, path_from
 from pycyto.steps.thumbnails import Found, thumbnails_of
@@ -62,7 +70,7 @@ def audit(data: Path | str, *, fold: int | None = None, reporter: Reporter = SIL
     data
         Folder with ``manifest.csv`` and ``split.csv``.
     fold
-        Audit the parts of this fold instead of the split.
+        Audit the parts of this fold instead of the split; 0 for all folds, each a part.
 
     Raises
     ------
@@ -105,6 +113,8 @@ def _look(
     """Audit a data set, and tell what was found."""
     rows, split = read_manifest(data), read_parts(data, fold)
     parts = dealt_out(data, rows, split, fold)
+    if fold == NO_FOLD:
+        parts = rows_by_fold(rows, read_folds(data))
     labelled = [row for own in parts.values() for row in own]
     looks = thumbnails_of(data, labelled, data / FOLDER / CACHE_FILE, reporter, anew=anew)
     pairs = near_pairs(
@@ -155,7 +165,7 @@ def _split_of(parts: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
     labelled = [row for own in parts.values() for row in own]
     part_of = {row.key: part for part, own in parts.items() for row in own}
     scheme = SCHEMES.get(labelled[0].scheme) if labelled else None
-    return summary(labelled, part_of, scheme.names if scheme else ()).to_json()
+    return summary(labelled, part_of, scheme.names if scheme else (), list(parts)).to_json()
 
 
 def _say(found: Audit, reporter: Reporter) -> None:

@@ -27,7 +27,7 @@ from pycyto.steps.profiles import icc_of, state
 def colour_for(
     training: Sequence[Row],
     data: Path,
-    method: Method,
+    method: Method | Colour,
     stats: Kind,
     reference: Path | str | None,
     reporter: Reporter,
@@ -38,6 +38,8 @@ def colour_for(
 
     Parameters
     ----------
+    method
+        Or what another model had.
     icc
         Whether the colour profile in the reference is applied, as in the patches.
 
@@ -48,6 +50,8 @@ def colour_for(
     BadInputError
         A reference that cannot be read, or too little tissue.
     """
+    if isinstance(method, Colour):
+        return method
     for name, given, known in (("--colour", method, METHODS), ("--stats", stats, KINDS)):
         if given not in known:
             raise UsageError(f"{name} is {given!r}; it can be {', '.join(known)}.")

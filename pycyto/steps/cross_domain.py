@@ -21,24 +21,24 @@ from pycyto.evaluation.matrix import SCHEMA, Field, Matrix, field_of
 from pycyto.evaluation.report import NOTICE
 from pycyto.evaluation.words import between, number
 from pycyto.images.colour import Kind, Method
-from pycyto.labels import listed
+from pycyto.labels import listed, scheme_named
 from pycyto.learning.augmentation import Named
 from pycyto.learning.bundle import load_bundle
-from pycyto.learning.remembering import Remembering
+from pycyto.learning.feature_cache import default_folder
 from pycyto.learning.sampling import Balance
 from pycyto.learning.thawing import Unfrozen
 from pycyto.learning.weights import IMAGENET, NONE
-from pycyto.manifest import UNKNOWN, Row, read_manifest
-from pycyto.parts import PARTS, dealt_out, read_split
-from pycyto.pseudonyms import pseudonyms_of
+from pycyto.parts import PARTS
 from pycyto.records import SILENT, CellKey, Reporter, path_from
-from pycyto.steps.scored import Floats, classified_rows, read_scores, write_scores
+from pycyto.steps.colours import colour_for
+from pycyto.steps.domains import ALL_BUT, Domains, Round, read_domains, trainings_of
+from pycyto.steps.profiles import icc_of
+from pycyto.steps.scored import Floats, answered_rows, joined, read_scores, write_scores
 from pycyto.steps.study_file import NO_COLOUR, By
 from pycyto.steps.study_stages import Stage, Stages
 from pycyto.steps.subset import write_subset
 from pycyto.steps.train import train
 
-ALL, ALL_BUT = "all", "all but "
 REPORT_FILE, FIGURES_FILE = "index.html", "cross_domain.json"
 # Options that hold paths.
 _PLACES = ("cache", "weights", "reference")
@@ -58,33 +58,6 @@ class CrossDomainResult:
     report: Path
     figures: Path
     matrices: Sequence[Matrix]
-
-
-@dataclass(frozen=True, slots=True)
-class _Data:
-    """A split data set and its domains.
-
-    Attributes
-    ----------
-    domain
-        Of each row, by cell key.
-    """
-
-    folder: Path
-    rows: Sequence[Row]
-    split: Mapping[CellKey, str]
-    parts: Mapping[str, Sequence[Row]]
-    domain: Mapping[CellKey, str]
-
-    @property
-    def domains(self) -> list[str]:
-        """All that there are, the largest first."""
-        names = [self.domain[row.key] for row in self.rows if row.label]
-        return sorted(set(names), key=lambda name: (-names.count(name), name))
-
-    def classes(self, part: str, domains: Sequence[str]) -> set[str]:
-        """Return the classes that a part of some domains has."""
-        return {row.label for row in self.parts[part] if self.domain[row.key] in domains}
 
 
 def cross_domain(  # noqa: PLR0913  (each is an option of the command)
@@ -108,14 +81,16 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
     label_smoothing: float = 0.0,
     orientations: int = 1,
     cache: Path | str | None = None,
+    folds: bool = False,
     identifiers: bool = False,
     reporter: Reporter = SILENT,
 ) -> CrossDomainResult:
     """Train on each domain of a data set, on all, and on all but one; test on each.
 
     Cells of the data set's own test part are tested on, and never learnt from. The epoch that is
-    kept is chosen by validation cells of the domains that are learnt from. What was done before
-    an interruption is kept.
+    kept is chosen by validation cells of the domains that are learnt from. With `folds` all cells
+    are tested on, each by a model that has not learnt from its fold, and no epoch is chosen. What
+    was done before an interruption is kept.
 
     Parameters
     ----------
@@ -135,6 +110,9 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
     network, weights, epochs, batch_size, seed, unfreeze, views, balance, augmentation, \
     label_smoothing, orientations, cache
         As of `pycyto.train`; all trainings have the same.
+    folds
+        Go by ``folds.csv`` instead of ``split.csv``. What colours are brought to is then counted
+        over all folds of what is learnt from.
     identifiers
         Call sites by their names rather than by pseudonyms; sources always have their names.
 
@@ -148,8 +126,8 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
     if by not in get_args(By):
         raise UsageError(f"--by is {by!r}; it can be {listed(get_args(By))}.")
     folder, target = path_from(data), path_from(out)
-    found = _read(folder, by, reporter, identifiers=identifiers)
-    trainings = _trainings(found.domains, group or {}, folder)
+    found = read_domains(folder, by, reporter, folds=folds, identifiers=identifiers)
+    trainings = trainings_of(found.domains, group or {}, folder)
     tests = {name: own for name, own in trainings.items() if not name.startswith(ALL_BUT)}
     options: dict[str, Any] = {
         "network": network, "weights": weights, "epochs": epochs, "batch_size": batch_size,
@@ -158,9 +136,7 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
         "orientations": orientations, "cache": cache,
     }  # fmt: skip
     colours: dict[str, Any] = {"stats": stats, "reference": reference}
-    work = _Work(
-        found, options, colours, Stages(target / "trainings", reporter), Remembering(), reporter
-    )
+    work = _Work(found, options, colours, Stages(target / "trainings", reporter), reporter)
     matrices = [_matrix(work, trainings, tests, one) for one in colour]
     record = _record(work, by, group or {}, colour)
     files.write_json(
@@ -179,67 +155,14 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
     return CrossDomainResult(target / REPORT_FILE, target / FIGURES_FILE, matrices)
 
 
-def _read(folder: Path, by: By, reporter: Reporter, *, identifiers: bool) -> _Data:
-    rows, split = read_manifest(folder), read_split(folder)
-    parts = dealt_out(folder, rows, split)
-    names = {row.key: getattr(row, by) or UNKNOWN for row in rows}
-    if by == "site" and not identifiers:
-        hide = pseudonyms_of(folder, reporter)
-        told = {name: hide.of("site", name) for name in set(names.values())}
-        for name, pseudonym in sorted(told.items()):
-            if name != UNKNOWN:
-                reporter.say(f"In the report {pseudonym} stands for {name}.")
-        names = {key: told[name] for key, name in names.items()}
-    found = _Data(folder, rows, split, parts, names)
-    if len(found.domains) < 2:
-        raise BadInputError(
-            f"All cells are of one {by} ({listed(found.domains)}): there is nothing to compare.",
-            where=folder / "manifest.csv",
-            remedy="Merge data sets of several, or name another --by.",
-        )
-    return found
-
-
-def _trainings(
-    domains: Sequence[str], groups: Mapping[str, Sequence[str]], folder: Path
-) -> dict[str, tuple[str, ...]]:
-    """Return what is learnt from, by name; no set of domains twice."""
-    wanted: dict[str, tuple[str, ...]] = {name: (name,) for name in domains}
-    for name, members in groups.items():
-        missing = sorted(set(members) - set(domains))
-        if missing or not members:
-            raise UsageError(
-                f"The group {name!r} names {listed(missing) or 'nothing'}, which is not there.",
-                where=folder,
-                remedy=f"There are {listed(domains)}.",
-            )
-        if name in wanted or name == ALL:
-            raise UsageError(f"The group {name!r} is called as a domain is.")
-        wanted[name] = tuple(own for own in domains if own in members)
-    wanted[ALL] = tuple(domains)
-    for left_out in domains:
-        rest = tuple(name for name in domains if name != left_out)
-        wanted[ALL_BUT + left_out] = rest
-    # Later names give way to earlier ones, but a group that is everything is called all.
-    names = {own: name for name, own in reversed(wanted.items())} | {tuple(domains): ALL}
-    return {name: own for name, own in wanted.items() if names[own] == name}
-
-
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What all trainings have in common.
+    """What all trainings have in common."""
 
-    Attributes
-    ----------
-    seen
-        What a frozen backbone saw of the tested cells: the same for all trainings.
-    """
-
-    data: _Data
+    data: Domains
     options: Mapping[str, Any]
     colours: Mapping[str, Any]
     stages: Stages
-    seen: Remembering
     reporter: Reporter
 
 
@@ -271,7 +194,7 @@ def _training(work: _Work, name: str, domains: Sequence[str], colour: str) -> St
     if colour != NO_COLOUR:
         options |= {"colour": colour, **work.colours}
     data = work.data.folder
-    inputs = {file: files.sha256_of(data / file) for file in ("manifest.csv", "split.csv")}
+    inputs = {file: files.sha256_of(data / file) for file in work.data.files}
     digest = hashlib.sha256(f"{colour} {name}".encode()).hexdigest()[:8]
     work.reporter.say(f"Learns from {name} (colour {colour}).")
 
@@ -289,23 +212,50 @@ def _training(work: _Work, name: str, domains: Sequence[str], colour: str) -> St
 def _make(work: _Work, domains: Sequence[str], options: Mapping[str, Any], folder: Path) -> str:
     """Train on some domains, and keep what the model says of the tested cells of all."""
     data = work.data
-    rows = [row for row in data.rows if data.domain[row.key] in domains]
+    try:
+        if "colour" in options:
+            options = _coloured(work, domains, options)
+        said = [_round(work, own, domains, options, folder) for own in data.rounds]
+    except BadInputError as error:
+        # One domain may lack cells for a training; the others still tell something.
+        work.reporter.warn(f"No training: {error.what}")
+        files.write_json(folder / _REASON_FILE, {"reason": error.what})
+        return error.what
+    labels, scores = joined(said, scheme_named(data.parts["test"][0].scheme).names)
+    known = [row for row in data.parts["test"] if row.label in labels]
+    found = np.array([scores[row.key] for row in known], np.float32).reshape(-1, len(labels))
+    write_scores(folder / _SCORES_FILE, labels, known, found)
+    return files.sha256_of(folder / _SCORES_FILE)
+
+
+def _coloured(work: _Work, domains: Sequence[str], options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Fix the target of colours for all rounds: no label of a cell has a say in it."""
+    data = work.data
+    rows = [row for row in data.parts["train"] if data.domain[row.key] in domains]
+    asked = dict(options)
+    stats, reference = asked.pop("stats"), asked.pop("reference")
+    colour = colour_for(
+        rows, data.folder, asked["colour"], stats, reference, work.reporter,
+        icc=icc_of(data.folder),
+    )  # fmt: skip
+    return {**asked, "colour": colour}
+
+
+def _round(
+    work: _Work, own: Round, domains: Sequence[str], options: Mapping[str, Any], folder: Path
+) -> tuple[tuple[str, ...], dict[CellKey, Floats]]:
+    """Train once, and return what the model says of the tested cells of the round."""
+    data = work.data
+    rows = [row for row in data.rows if data.domain[row.key] in domains and row.key in own.part]
     with tempfile.TemporaryDirectory(prefix="pycyto-", dir=folder) as temporary:
         subset, model = Path(temporary) / "data", Path(temporary) / "model"
-        write_subset(data.folder, rows, data.split, subset)
-        try:
-            train(subset, out=model, reporter=work.reporter, **options)
-        except BadInputError as error:
-            # One domain may lack cells for a training; the others still tell something.
-            work.reporter.warn(f"No training: {error.what}")
-            files.write_json(folder / _REASON_FILE, {"reason": error.what})
-            return error.what
+        write_subset(data.folder, rows, own.part, subset)
+        train(subset, out=model, validate=own.validate, reporter=work.reporter, **options)
         bundle = load_bundle(model)
-        known = [row for row in data.parts["test"] if row.label in bundle.labels]
-        engine = work.seen.engine(bundle)
-        found, _ = classified_rows(bundle, data.folder, known, work.reporter, engine)
-    write_scores(folder / _SCORES_FILE, bundle.labels, known, found)
-    return files.sha256_of(folder / _SCORES_FILE)
+        cache = Path(options["cache"] or default_folder())
+        found = answered_rows(bundle, data.folder, own.tested, cache, work.reporter)
+    keys = [row.key for row in own.tested]
+    return bundle.labels, dict(zip(keys, found, strict=True))
 
 
 def _field(
@@ -356,9 +306,7 @@ def _record(
             "weights": named,
         },
         counts={part: len(data.parts[part]) for part in PARTS},
-        inputs={
-            file: files.sha256_of(data.folder / file) for file in ("manifest.csv", "split.csv")
-        },
+        inputs={file: files.sha256_of(data.folder / file) for file in data.files},
         seed=int(work.options["seed"]),
     )
 

@@ -19,6 +19,7 @@ from pycyto.evaluation.controls import Control, Trained, controls
 from pycyto.evaluation.domains import by_domain
 from pycyto.evaluation.gallery import Pictured, surest_errors, worst_undercalls
 from pycyto.evaluation.gates import Bound, Verdict, bounds, check_names, verdicts
+from pycyto.evaluation.leaking import Leaking
 from pycyto.evaluation.looks import looks
 from pycyto.evaluation.measured import measured, names_of, slug
 from pycyto.evaluation.metrics import Figures
@@ -93,6 +94,7 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     weights: str | None = None,
     heat_maps: bool = False,
     cells: Sequence[str] = (),
+    scores: Path | str | None = None,
     reporter: Reporter = SILENT,
 ) -> EvaluateResult:
     """Test a model on the test part of a data set, and write a report.
@@ -110,7 +112,8 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     seed
         Of the controls, and of the resamples that intervals come from.
     fold
-        Test on this fold of ``folds.csv`` instead of the split's test part.
+        Test on this fold of ``folds.csv`` instead of the split's test part; 0 for all folds, with
+        the `scores` of models that had each not seen one.
     identifiers
         Name images, sources and sites in the report instead of pseudonyms; it
         is then confidential and says so.
@@ -132,6 +135,9 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     cells
         Tested cells to show in any case, as entry and object ID with a slash
         between, and ``#`` and the index for a point.
+    scores
+        A table of what is known of some cells, as `pycyto.study` keeps it; the others are
+        classified.
 
     Raises
     ------
@@ -156,13 +162,17 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     check_names(limits, names_of(bundle.labels, shares))
     start = start_of(bundle, weights) if leaking else ""
     audit = honest(data, fold, reporter)
-    test = tested(data, bundle, fold, with_assisted=with_assisted, reporter=reporter)
+    test = tested(
+        data, bundle, fold, with_assisted=with_assisted,
+        scores=path_from(scores) if scores else None, reporter=reporter,
+    )  # fmt: skip
     wanted = _Wanted(limits, shares, seed, heat_maps, chosen_cells(test, cells))
     shown = shown_of(test, reporter, identifiers=identifiers)
     ran = stage_of_run(path_from(run), shown.withheld) if run is not None else []
     report = _report(bundle, test, audit, shown, wanted, ran, reporter)
     if leaking:
         variants = leaking_variants(bundle, test, start, seed, reporter)
+        variants = [_named(own, test, shown) for own in variants]
         report = replace(report, leaking=variants)
     content = as_json(report)
     files.write_text(out / REPORT_FILE, as_html(report))
@@ -184,6 +194,13 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     )
 
 
+def _named(variant: Leaking, test: Tested, shown: Shown) -> Leaking:
+    """Call sources as the report does."""
+    names = {own.source: hidden.source for own, hidden in zip(test.known, shown.rows, strict=True)}
+    by_source = {names[name]: own for name, own in variant.by_source.items() if name in names}
+    return replace(variant, by_source=by_source)
+
+
 def _keep_in_bundle(
     bundle: Bundle, report: Report, content: Mapping[str, Any], reporter: Reporter
 ) -> None:
@@ -195,6 +212,10 @@ def _keep_in_bundle(
         "summary": content["summary"],
         "limits": [*content["beside_controls"], *warned],
         "figures": content["named_figures"],
+        "thresholds": [
+            {name: line[name] for name in ("at_least", "target_sensitivity", "threshold")}
+            for line in content["thresholds"]
+        ],
     }
     try:
         keep_evaluation(bundle, entry)
@@ -289,11 +310,15 @@ def _report(
         assisted=assisted(test, found),
         history=history_in(bundle.path / "history.csv"),
         confidential=shown.confidential,
+        folds=len(set(test.folds.values())),
     )
 
 
 def _controls(test: Tested, model: Classified, seed: int, reporter: Reporter) -> list[Control]:
     train = [row for row in test.parts["train"] if row.label in test.labels]
+    if test.folds:
+        # Each fold is held against the others: labels that a model helped with are in none.
+        train = list(test.known)
     with reporter.progress("fit controls", len(train) + len(test.known)) as advance:
         trained, seen = (looks(_read(test, rows, advance)) for rows in (train, test.known))
     return controls(Trained(train, test.truth(train), trained), test.known, seen, model, seed)

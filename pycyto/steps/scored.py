@@ -12,8 +12,11 @@ import numpy.typing as npt
 
 from pycyto import files
 from pycyto.errors import BadInputError
+from pycyto.learning.batches import PatchSet
 from pycyto.learning.bundle import Bundle
 from pycyto.learning.inference import Engine, classify
+from pycyto.learning.kept_answers import is_frozen, kept_answers
+from pycyto.learning.plan import settings_from
 from pycyto.manifest import Row
 from pycyto.records import CellKey, Reporter
 from pycyto.steps.colours import reader_for
@@ -35,6 +38,16 @@ def classified_rows(
     with reporter.progress("classify cells", len(rows)) as advance:
         found = classify(bundle, map(reader, rows), engine=engine, advance=advance)
     return found, time.monotonic() - started
+
+
+def answered_rows(
+    bundle: Bundle, data: Path, rows: Sequence[Row], features: Path, reporter: Reporter
+) -> Floats:
+    """Return the probabilities of rows, (n, k), from kept features where the backbone is frozen."""
+    if not is_frozen(settings_from(bundle.card["settings"])):
+        return classified_rows(bundle, data, rows, reporter)[0]
+    patches = PatchSet(data, rows, bundle.labels, reader_for(bundle, data, reporter))
+    return kept_answers(bundle, patches, features, reporter)
 
 
 def write_scores(
@@ -67,6 +80,34 @@ def read_scores(path: Path) -> tuple[tuple[str, ...], Mapping[CellKey, Floats]]:
             where=path,
             remedy="Delete the folder that it is in: it is made anew.",
         ) from error
+
+
+def joined(
+    said: Sequence[tuple[tuple[str, ...], Mapping[CellKey, Floats]]], names: Sequence[str]
+) -> tuple[tuple[str, ...], Mapping[CellKey, Floats]]:
+    """Put together what several models said of different cells.
+
+    Parameters
+    ----------
+    said
+        Classes, and the probabilities of each cell, as `read_scores` returns them.
+    names
+        Of all classes, in their order.
+
+    Returns
+    -------
+    tuple
+        The same for all. A class that a model does not know is one that it gives no chance.
+    """
+    known = {label for labels, _ in said for label in labels}
+    labels = tuple(name for name in names if name in known)
+    found: dict[CellKey, Floats] = {}
+    for own, scores in said:
+        columns = [labels.index(label) for label in own]
+        for key, probabilities in scores.items():
+            found[key] = np.zeros(len(labels), np.float32)
+            found[key][columns] = probabilities
+    return labels, found
 
 
 def _key(line: Sequence[str]) -> CellKey:

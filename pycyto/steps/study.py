@@ -8,11 +8,13 @@ from pathlib import Path
 
 from pycyto import files
 from pycyto.errors import UsageError
+from pycyto.parts import NO_FOLD
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.cross_domain import CrossDomainResult, cross_domain
 from pycyto.steps.evaluate import METRICS_FILE, evaluate
 from pycyto.steps.study_file import ColourSettings, Places, Study, read_study
 from pycyto.steps.study_models import (
+    SCORES_FILE,
     Model,
     demand_a_network,
     demand_colour,
@@ -114,12 +116,16 @@ def _evaluation(stages: Stages, plan: Study, places: Places, data: Stage, model:
     def make(folder: Path) -> str:
         evaluate(
             data.folder / DATA, model=model.bundle, out=folder, seed=plan.evaluation.seed,
+            fold=NO_FOLD if plan.split.folds else None, scores=model.answered.folder / SCORES_FILE,
             leaking=plan.evaluation.leaking, weights=weights, reporter=stages.reporter,
         )  # fmt: skip
         return files.sha256_of(folder / METRICS_FILE)
 
     own = {"leaking": plan.evaluation.leaking, "seed": plan.evaluation.seed}
     inputs = {"pooled": data.output, "model": model.trained.output}
+    if plan.split.folds:
+        # Whose figures those of the folds are; new sources for the test do not change them.
+        inputs |= {fold.name: fold.output for fold in model.folds}
     return stages.run("evaluation", own, inputs, make)
 
 
@@ -146,6 +152,6 @@ def _cross_domain(
     reference = places.find(plan.colour.reference) if plan.colour.reference else None
     return cross_domain(
         data.folder / DATA, by=asked.by, out=root / "cross-domain", group=asdict(asked)["groups"],
-        colour=asked.colour, stats=plan.colour.stats, reference=reference, reporter=reporter,
-        **options,
+        colour=asked.colour, stats=plan.colour.stats, reference=reference,
+        folds=plan.split.folds is not None, reporter=reporter, **options,
     )  # fmt: skip

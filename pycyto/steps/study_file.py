@@ -11,6 +11,7 @@ from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pycyto import files
+from pycyto.datasets.split import FEWEST_FOLDS
 from pycyto.errors import BadInputError
 from pycyto.images.colour import Kind, Method
 from pycyto.labels import listed
@@ -32,6 +33,8 @@ TRAIN: Role = "train"
 TEST: Role = "test"
 By = Literal["source", "scanner", "site", "preparation"]
 NO_COLOUR: Method = "none"
+# Of train, validation and test.
+_FRACTIONS = (60.0, 20.0, 20.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +65,25 @@ class SourceSettings:
 
 @dataclass(frozen=True, slots=True)
 class SplitSettings:
-    """``[split]``: of train, validation and test, in groups."""
+    """``[split]``, in groups.
 
-    fractions: tuple[float, ...] = (60, 20, 20)
+    Attributes
+    ----------
+    fractions
+        Of train, validation and test.
+    folds
+        Instead: every cell is learnt from, and tested by a model that has not seen its fold.
+    """
+
+    fractions: tuple[float, ...] | None = None
+    folds: int | None = None
     seed: int = 0
+
+    @property
+    def shares(self) -> list[float]:
+        """The fractions, which add up to 1."""
+        fractions = self.fractions or _FRACTIONS
+        return [own / sum(fractions) for own in fractions]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +214,28 @@ def _check(study: Study, path: Path) -> None:
         raise BadInputError(
             "Every source has role = 'test': there is nothing to learn from.", where=path
         )
-    if len(study.split.fractions) != 3 or min(study.split.fractions) <= 0:
+    _check_split(study.split, path)
+    _check_cross_domain(study, path)
+
+
+def _check_split(split: SplitSettings, path: Path) -> None:
+    fractions = split.fractions
+    if fractions is not None and (len(fractions) != len(_FRACTIONS) or min(fractions) <= 0):
         raise BadInputError(
             "The fractions of the split are of train, validation and test, each above 0.",
             where=path,
             remedy="fractions = [60, 20, 20]",
         )
-    _check_cross_domain(study, path)
+    if fractions is not None and split.folds is not None:
+        raise BadInputError(
+            "[split] has both fractions and folds.", where=path, remedy="Leave one of them out."
+        )
+    if split.folds is not None and split.folds < FEWEST_FOLDS:
+        raise BadInputError(
+            f"[split]: folds = {split.folds} are too few.",
+            where=path,
+            remedy=f"At least {FEWEST_FOLDS}.",
+        )
 
 
 def _check_cross_domain(study: Study, path: Path) -> None:

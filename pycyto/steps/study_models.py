@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
 from pycyto import files, provenance
 from pycyto.errors import BadInputError, MissingDependencyError
+from pycyto.learning import feature_cache
 from pycyto.learning.bundle import WEIGHTS_FILE, load_bundle
-from pycyto.learning.inference import keras_model
 from pycyto.learning.networks import network_named
 from pycyto.learning.weights import IMAGENET, NONE, default_weights
 from pycyto.manifest import Row, read_manifest
-from pycyto.parts import dealt_out, read_split
+from pycyto.parts import NO_FOLD
 from pycyto.records import Reporter
-from pycyto.steps.scored import classified_rows, write_scores
+from pycyto.steps.scored import answered_rows, write_scores
+from pycyto.steps.study_costs import costs_of, peak_memory
 from pycyto.steps.study_file import NO_COLOUR, TEST, ColourSettings, NetworkSettings, Places, Study
+from pycyto.steps.study_folds import Folds, OutOfFold, out_of_fold
+from pycyto.steps.study_parts import study_parts
 from pycyto.steps.study_sources import DATA, Ready, say_unseen, unseen
 from pycyto.steps.study_stages import Stage, Stages
 from pycyto.steps.train import train
 
 SCORES_FILE, COSTS_FILE = "scores.csv", "costs.json"
 _MODEL = "model"
-_LOOKS_PER_SECOND = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +40,16 @@ class Model:
     Attributes
     ----------
     trained, answered
-        The stages that hold the bundle, and what it says of all cells.
+        The stages that hold the bundle, and what is said of all cells that are scored.
+    folds
+        Those that hold a model for each fold, where there are folds.
     """
 
     network: NetworkSettings
     seed: int
     trained: Stage
     answered: Stage
+    folds: Sequence[Stage] = ()
 
     @property
     def bundle(self) -> Path:
@@ -113,120 +115,146 @@ def model_of(
     sources: Sequence[Ready],
 ) -> Model:
     """Train a network with one seed and ask it about all cells, unless that was done before."""
-    name = f"{network.name}-seed{seed}"
     options = training_options(network, seed, study.colour, places)
-    start = options["weights"]
-    inputs = {"pooled": data.output}
-    if start not in (NONE, IMAGENET):
-        # The file decides, wherever it is.
-        inputs["weights"] = files.sha256_of(Path(start))
-    if options.get("reference") is not None:
-        inputs["reference"] = files.sha256_of(options["reference"])
-    decides = {
-        key: value for key, value in options.items() if key not in ("weights", "reference")
-    } | {
-        "weights": start if start in (NONE, IMAGENET) else "a file",
-        # A training that was broken off does not go on with others.
-        "versions": provenance.versions(),
-    }
-    trained = stages.run(
-        f"models/{name}", decides, inputs,
-        partial(_train, data.folder / DATA, options, stages.reporter), goes_on=True,
-    )  # fmt: skip
+    recipe = _Recipe(f"{network.name}-seed{seed}", options, data, stages.reporter)
+    folds = recipe.folds(stages, study.split.folds)
+    trained = recipe.trained(stages, folds)
     tested = [own for own in sources if own.settings.role == TEST]
     inputs = {"pooled": data.output, "model": trained.output}
     inputs |= {f"source {own.settings.name}": own.stage.output for own in tested}
-    answer = partial(_answer, trained.folder / _MODEL, data.folder / DATA, tested, stages.reporter)
-    answered = stages.run(f"answers/{name}", {}, inputs, answer)
-    return Model(network, seed, trained, answered)
+    said = recipe.out_of_fold(folds)
+    answer = partial(_answer, trained.folder / _MODEL, recipe.pool, tested, said, stages.reporter)
+    answered = stages.run(f"answers/{recipe.name}", {}, inputs, answer)
+    return Model(network, seed, trained, answered, folds)
 
 
-def _train(data: Path, options: Mapping[str, Any], reporter: Reporter, folder: Path) -> str:
-    started = time.monotonic()
-    with _memory() as peak:
-        # What an earlier try has finished is there already.
-        if not (folder / _MODEL).exists():
-            train(data, out=folder / _MODEL, reporter=reporter, **options)
-    bundle = load_bundle(folder / _MODEL)
-    files.write_json(
-        folder / COSTS_FILE,
-        {
+def features_folder() -> Path:
+    """Return where a study keeps what frozen backbones see: where `pycyto.train` does."""
+    return feature_cache.default_folder()
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    """How all models of a network and a seed are trained.
+
+    Attributes
+    ----------
+    options
+        Of `pycyto.train`.
+    data
+        The stage with the pooled data set.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+    data: Stage
+    reporter: Reporter
+
+    @property
+    def pool(self) -> Path:
+        """Folder of the pooled data set."""
+        return self.data.folder / DATA
+
+    @property
+    def decides(self) -> dict[str, Any]:
+        """All that decides a training besides its inputs."""
+        start = self.options["weights"]
+        return {
+            **{name: own for name, own in self.options.items() if name != "reference"},
+            # The file decides, wherever it is.
+            "weights": start if start in (NONE, IMAGENET) else "a file",
+            # A training that was broken off does not go on with others.
+            "versions": provenance.versions(),
+        }
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Digests of these."""
+        start, reference = self.options["weights"], self.options.get("reference")
+        found = {"pooled": self.data.output}
+        if start not in (NONE, IMAGENET):
+            found["weights"] = files.sha256_of(Path(start))
+        if reference is not None:
+            found["reference"] = files.sha256_of(reference)
+        return found
+
+    def folds(self, stages: Stages, number: int | None) -> list[Stage]:
+        """Train a model for each fold; none where there are no folds."""
+        if number is None:
+            return []
+        folds = Folds(self.name, number, self.pool, features_folder(), self.decides, self.inputs)
+        return folds.stages(stages, self._learn_fold)
+
+    def out_of_fold(self, folds: Sequence[Stage]) -> Callable[[], OutOfFold] | None:
+        """Return what tells the answers of the models of the folds, where there are folds."""
+        if not folds:
+            return None
+        by_source = self.options["balance"] == "sources"
+        return partial(out_of_fold, self.pool, folds, by_source=by_source)
+
+    def trained(self, stages: Stages, folds: Sequence[Stage]) -> Stage:
+        """Train the model that is kept: on the training part, or with folds on all cells."""
+        inputs = self.inputs | {fold.name: fold.output for fold in folds}
+        make = partial(self._train, self.out_of_fold(folds))
+        return stages.run(f"models/{self.name}", self.decides, inputs, make, goes_on=True)
+
+    def _learn_fold(self, fold: int, place: Path) -> None:
+        own = {**self.options, "calibrate": "none"}
+        train(self.pool, out=place, fold=fold, validate=False, reporter=self.reporter, **own)
+
+    def _train(self, said: Callable[[], OutOfFold] | None, folder: Path) -> str:
+        started = time.monotonic()
+        own = dict(self.options)
+        if said is not None:
+            own |= {"fold": NO_FOLD, "validate": False}
+            if own["calibrate"] != "none":
+                own["calibrate"] = said().temperature
+        with peak_memory() as peak:
+            # What an earlier try has finished is there already.
+            if not (folder / _MODEL).exists():
+                train(self.pool, out=folder / _MODEL, reporter=self.reporter, **own)
+        bundle = load_bundle(folder / _MODEL)
+        costs = {
             "seconds_of_training": round(time.monotonic() - started, 1),
             "peak_megabytes": peak.megabytes,
             "megabytes_of_weights": round((bundle.path / WEIGHTS_FILE).stat().st_size / 1e6, 1),
-        },
-    )
-    return bundle.bundle_id
+        }
+        files.write_json(folder / COSTS_FILE, costs)
+        return bundle.bundle_id
 
 
 def _answer(
-    model: Path, data: Path, tested: Sequence[Ready], reporter: Reporter, folder: Path
+    model: Path,
+    data: Path,
+    tested: Sequence[Ready],
+    said: Callable[[], OutOfFold] | None,
+    reporter: Reporter,
+    folder: Path,
 ) -> str:
-    bundle = load_bundle(model)
-    parts = parts_of(data)
-    wanted: list[tuple[Path, list[Row]]] = [
-        (data, [row for part in ("validation", "test") for row in parts[part]])
-    ]
-    for own in tested:
-        found = unseen(read_manifest(own.data), trained_rows(parts), bundle.labels)
-        say_unseen(own.settings.name, found, reporter)
-        wanted.append((own.data, [*found.new, *found.known_groups]))
+    """Keep what stands for the model on cells that it has not seen."""
+    bundle, parts = load_bundle(model), study_parts(data)
     rows: list[Row] = []
-    said = []
-    seconds = 0.0
-    for place, asked in wanted:
+    answers = []
+
+    def ask(place: Path, asked: Sequence[Row]) -> None:
         known = [row for row in asked if row.label in bundle.labels]
-        probabilities, took = classified_rows(bundle, place, known, reporter)
-        rows += known
-        said.append(probabilities)
-        seconds += took
-    write_scores(folder / SCORES_FILE, bundle.labels, rows, np.concatenate(said))
-    files.write_json(
-        folder / COSTS_FILE,
-        {
-            "parameters": int(keras_model(bundle).count_params()),
-            "patches_per_second": round(len(rows) / seconds, 2) if seconds else None,
-            "patches": len(rows),
-        },
-    )
+        rows.extend(known)
+        answers.append(answered_rows(bundle, place, known, features_folder(), reporter))
+
+    if said is None:
+        ask(data, [*parts.fixing, *parts.tested])
+    else:
+        # The model has learnt from all of these: the models of the folds speak for it.
+        found = said()
+        rows.extend(found.rows)
+        answers.append(found.probabilities)
+    for own in tested:
+        left = unseen(read_manifest(own.data), parts.learnt, bundle.labels)
+        say_unseen(own.settings.name, left, reporter)
+        ask(own.data, [*left.new, *left.known_groups])
+    write_scores(folder / SCORES_FILE, bundle.labels, rows, np.concatenate(answers))
+    files.write_json(folder / COSTS_FILE, costs_of(bundle, data, parts.tested, reporter))
     return files.sha256_of(folder / SCORES_FILE)
-
-
-def parts_of(data: Path) -> dict[str, list[Row]]:
-    """Return the labelled rows of each part of a data set."""
-    return dealt_out(data, read_manifest(data), read_split(data))
-
-
-def trained_rows(parts: Mapping[str, Sequence[Row]]) -> list[Row]:
-    """Return the rows that a model has learnt from or was chosen by."""
-    return [*parts["train"], *parts["validation"]]
-
-
-@dataclass(slots=True)
-class _Peak:
-    """The largest resident memory of this process that was seen, in megabytes."""
-
-    megabytes: float = 0.0
-    done: threading.Event = field(default_factory=threading.Event)
-
-    def watch(self) -> None:
-        process = psutil.Process()
-        while True:
-            self.megabytes = max(self.megabytes, round(process.memory_info().rss / 1e6, 1))
-            if self.done.wait(1 / _LOOKS_PER_SECOND):
-                return
-
-
-@contextmanager
-def _memory() -> Iterator[_Peak]:
-    peak = _Peak()
-    watcher = threading.Thread(target=peak.watch, daemon=True)
-    watcher.start()
-    try:
-        yield peak
-    finally:
-        peak.done.set()
-        watcher.join()
 
 
 def demand_colour(study: Study, path: Path, places: Places) -> None:

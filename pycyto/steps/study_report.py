@@ -9,13 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from pycyto import files, provenance
 from pycyto.evaluation.classified import Classified
 from pycyto.evaluation.intervals import resampling
 from pycyto.evaluation.measured import measured
-from pycyto.evaluation.of_source import OfSource, mean_macro_f1, of_source
+from pycyto.evaluation.misleading import Misleading
+from pycyto.evaluation.of_source import (
+    KNOWN_GROUPS,
+    NEW_GROUPS,
+    OUT_OF_FOLD,
+    TEST_PART,
+    OfSource,
+    mean_macro_f1,
+    of_source,
+)
 from pycyto.evaluation.published import published
 from pycyto.evaluation.study_page import (
     OfModel,
@@ -35,7 +45,9 @@ from pycyto.steps.cross_domain import CrossDomainResult
 from pycyto.steps.evaluate import METRICS_FILE
 from pycyto.steps.scored import read_scores
 from pycyto.steps.study_file import TEST, Study
-from pycyto.steps.study_models import SCORES_FILE, Model, parts_of, trained_rows
+from pycyto.steps.study_misleading import misleading
+from pycyto.steps.study_models import SCORES_FILE, Model
+from pycyto.steps.study_parts import StudyParts, study_parts
 from pycyto.steps.study_sources import DATA, Ready, Unseen, unseen
 from pycyto.steps.study_stages import Stage
 
@@ -78,6 +90,7 @@ def _report(found: Found) -> StudyReport:
     cells = _cells_of(found)
     asked = found.study.cross_domain
     models = [_of_model(model, cells, found.study.evaluation.seed) for model in found.models]
+    evaluation = files.read_json(found.evaluation.folder / METRICS_FILE)
     return StudyReport(
         title=found.study.title,
         scheme=cells.scheme,
@@ -90,7 +103,11 @@ def _report(found: Found) -> StudyReport:
             )
             for own in found.study.network
         ],
-        evaluation=files.read_json(found.evaluation.folder / METRICS_FILE),
+        evaluation=evaluation,
+        misleading=[
+            _misleading(own, found, cells, evaluation["leaking_variants"])
+            for own in models[0].learnt
+        ],
         matrices=found.matrices.matrices if found.matrices else [],
         by=asked.by if asked else "",
         papers=published(),
@@ -116,7 +133,7 @@ class _Cells:
     """
 
     rows: Mapping[str, Sequence[Row]]
-    parts: Mapping[str, Sequence[Row]]
+    parts: StudyParts
     source: Mapping[CellKey, str]
     unseen: Mapping[str, Unseen]
 
@@ -128,15 +145,14 @@ class _Cells:
     @property
     def scheme(self) -> str:
         """Name of the label scheme."""
-        return self.parts["train"][0].scheme
+        return self.parts.train[0].scheme
 
 
 def _cells_of(found: Found) -> _Cells:
     rows = {own.settings.name: read_manifest(own.data) for own in found.sources}
-    parts = parts_of(found.data.folder / DATA)
-    trained = trained_rows(parts)
-    labels = {row.label for row in parts["train"]}
-    names = scheme_named(parts["train"][0].scheme).names
+    parts = study_parts(found.data.folder / DATA)
+    labels = {row.label for row in parts.train}
+    names = scheme_named(parts.train[0].scheme).names
     known = [name for name in names if name in labels]
     tested = [own.settings.name for own in found.sources if own.settings.role == TEST]
     return _Cells(
@@ -146,7 +162,7 @@ def _cells_of(found: Found) -> _Cells:
         source={
             row.key: name for name in reversed([*rows]) if name not in tested for row in rows[name]
         },
-        unseen={name: unseen(rows[name], trained, known) for name in tested},
+        unseen={name: unseen(rows[name], parts.learnt, known) for name in tested},
     )
 
 
@@ -162,28 +178,50 @@ def _of_model(model: Model, cells: _Cells, seed: int) -> OfModel:
             labels,
             # Other draws for each, so that means of sources are of independent ones.
             resampling([row.group for row in known], next(seeds)),
+            _folds_of(known, cells.parts.fold),
         )
 
-    validation, test = (classified(cells.parts[part]) for part in ("validation", "test"))
+    fixing, tested = classified(cells.parts.fixing), classified(cells.parts.tested)
+    which = TEST_PART if cells.parts.fold is None else OUT_OF_FOLD
     sources: list[OfSource] = []
     for name in cells.learnt:
-        own = [row for row in cells.parts["test"] if cells.source[row.key] == name]
-        sources.append(of_source(name, "test part", classified(own), validation))
+        own = [row for row in cells.parts.tested if cells.source[row.key] == name]
+        sources.append(of_source(name, which, classified(own), fixing))
     for name, found in cells.unseen.items():
-        for which, rows in (
-            ("new groups", found.new),
-            ("groups that were trained on", found.known_groups),
-        ):
+        for which, rows in ((NEW_GROUPS, found.new), (KNOWN_GROUPS, found.known_groups)):
             if rows:
-                sources.append(of_source(name, which, classified(rows), validation))
+                sources.append(of_source(name, which, classified(rows), fixing))
     return OfModel(
         network=model.network.name,
         seed=model.seed,
         sources=sources,
-        mean=mean_macro_f1([own for own in sources if own.which == "test part"]),
-        named=measured(test, validation).named,
+        mean=mean_macro_f1([own for own in sources if own.name in cells.learnt]),
+        named=measured(tested, fixing).named,
         costs=model.costs,
     )
+
+
+def _folds_of(
+    rows: Sequence[Row], fold: Mapping[CellKey, int] | None
+) -> npt.NDArray[np.int64] | None:
+    """Return the fold of each row; None where they are of no fold of this study."""
+    if fold is None or any(row.key not in fold for row in rows):
+        return None
+    return np.array([fold[row.key] for row in rows], np.int64)
+
+
+def _misleading(
+    own: OfSource, found: Found, cells: _Cells, variants: Mapping[str, Any]
+) -> Misleading:
+    def of_source(rows: Sequence[Row]) -> list[Row]:
+        return [row for row in rows if cells.source[row.key] == own.name]
+
+    parts = cells.parts
+    rows = {row.key: row for row in (*parts.learnt, *parts.tested)}
+    return misleading(
+        own, found.data.folder / DATA, of_source([*rows.values()]), of_source(parts.train),
+        of_source(parts.tested), variants, found.study.evaluation.seed,
+    )  # fmt: skip
 
 
 def _taken(source: Ready, cells: _Cells) -> Taken:
@@ -229,7 +267,8 @@ def _record(found: Found) -> dict[str, Any]:
     arguments = {
         "networks": [own.name for own in study.network],
         "seeds": list(study.seeds),
-        "fractions": list(study.split.fractions),
+        "fractions": None if study.split.folds else study.split.shares,
+        "folds": study.split.folds,
         "seed of the split": study.split.seed,
         "colour": study.colour.method,
     }

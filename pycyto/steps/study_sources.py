@@ -12,7 +12,7 @@ from pycyto import files
 from pycyto.errors import BadInputError
 from pycyto.labels import counted, listed
 from pycyto.manifest import Row, read_manifest
-from pycyto.parts import SPLIT_FILE
+from pycyto.parts import FOLDS_FILE, NO_FOLD, SPLIT_FILE
 from pycyto.records import Reporter
 from pycyto.steps.audit import audit
 from pycyto.steps.export import export
@@ -103,11 +103,12 @@ def pooled(stages: Stages, study: Study, sources: Sequence[Ready]) -> Stage:
         else:
             with files.making_folder(out) as made:
                 write_subset(used[0].data, read_manifest(used[0].data), None, made)
-        whole = sum(study.split.fractions)
-        shares = [own / whole for own in study.split.fractions]
-        split(out, fractions=shares, seed=study.split.seed, reporter=stages.reporter)
-        audit(out, reporter=stages.reporter)
-        return " ".join(files.sha256_of(out / name) for name in ("manifest.csv", SPLIT_FILE))
+        folds, seed = study.split.folds, study.split.seed
+        shares = None if folds else study.split.shares
+        split(out, fractions=shares, folds=folds, seed=seed, reporter=stages.reporter)
+        audit(out, fold=NO_FOLD if folds else None, reporter=stages.reporter)
+        table = FOLDS_FILE if folds else SPLIT_FILE
+        return " ".join(files.sha256_of(out / name) for name in ("manifest.csv", table))
 
     return stages.run("pooled", study.split, inputs, make)
 

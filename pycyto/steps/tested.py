@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,10 @@ from pycyto.images.colour import PatchReader
 from pycyto.labels import listed
 from pycyto.learning.bundle import Bundle, was_trained_on
 from pycyto.manifest import Row, read_manifest
-from pycyto.parts import dealt_out, read_parts
-from pycyto.records import Reporter
+from pycyto.parts import NO_FOLD, dealt_out, read_folds, read_parts
+from pycyto.records import CellKey, Reporter
 from pycyto.steps.colours import reader_for
+from pycyto.steps.scored import read_scores
 
 # Patches exported at one --mpp differ by up to half a pixel in 224.
 _SAME_SCALE = 0.005
@@ -47,6 +48,11 @@ class Tested:
         Of the model.
     reader
         Reads patches as the model is to see them.
+    said
+        Probabilities, (k,), of cells that need not be classified any more.
+    folds
+        Of each cell, where models of several folds stand for one that has learnt from all cells;
+        every cell is then in each part. Empty elsewhere.
     """
 
     folder: Path
@@ -59,6 +65,8 @@ class Tested:
     groups: Mapping[str, Group]
     labels: tuple[str, ...]
     reader: PatchReader
+    said: Mapping[CellKey, npt.NDArray[np.float32]] = field(default_factory=dict)
+    folds: Mapping[CellKey, int] = field(default_factory=dict)
 
     def truth(self, rows: Sequence[Row]) -> npt.NDArray[np.int64]:
         """Return class indices, (n,)."""
@@ -85,6 +93,7 @@ def tested(
     fold: int | None,
     *,
     with_assisted: bool,
+    scores: Path | None,
     reporter: Reporter,
 ) -> Tested:
     """Choose the cells to test a model on, and refuse what would make its figures flatter.
@@ -93,6 +102,9 @@ def tested(
     ----------
     with_assisted
         Count cells whose labels a model had a part in; see `Row.helped_by_model`.
+    scores
+        What is known of some cells; see `pycyto.steps.scored`. With the fold 0: of all cells,
+        each by a model that has learnt from the other folds.
 
     Raises
     ------
@@ -103,7 +115,11 @@ def tested(
         slide or image.
     """
     rows = read_manifest(data)
+    said = _said(scores, bundle) if scores else {}
     parts = dealt_out(data, rows, read_parts(data, fold), fold)
+    crossed = fold == NO_FOLD and bool(said)
+    if crossed:
+        parts = dict.fromkeys(parts, parts["train"])
     groups = {str(row.key): group for group in groups_of(rows) for row in group.rows}
     known = [row for row in parts["test"] if row.label in bundle.labels]
     aside = [] if with_assisted else [row for row in known if row.helped_by_model]
@@ -118,12 +134,26 @@ def tested(
         groups=groups,
         labels=bundle.labels,
         reader=PatchReader(data, None, {}),
+        said=said,
+        folds=read_folds(data) if crossed else {},
     )
     _refuse_nothing(test)
-    _refuse_trained_on(test, bundle)
+    if not crossed:
+        _refuse_trained_on(test, bundle)
     _refuse_other_scheme(test, bundle)
     _refuse_other_scale(test, bundle)
     return replace(test, reader=reader_for(bundle, data, reporter))
+
+
+def _said(scores: Path, bundle: Bundle) -> Mapping[CellKey, npt.NDArray[np.float32]]:
+    labels, said = read_scores(scores)
+    if labels != bundle.labels:
+        raise BadInputError(
+            f"These are probabilities of {listed(labels)}, and the model knows "
+            f"{listed(bundle.labels)}.",
+            where=scores,
+        )
+    return said
 
 
 def _refuse_nothing(test: Tested) -> None:

@@ -19,7 +19,7 @@ from pycyto.learning import feature_cache
 from pycyto.learning.augmentation import Named, Views
 from pycyto.learning.batches import PatchSet
 from pycyto.learning.bundle import ORIENTATIONS
-from pycyto.learning.calibrating import Calibrate, temperature_of
+from pycyto.learning.calibrating import DECIMALS, Calibrate, temperature_of
 from pycyto.learning.checkpoint import Checkpoint, place_of
 from pycyto.learning.contact_sheet import write_contact_sheet
 from pycyto.learning.history import Training
@@ -61,7 +61,8 @@ class TrainResult:
     best_epoch
         The epoch whose weights were kept.
     macro_f1
-        Of the validation cells in that epoch. It chose the epoch, so it flatters.
+        Of the validation cells in that epoch. It chose the epoch, so it flatters. NaN without
+        any.
     seconds
         For everything.
     """
@@ -91,10 +92,11 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     augmentation: Named = "standard",
     label_smoothing: float = 0.0,
     orientations: int = 1,
-    colour: Method = "none",
+    colour: Method | Colour = "none",
     stats: Kind = "slide",
     reference: Path | str | None = None,
-    calibrate: Calibrate = "temperature",
+    calibrate: Calibrate | float = "temperature",
+    validate: bool = True,
     contact_sheet: Path | str | None = None,
     cache: Path | str | None = None,
     restart: bool = False,
@@ -128,7 +130,7 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     seed
         Of start values, order and augmentation.
     fold
-        Learn from the parts of this fold of ``folds.csv`` instead of the split.
+        Learn from the parts of this fold of ``folds.csv`` instead of the split; 0 for all folds.
     unfreeze
         What of the backbone learns in the second phase: ``last block`` (the
         default), so many of its last layers, ``none``, or ``paper``: the last two
@@ -151,7 +153,7 @@ def train(  # noqa: PLR0913  (each is an option of the command)
         or 8. It learns in the same way.
     colour
         ``reinhard`` brings the colours of all patches to one target, here and wherever
-        the model is used.
+        the model is used. Or what another model brought them to.
     stats
         Whose colours are brought there: those of each ``patch``, ``slide`` or ``source``.
     reference
@@ -161,6 +163,10 @@ def train(  # noqa: PLR0913  (each is an option of the command)
         ``temperature``: fit one number on the validation cells that makes the model
         as sure as it is right, all sources counting alike where `balance` is
         ``sources``, and keep it in the bundle. ``none``: leave its answers as they are.
+        Or that number, fitted elsewhere on answers of models that learnt in the same way.
+    validate
+        Whether the validation part chooses the epoch. Else it is learnt from as well, and the
+        mean of the weights over the last quarter of the epochs is kept.
     contact_sheet
         Write a PNG here of some patches and their views. It shows cells.
     cache
@@ -206,7 +212,7 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     if restart:
         files.remove(place_of(out))
     audit = honest(data, fold, reporter)
-    cells = training_cells(data, fold)
+    cells = training_cells(data, fold, validate=validate)
     say_cells(cells, reporter)
     icc = icc_of(data)
     normal = colour_for(cells.parts["train"], data, colour, stats, reference, reporter, icc=icc)
@@ -216,16 +222,20 @@ def train(  # noqa: PLR0913  (each is an option of the command)
         write_contact_sheet(path_from(contact_sheet), sets[0], Views(settings.augmentation, seed))
     folder = path_from(cache) if cache else feature_cache.default_folder()
     options = _Options(
-        row, start, settings, folder, fold, orientations, normal, icc, calibrate, licence, overwrite
-    )
+        row, start, settings, folder, fold, validate, orientations, normal, icc, calibrate,
+        licence, overwrite,
+    )  # fmt: skip
     training = _learn(sets, out, cells, audit, options, reporter)
     say_left(len(reader.left), reporter)
     seconds = time.monotonic() - started
     best = training.best
-    reporter.say(
+    kept = (
         f"Kept epoch {best.epoch}: macro-F1 {best.val_macro_f1:.3f} on "
-        f"{len(cells.parts['validation'])} validation cells. {seconds:.0f} s. Research use only."
+        f"{len(cells.parts['validation'])} validation cells"
+        if validate
+        else f"Kept the mean of the last {settings.phases[-1].averaged} of {best.epoch} epochs"
     )
+    reporter.say(f"{kept}. {seconds:.0f} s. Research use only.")
     return TrainResult(
         out, cells.labels, cells.counts, cells.skipped, best.epoch, best.val_macro_f1, seconds
     )
@@ -238,10 +248,11 @@ class _Options:
     settings: TrainingSettings
     features: Path
     fold: int | None
+    validate: bool
     orientations: int
     colour: Colour | None
     icc: bool
-    calibrate: Calibrate
+    calibrate: Calibrate | float
     licence: str
     overwrite: bool
 
@@ -306,6 +317,8 @@ def _learn(
 
 
 def _temperature(model: Any, validation: PatchSet, options: _Options, reporter: Reporter) -> float:
+    if not isinstance(options.calibrate, str):
+        return round(options.calibrate, DECIMALS)
     if options.calibrate == "none":
         return 1.0
     return temperature_of(
@@ -350,6 +363,7 @@ def _record(cells: TrainingCells, audit: Audit, options: _Options) -> dict[str, 
     settings = options.settings
     arguments = {
         "fold": options.fold,
+        "validate": options.validate,
         "network": options.network.name,
         "weights": options.weights if options.weights in (NONE, IMAGENET) else "a file",
         "epochs": [phase.epochs for phase in settings.phases],

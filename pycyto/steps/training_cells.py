@@ -41,7 +41,7 @@ class TrainingCells:
         return {part: {name: by[name] for name in self.labels} for part, by in counted.items()}
 
 
-def training_cells(data: Path, fold: int | None) -> TrainingCells:
+def training_cells(data: Path, fold: int | None, *, validate: bool = True) -> TrainingCells:
     """Choose the cells to learn from, and refuse what would make a bad model.
 
     Parameters
@@ -50,6 +50,8 @@ def training_cells(data: Path, fold: int | None) -> TrainingCells:
         Folder with ``manifest.csv`` and ``split.csv``.
     fold
         See `pycyto.parts.read_parts`.
+    validate
+        False: the validation part is learnt from as well, and chooses nothing.
 
     Raises
     ------
@@ -59,6 +61,8 @@ def training_cells(data: Path, fold: int | None) -> TrainingCells:
     """
     found = read_manifest(data)
     rows = dealt_out(data, found, read_parts(data, fold), fold)
+    if not validate:
+        rows["train"], rows["validation"] = [*rows["train"], *rows["validation"]], []
     scheme = _scheme_of([row for part in USED for row in rows[part]], data)
     parts = {part: [row for row in rows[part] if row.label in scheme.names] for part in USED}
     skipped = {
@@ -67,7 +71,7 @@ def training_cells(data: Path, fold: int | None) -> TrainingCells:
     }
     trained = {row.label for row in parts["train"]}
     labels = tuple(name for name in scheme.names if name in trained)
-    _demand_cells(parts, labels, data)
+    _demand_cells(parts, labels, data, needed=USED if validate else USED[:1])
     return TrainingCells(parts, skipped, scheme, labels)
 
 
@@ -88,10 +92,12 @@ def _scheme_of(rows: Sequence[Row], data: Path) -> LabelScheme:
     return scheme_named(names[0])
 
 
-def _demand_cells(parts: Mapping[str, Sequence[Row]], labels: Sequence[str], data: Path) -> None:
+def _demand_cells(
+    parts: Mapping[str, Sequence[Row]], labels: Sequence[str], data: Path, needed: Sequence[str]
+) -> None:
     remedy = "Label more cells, on more slides, then run pycyto export and pycyto split again."
     where = data / "split.csv"
-    for part in USED:
+    for part in needed:
         if not parts[part]:
             raise BadInputError(
                 f"There is no labelled cell in the {part} part.", where=where, remedy=remedy
@@ -114,6 +120,9 @@ def _demand_cells(parts: Mapping[str, Sequence[Row]], labels: Sequence[str], dat
 def say_cells(cells: TrainingCells, reporter: Reporter) -> None:
     """Tell how many cells there are, and how many were left out."""
     for part, by_class in cells.counts.items():
+        if not cells.parts[part]:
+            reporter.say(f"{part}: no cells, so that no epoch is chosen.")
+            continue
         told = listed(f"{name} {count}" for name, count in by_class.items())
         reporter.say(f"{part}: {sum(by_class.values())} cells ({told})")
     for reason, count in cells.skipped.items():

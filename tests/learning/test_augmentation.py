@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pycyto.images.crop import Pixels
 from pycyto.learning.augmentation import (
+    AS_IT_IS,
     AUGMENTATIONS,
     NOTHING,
     STANDARD,
@@ -23,7 +24,9 @@ from pycyto.learning.augmentation import (
     _reach,
     _rotated,
     augmented,
+    look_at,
 )
+from pycyto.learning.orientations import oriented
 
 
 def disc(radius: float) -> Pixels:
@@ -160,11 +163,30 @@ def test_a_view_depends_on_patch_seed_settings_and_number_alone(
     views = Views(AUGMENTATIONS[name], seed)
     view = views.of(patch, digest, number)
     np.testing.assert_array_equal(view, Views(AUGMENTATIONS[name], seed).of(patch, digest, number))
-    if name != "none":
+    if not {name} & {"none", "orientations"}:
         for another in (views.of(patch, digest, number + 1), views.of(patch, other, number)):
             assert not np.array_equal(view, another)
-    names = {views.name_of(number), views.name_of(number + 1), Views(NOTHING, seed + 1).name_of(0)}
-    assert len(names) == 3
+    names = {
+        look.name
+        for look in (views.look(number), views.look(number + 1), Views(NOTHING, seed + 1).look(0))
+    }
+    if name == "none":
+        assert names == {AS_IT_IS.name}
+    elif name != "orientations":
+        assert len(names) == 3
+
+
+def test_orientations_take_turns_and_are_what_answers_are_averaged_over() -> None:
+    patch = np.random.default_rng(1).integers(0, 256, (224, 224, 3), dtype=np.uint8)
+    for number in range(10):
+        views = Views(AUGMENTATIONS["orientations"], seed=number)
+        look = views.look(number)
+        assert look.name == look_at(number % 8).name
+        np.testing.assert_array_equal(look.of(patch, "f" * 64), oriented(patch, number % 8))
+        np.testing.assert_array_equal(views.of(patch, "f" * 64, number), look.of(patch, ""))
+    seen = {oriented(patch, number).tobytes() for number in range(8)}
+    assert len(seen) == 8
+    np.testing.assert_array_equal(oriented(patch, 0), patch)
 
 
 def test_light_changes_little_and_all_eight_directions_occur() -> None:

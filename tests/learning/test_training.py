@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,29 @@ def test_it_learns_and_ends_with_the_best_epoch(tmp_path: Path) -> None:
     pixels = np.stack([np.asarray(image) for image in _images(patches)])
     own = model.predict_on_batch(pixels)[np.arange(len(patches)), patches.targets]
     assert -np.log(own).mean() == pytest.approx(training.best.val_loss, abs=1e-4)
+
+
+def test_without_validation_cells_the_last_weights_are_averaged(
+    patches: PatchSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    none = patches.some(np.zeros(0, np.int64))
+
+    def weights_after(epochs: int, averaged: int) -> list[Any]:
+        monkeypatch.setattr(Phase, "averaged", property(lambda _: averaged))
+        model = build("small", 2)
+        settings = TrainingSettings((Phase("all layers", "all", epochs, 1e-3),), batch_size=4)
+        training = fit(model, SMALL, patches, none, settings)
+        assert training.best is training.history[-1]
+        assert math.isnan(training.best.val_macro_f1)
+        return list(model.get_weights())
+
+    singles = [weights_after(epochs, 1) for epochs in (2, 3)]
+    for mean, two, three in zip(weights_after(3, 2), *singles, strict=True):
+        np.testing.assert_allclose(mean, (two + three) / 2, atol=1e-6)
+
+
+def test_a_quarter_of_the_epochs_is_averaged() -> None:
+    assert [Phase("head", "none", n, 1e-4).averaged for n in (1, 4, 8, 24)] == [1, 1, 2, 6]
 
 
 def _images(patches: PatchSet) -> list[Any]:

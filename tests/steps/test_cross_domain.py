@@ -13,11 +13,11 @@ from pycyto.errors import BadInputError, UsageError
 from pycyto.evaluation.matrix import Matrix
 from pycyto.files import read_json
 from pycyto.learning.bundle import Bundle
-from pycyto.learning.remembering import Remembering
 from pycyto.manifest import Row, read_manifest
-from pycyto.parts import rows_by_part
+from pycyto.parts import read_folds, rows_by_part
 from pycyto.steps import cross_domain as step
 from pycyto.steps.cross_domain import cross_domain
+from pycyto.steps.split import split
 from tests.learning.patch_data import write_data
 from tests.manifests import write_manifest
 from tests.steps.test_train import Listener
@@ -56,19 +56,18 @@ def learnt(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         return type("Stub", (), {"labels": calls[-1]["labels"]})()
 
     def classified(
-        bundle: Bundle, folder: Path, rows: list[Row], reporter: Any, engine: Any
-    ) -> tuple[np.ndarray, float]:
+        bundle: Bundle, folder: Path, rows: list[Row], cache: Path, reporter: Any
+    ) -> np.ndarray:
         sources = {row.source for row in calls[-1]["rows"]["train"]}
         found = np.full((len(rows), len(bundle.labels)), 0.1, np.float32)
         for index, row in enumerate(rows):
             known = row.source in sources
             found[index, bundle.labels.index(row.label) if known else 0] = 0.8
-        return found, 1.0
+        return found
 
     monkeypatch.setattr(step, "train", train)
     monkeypatch.setattr(step, "load_bundle", load)
-    monkeypatch.setattr(step, "classified_rows", classified)
-    monkeypatch.setattr(Remembering, "engine", lambda self, bundle: None)
+    monkeypatch.setattr(step, "answered_rows", classified)
     return calls
 
 
@@ -148,9 +147,9 @@ def test_with_and_without_normalisation(data: Path, learnt: list[dict[str, Any]]
         data, out=data.parent / "out", colour=["none", "reinhard"], stats="source"
     )
     assert [own.colour for own in result.matrices] == ["none", "reinhard"]
-    told = [(call.get("colour"), call.get("stats")) for call in learnt]
+    told = [call["colour"].stats if "colour" in call else None for call in learnt]
     half = len(told) // 2
-    assert told == [(None, None)] * half + [("reinhard", "source")] * half
+    assert told == [None] * half + ["source"] * half
 
 
 def test_a_training_that_fails_is_listed(data: Path, learnt: list[dict[str, Any]]) -> None:
@@ -183,3 +182,19 @@ def test_a_group_of_what_is_not_there_is_refused(data: Path, members: list[str])
 def test_one_domain_alone_is_refused(data: Path) -> None:
     with pytest.raises(BadInputError, match="nothing to compare"):
         made(data, by="scanner")
+
+
+def test_with_folds_every_cell_is_tested_by_a_training_without_its_fold(
+    data: Path, learnt: list[dict[str, Any]]
+) -> None:
+    split(data, folds=3)
+    folds = read_folds(data)
+    matrix = made(data, folds=True)
+    assert matrix.fields["all", "all"].macro_f1.cells == len(folds)
+    rounds = [learnt[start : start + 3] for start in range(0, len(learnt), 3)]
+    for name, own in zip(matrix.trained, rounds, strict=True):
+        seen = [{folds[row.key] for row in call["rows"]["train"]} for call in own]
+        assert seen == [{2, 3}, {1, 3}, {1, 2}]
+        sources = {row.source for call in own for row in call["rows"]["train"]}
+        assert sources == set(matrix.trained[name])
+        assert not any(call["validate"] or call["rows"]["validation"] for call in own)

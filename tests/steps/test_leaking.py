@@ -39,7 +39,7 @@ def bundle(data: Path) -> Bundle:
 
 @pytest.fixture(scope="module")
 def cells(data: Path, bundle: Bundle) -> tested.Tested:
-    return tested.tested(data, bundle, None, with_assisted=False, reporter=SILENT)
+    return tested.tested(data, bundle, None, with_assisted=False, scores=None, reporter=SILENT)
 
 
 def with_origin(bundle: Bundle, **origin: str) -> Bundle:
