@@ -108,7 +108,7 @@ def test_outlines_are_those_of_qupath(installation: Installation) -> None:
         drawn = shapely.Polygon([(p.getX(), p.getY()) for p in roi.getAllPoints()])
         simple += drawn.is_valid
         if not drawn.is_valid and installation.version.startswith("0.5"):
-            continue  # takes it seconds for a large one, and it makes something else of it each time
+            continue  # made anew each time, and for large ones it takes seconds
         ours = json.loads(str(library.PycytoOutline.geometry(roi)))
         one = shapely.geometry.shape(ours)
         try:
