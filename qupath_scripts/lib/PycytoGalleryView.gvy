@@ -68,6 +68,7 @@ class PycytoGalleryView {
     private void build(String reviewer) {
         def group = new ToggleGroup()
         classes.values().each { it.toggleGroup = group }
+        (classes.values() + [states, progress]).each { it.minWidth = Region.USE_PREF_SIZE }  // numbers are never cut short
         message.style = '-fx-font-weight: bold;'
         message.wrapText = true
         grid.hgap = grid.vgap = GAP
@@ -142,17 +143,18 @@ class PycytoGalleryView {
     }
 
     /**
-     * @param all   cells of the run, in whatever class
-     * @param told  how many of them are done, in words
+     * @param all     cells of the run, in whatever class
+     * @param counts  how many of them are in each state
      */
-    void showNumbers(List<PycytoCell> all, String told) {
+    void showNumbers(List<PycytoCell> all, Map<String, Integer> counts) {
         Map<String, Integer> open = PycytoGallery.openByLabel(all)
         classes.each { label, button ->
             button.text = "${label}  ${open[label] ?: 0}"
             button.selected = label == gallery.label
             button.style = "-fx-font-weight: ${button.selected ? 'bold' : 'normal'};"
         }
-        progress.text = "Page ${gallery.page + 1} of ${gallery.pages}      All classes: ${told}      "
+        int aside = counts[PycytoCell.SKIPPED] + counts[PycytoCell.FLAGGED]
+        progress.text = "Page ${gallery.page + 1} of ${gallery.pages}      ${counts[PycytoCell.DECIDED]} of ${all.size()} decided${aside ? ", ${aside} set aside" : ''}      "
     }
 
     void describe(PycytoCell cell) {

@@ -83,7 +83,7 @@ class PycytoGalleryWindow {
             load()
         }
         view.showPage(thumbnails)
-        view.showNumbers(all, review.told())
+        view.showNumbers(all, review.counts())
         view.describe(gallery.chosen)
         tell()
     }
