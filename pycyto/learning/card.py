@@ -126,8 +126,7 @@ def _learning(settings: Mapping[str, Any], backbone: Mapping[str, int]) -> list[
     """Return how the network learnt, one line per phase."""
     phases = settings["phases"]
     lines = [
-        f"up to {phase['epochs']} epochs at {phase['learning_rate']:g}, "
-        f"{backbone[phase['name']]:,} weights of the backbone: {phase['name']}"
+        f"{_pace(phase)}, {backbone[phase['name']]:,} weights of the backbone: {phase['name']}"
         for phase in phases
     ]
     if any(phase["unfrozen"] == "none" for phase in phases):
@@ -147,6 +146,12 @@ def _learning(settings: Mapping[str, Any], backbone: Mapping[str, int]) -> list[
     lines.append(f"saturation {how['saturation']:.0%}, hue {how['hue']:g} degrees")
     heads = ["Learning", *[""] * (len(lines) - 1)]
     return [f"{head:13}{line}" for head, line in zip(heads, lines, strict=True)]
+
+
+def _pace(phase: Mapping[str, Any]) -> str:
+    if phase["name"] == LINEAR:
+        return "fitted at once"
+    return f"up to {phase['epochs']} epochs at {phase['learning_rate']:g}"
 
 
 def _table(counts: Mapping[str, Mapping[str, int]], labels: list[str]) -> list[str]:

@@ -115,7 +115,8 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     out
         Folder of the bundle. It appears when everything is done.
     network
-        small, mobilenetv2, mobilenetv2-multi, resnet50, efficientnetb0 or vgg16.
+        small, mobilenetv2, mobilenetv2-multi, mobilenetv2-linear, resnet50,
+        efficientnetb0 or vgg16.
     weights
         Where the network starts from: ``imagenet``, ``none`` or the path of a
         Keras weights file without top; by default ``none`` for small, else
@@ -191,6 +192,7 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     start = _start(weights or default_weights(row.name))
     settings = default_settings(
         pretrained=start != NONE,
+        linear=row.head == "linear",
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
