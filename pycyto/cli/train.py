@@ -11,8 +11,8 @@ from pycyto.cli.console import Console
 from pycyto.errors import UsageError
 
 _NETWORKS = (
-    "small", "mobilenetv2", "mobilenetv2-multi", "mobilenetv2-linear", "resnet50",
-    "efficientnetb0", "vgg16",
+    "small", "mobilenetv2", "mobilenetv2-multi", "mobilenetv2-linear", "mobilenetv2-far",
+    "resnet50", "efficientnetb0", "vgg16",
 )  # fmt: skip
 
 
@@ -24,7 +24,7 @@ _NETWORKS = (
     type=click.Choice(_NETWORKS),
     default="small",
     show_default=True,
-    help="All have the same head but mobilenetv2-linear; 'small' learns from nothing.",
+    help="All have the paper's head but -linear and -far; 'small' learns from nothing.",
 )
 @click.option(
     "--weights",

@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from pycyto.learning.plan import LINEAR
+
 _WIDTH = 12
 _LINE = 90
 
@@ -35,12 +37,11 @@ def page(
         f"Patches      {card['patch_size']} x {card['patch_size']} pixels RGB, {resolution}",
         f"Trained      {card['record']['finished_at']}, seed {card['seed']}",
         *_learning(card["settings"], result["backbone_weights_trained"]),
+        *_penalty(result.get("penalty")),
         *_colour(card.get("colour")),
         *_answers(card.get("orientations", 1)),
         *_calibrated(card.get("temperature", 1.0)),
-        f"Best epoch   {result['best_epoch']} of {result['epochs']}",
-        f"Macro-F1     {result['validation_macro_f1']:.3f} on the validation cells, by which this",
-        "             epoch was chosen, so that it flatters",
+        *_best(result),
         f"Licence      {card.get('licence') or 'not stated: ask whoever made it'}",
         f"Made with    {_versions(card['record']['versions'])}",
         "",
@@ -146,6 +147,21 @@ def _learning(settings: Mapping[str, Any], backbone: Mapping[str, int]) -> list[
     lines.append(f"saturation {how['saturation']:.0%}, hue {how['hue']:g} degrees")
     heads = ["Learning", *[""] * (len(lines) - 1)]
     return [f"{head:13}{line}" for head, line in zip(heads, lines, strict=True)]
+
+
+def _best(result: Mapping[str, Any]) -> list[str]:
+    figure = f"Macro-F1     {result['validation_macro_f1']:.3f} on the validation cells"
+    if result.get("penalty") is not None:
+        return [f"{figure}, which chose nothing"]
+    return [
+        f"Best epoch   {result['best_epoch']} of {result['epochs']}",
+        f"{figure}, by which this",
+        "             epoch was chosen, so that it flatters",
+    ]
+
+
+def _penalty(penalty: float | None) -> list[str]:
+    return [] if penalty is None else [f"Penalty      {penalty:g}, chosen by training cells alone"]
 
 
 def _pace(phase: Mapping[str, Any]) -> str:

@@ -1,50 +1,55 @@
-"""A head without a hidden layer, held back as far as its own cells allow: it carries further.
+"""A head without a hidden layer, held back by a penalty that training cells choose.
 
-What a model learns of one laboratory's cells is partly the laboratory. A strong
-penalty on the weights keeps that out, at a price on cells of the same laboratory, so
-that figures on those ask for too weak a one. What asks for the right one is another
-question to the same cells: how well is a *kind* of cell called that was not learnt
-from? A kind is what the source itself calls a class (its original label), where
-several make up one class here: without parabasal cells, are they still NILM? So
+It is multinomial logistic regression with a penalty on the squares of its weights,
+which has one solution: there are no epochs, and chance has no part in it. How strong
+the penalty must be depends on where the model is to be used:
 
-1. each training cell is called by a head that has not seen its kind, or where a class
-   is of one kind only, not its group;
-2. the figure of a penalty is the macro-F1 of these answers, the mean of the sources;
-3. of the penalties whose figure is within one standard error of the best, the strongest
-   is taken (the rule of Breiman et al., Classification and regression trees, 1984).
+``linear``, on more cells of the same sources: each training cell is called by a head
+that has not seen its group, and the penalty is the one whose macro-F1, the mean of the
+sources, is best.
 
-Nothing but training cells decides. The head is multinomial logistic regression with a
-penalty on the squares of its weights, which has one solution: there are no epochs, and
-chance has no part in it.
+``far``, on cells of other laboratories: part of what a model learns of cells is their
+laboratory. A stronger penalty keeps that out, at a price on cells of the same sources,
+so that figures on those ask for too weak a one. What asks for a stronger one is how well
+a *kind* of cell is called that was not learnt from. A kind is what a source itself calls
+a class (its original label), where several kinds make up a class: are parabasal cells
+NILM to who has not seen any? So each training cell is called by a head that has not seen
+its kind, or, where its class has one kind only, its group. Of the penalties whose figure
+is within one standard error of the best the strongest is taken (Breiman et al.,
+Classification and regression trees, 1984).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pycyto.learning.augmentation import Views
+from pycyto.learning.augmentation import AS_IT_IS
 from pycyto.learning.batches import PatchSet
-from pycyto.learning.feature_cache import Table
+from pycyto.learning.feature_cache import Features
 from pycyto.learning.history import Epoch, Training, macro_f1
-from pycyto.learning.lessons import OnFeatures, on_features
+from pycyto.learning.lessons import on_features
 from pycyto.learning.networks import CLASSES, FURTHEST, SCALED, Network
 from pycyto.learning.plan import TrainingSettings
-from pycyto.learning.sampling import Indices, Targets, patch_weights
+from pycyto.learning.sampling import Balance, Indices, Targets, patch_weights
 from pycyto.learning.thawing import thaw
 from pycyto.records import Reporter
 
 # Of half the sum of all squared weights, beside the mean loss; strong ones first.
-PENALTIES = (1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
+NEAR = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1)
+FAR = (1000.0, 300.0, 100.0, 30.0, 10.0, 3.0)
 
 _FOLDS = 4
 _RESAMPLES = 200
 _MOST_STEPS = 1000
+# Of the loss where it counts as flat, at most. A strong penalty makes all sums small, and
+# what the offsets are off by must be smaller.
+_STEEPEST = 1e-4
 _SMALLEST = 1e-7
 
 Floats = npt.NDArray[np.float64]
@@ -58,22 +63,34 @@ class Examples:
     ----------
     features
         (n, d) float32, scaled and clipped.
-    targets, weights
-        Class of each, and how much it counts, (n,).
+    targets
+        Class of each, (n,).
     sources, groups, kinds
         Numbers, (n,): of the source, of what must not be parted, and of what the
         source calls it.
     n_classes
         Of which some may have no example.
+    balance
+        How much each counts.
     """
 
-    features: npt.NDArray[np.float32]
+    features: Features
     targets: Targets
-    weights: npt.NDArray[np.float32]
     sources: Indices
     groups: Indices
     kinds: Indices
     n_classes: int
+    balance: Balance = "weights"
+
+    @property
+    def weights(self) -> npt.NDArray[np.float32]:
+        """How much each counts, (n,), some 1 on average."""
+        return patch_weights(self.targets, self.sources, self.n_classes, self.balance)
+
+    def some(self, chosen: npt.NDArray[np.bool_]) -> Examples:
+        """Return those that are chosen, (n,) bool, balanced among themselves."""
+        columns = ("features", "targets", "sources", "groups", "kinds")
+        return replace(self, **{name: getattr(self, name)[chosen] for name in columns})
 
 
 @dataclass(frozen=True)
@@ -97,19 +114,19 @@ def fit_linear(
     validation: PatchSet,
     settings: TrainingSettings,
     *,
-    features: Path,
+    folder: Path,
     reporter: Reporter,
 ) -> Training:
     """Fit the head of a model in place, as `pycyto.learning.training.fit` trains one.
 
-    Each training patch counts once, by the mean of its views.
+    It is shown the patches as they are.
 
     Raises
     ------
     BadInputError
         When a patch is missing, broken, or not the one of the manifest.
     NotWritableError
-        When `features` cannot be written to.
+        When `folder` cannot be written to.
     """
     backbone = thaw(model, network, "none")
     (phase,) = settings.phases
@@ -118,73 +135,73 @@ def fit_linear(
         network,
         train,
         validation,
-        Views(settings.augmentation, settings.seed),
-        n_views=settings.views,
-        folder=features,
+        [AS_IT_IS],
+        folder=folder,
         reporter=reporter,
     )
-    means, variances = _moments(lesson.by_view)
+    (table,) = lesson.by_view
+    features = np.stack(table)
     scaled = model.get_layer(SCALED)
+    means, variances = features.mean(axis=0, dtype=float), features.var(axis=0, dtype=float)
     scaled.set_weights([means, variances])
     spread = np.sqrt(variances + scaled.epsilon)
-    examples = examples_of(lesson, (means, spread), settings)
-    penalty = penalty_of(examples, settings.seed, reporter)
+    examples = examples_of(train, _scaled(features, means, spread), settings.balance)
+    penalty = penalty_of(examples, far=network.head == "far", seed=settings.seed, reporter=reporter)
     head = heads(examples, [penalty])[0]
     model.get_layer(CLASSES).set_weights([head.weights, head.offsets])
     loss, accuracy, _ = _measured(head.answers(examples.features), examples.targets)
-    own = _scaled(lesson.plain, means, spread)
+    own = _scaled(np.stack(lesson.plain), means, spread)
     epoch = Epoch(1, phase.name, loss, accuracy, *_measured(head.answers(own), validation.targets))
     return Training((epoch,), epoch, {phase.name: backbone}, penalty)
 
 
-def examples_of(
-    lesson: OnFeatures, scale: tuple[Floats, Floats], settings: TrainingSettings
-) -> Examples:
-    """Return what the training patches are to a linear head."""
-    train, views = lesson.train, lesson.by_view
-    features = sum(_scaled(table, *scale) for table in views) / np.float32(len(views))
-    n_classes = len(train.labels)
+def examples_of(train: PatchSet, features: Features, balance: Balance) -> Examples:
+    """Return what training patches, whose features are scaled, are to a linear head."""
     return Examples(
-        np.asarray(features),
+        features,
         train.targets,
-        patch_weights(train.targets, train.sources, n_classes, settings.balance),
         train.sources,
         _numbered([str(row.group) for row in train.rows]),
         _numbered([f"{row.source}\n{row.original_label}" for row in train.rows]),
-        n_classes,
+        len(train.labels),
+        balance,
     )
 
 
-def penalty_of(examples: Examples, seed: int, reporter: Reporter) -> float:
-    """Return the strongest penalty that is as good as the best; see above.
+def penalty_of(examples: Examples, *, far: bool, seed: int, reporter: Reporter) -> float:
+    """Return the penalty that training cells ask for; see above.
 
     Parameters
     ----------
+    far
+        For cells of other laboratories, rather than of the same.
     seed
         Of the folds, and of the resamples of groups that the standard error is of.
     """
-    unseen = list(_unseen(examples, seed))
+    penalties = FAR if far else NEAR
+    unseen = [*_folds(examples, seed), *(_kinds(examples) if far else ())]
     if not unseen:
-        reporter.say(f"Too few groups to choose a penalty by: the strongest, {PENALTIES[0]:g}.")
-        return PENALTIES[0]
-    called = np.full((len(PENALTIES), len(examples.targets)), -1, np.int32)
+        reporter.say(f"Too few groups to choose a penalty by: the strongest, {penalties[0]:g}.")
+        return penalties[0]
+    called = np.full((len(penalties), len(examples.targets)), -1, np.int32)
     with reporter.progress("Penalty of the head", len(unseen)) as advance:
         for hidden in unseen:
-            for own, head in zip(called, heads(_some(examples, ~hidden), PENALTIES), strict=True):
+            for own, head in zip(called, heads(examples.some(~hidden), penalties), strict=True):
                 own[hidden] = head.answers(examples.features[hidden]).argmax(axis=1)
             advance(1)
     figure = _figure_of(examples, called)
     everything = np.arange(len(examples.targets))
     figures = figure(everything)
     best = int(figures.argmax())
+    told = ", ".join(f"{p:g}: {f:.3f}" for p, f in zip(penalties, figures, strict=True))
+    reporter.say(f"Macro-F1 of training cells that were not learnt from, by penalty: {told}.")
+    if not far:
+        reporter.say(f"The penalty is {penalties[best]:g}, which is best.")
+        return penalties[best]
     error = np.std([figure(drawn)[best] for drawn in _resamples(examples.groups, seed)])
-    chosen = int(np.flatnonzero(figures >= figures[best] - error)[0])
-    told = ", ".join(f"{p:g}: {f:.3f}" for p, f in zip(PENALTIES, figures, strict=True))
-    reporter.say(
-        f"Macro-F1 of training cells whose kind or group was not learnt from, by penalty: {told}. "
-        f"{PENALTIES[chosen]:g} is the strongest within a standard error ({error:.3f})."
-    )
-    return PENALTIES[chosen]
+    chosen = penalties[int(np.flatnonzero(figures >= figures[best] - error)[0])]
+    reporter.say(f"The penalty is {chosen:g}, the strongest within a standard error, {error:.3f}.")
+    return chosen
 
 
 def heads(examples: Examples, penalties: Sequence[float]) -> list[Head]:
@@ -195,25 +212,25 @@ def heads(examples: Examples, penalties: Sequence[float]) -> list[Head]:
     # No weight points out of the space that the examples span, so that is all there is to search.
     space, within = _spanned(examples.features)
     model = LogisticRegression(max_iter=_MOST_STEPS, warm_start=True)
+    weights = examples.weights
     found = []
     for penalty in penalties:
-        model.set_params(C=1 / (penalty * float(examples.weights.sum())))
-        model.fit(within, examples.targets, examples.weights)
+        steepest = _STEEPEST / max(1.0, penalty / 10)
+        model.set_params(C=1 / (penalty * float(weights.sum())), tol=steepest)
+        model.fit(within, examples.targets, weights)
         found.append(_head(model, space, examples.n_classes))
     return found
 
 
-def _spanned(
-    features: npt.NDArray[np.float32],
-) -> tuple[npt.NDArray[np.float32] | None, npt.NDArray[np.float32]]:
+def _spanned(features: Features) -> tuple[Features | None, Floats]:
     """Return axes, (d, n), and the features along them, (n, n), where these are fewer."""
     if len(features) >= features.shape[1]:
-        return None, features
+        return None, features.astype(float)
     axes, along = np.linalg.qr(features.T)
-    return axes, np.ascontiguousarray(along.T)
+    return axes, np.ascontiguousarray(along.T, float)
 
 
-def _head(model: Any, space: npt.NDArray[np.float32] | None, n_classes: int) -> Head:
+def _head(model: Any, space: Features | None, n_classes: int) -> Head:
     """Return a fitted head of all classes; one without examples is never called."""
     coefficients, offsets = model.coef_.astype(np.float64), model.intercept_.astype(np.float64)
     if len(model.classes_) == 2:  # sklearn has one sum for two classes
@@ -227,11 +244,11 @@ def _head(model: Any, space: npt.NDArray[np.float32] | None, n_classes: int) -> 
     return Head(weights, sums)
 
 
-def _unseen(examples: Examples, seed: int) -> Iterator[npt.NDArray[np.bool_]]:
-    """Yield cells to leave out at a time, (n,) bool; the last time that a cell comes counts."""
+def _folds(examples: Examples, seed: int) -> Iterator[npt.NDArray[np.bool_]]:
+    """Yield cells to leave out at a time, (n,) bool: all once, whole groups."""
     from sklearn.model_selection import StratifiedGroupKFold
 
-    targets, kinds = examples.targets, examples.kinds
+    targets = examples.targets
     n_groups = [len(np.unique(examples.groups[targets == label])) for label in np.unique(targets)]
     n_folds = min(_FOLDS, *n_groups) if len(n_groups) > 1 else 0
     if n_folds < 2:
@@ -241,11 +258,16 @@ def _unseen(examples: Examples, seed: int) -> Iterator[npt.NDArray[np.bool_]]:
         hidden = np.zeros(len(targets), bool)
         hidden[places] = True
         yield hidden
-    for label in np.unique(targets):
-        own = np.unique(kinds[targets == label])
-        if len(own) > 1:
-            for kind in own:
-                yield (kinds == kind) & (targets == label)
+
+
+def _kinds(examples: Examples) -> Iterator[npt.NDArray[np.bool_]]:
+    """Yield cells to leave out at a time, (n,) bool: the kinds of classes that have several."""
+    for label in np.unique(examples.targets):
+        members = examples.targets == label
+        kinds = np.unique(examples.kinds[members])
+        if len(kinds) > 1:
+            for kind in kinds:
+                yield members & (examples.kinds == kind)
 
 
 def _figure_of(examples: Examples, called: npt.NDArray[np.int32]) -> Callable[[Indices], Floats]:
@@ -270,29 +292,9 @@ def _resamples(groups: Indices, seed: int) -> Iterator[Indices]:
         yield np.concatenate([members[place] for place in drawn])
 
 
-def _some(examples: Examples, chosen: npt.NDArray[np.bool_]) -> Examples:
-    return Examples(
-        examples.features[chosen],
-        examples.targets[chosen],
-        examples.weights[chosen],
-        examples.sources[chosen],
-        examples.groups[chosen],
-        examples.kinds[chosen],
-        examples.n_classes,
-    )
-
-
-def _moments(tables: Sequence[Table]) -> tuple[Floats, Floats]:
-    """Return mean and variance of each feature, (d,), over all rows of tables."""
-    count = sum(len(table) for table in tables)
-    mean = sum(row.astype(np.float64) for table in tables for row in table) / count
-    squares = sum((row - mean) ** 2 for table in tables for row in table)
-    return np.asarray(mean), np.asarray(squares / count)
-
-
-def _scaled(table: Table, means: Floats, spread: Floats) -> npt.NDArray[np.float32]:
+def _scaled(features: Features, means: Floats, spread: Floats) -> Features:
     """Return what the layers before the last make of features, (n, d)."""
-    scaled = (np.stack(table) - means.astype(np.float32)) / spread.astype(np.float32)
+    scaled = (features - means.astype(np.float32)) / spread.astype(np.float32)
     return np.clip(scaled, -FURTHEST, FURTHEST)
 
 

@@ -60,7 +60,8 @@ class Network:
         Layers whose maps are pooled, over all of the patch and around its middle,
         at two scales; none: the last map alone is pooled, over all of the patch.
     head
-        ``dense``: the one of the paper. ``linear``: see `pycyto.learning.linear_head`.
+        ``dense``: the one of the paper. ``linear`` and ``far``: see
+        `pycyto.learning.linear_head`.
     """
 
     name: str
@@ -68,7 +69,12 @@ class Network:
     published: Published | None = None
     last_block: tuple[str, ...] = ()
     taps: tuple[str, ...] = ()
-    head: Literal["dense", "linear"] = "dense"
+    head: Literal["dense", "linear", "far"] = "dense"
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether there is no hidden layer between features and classes."""
+        return self.head != "dense"
 
 
 _MOBILENETV2 = Network(
@@ -91,6 +97,7 @@ NETWORKS = {
         _MOBILENETV2,
         _MOBILENETV2_MULTI,
         replace(_MOBILENETV2_MULTI, name="mobilenetv2-linear", head="linear"),
+        replace(_MOBILENETV2_MULTI, name="mobilenetv2-far", head="far"),
         Network(
             "resnet50",
             "caffe",
@@ -174,7 +181,7 @@ def build(name: str, n_classes: int, *, weights: str = "none", seed: int = 0) ->
     layers = keras().layers
     pixels = keras().Input(INPUT_SHAPE, dtype="float32", name="pixels")
     x = _features(backbone, network, prepare(pixels, network.preprocessing))
-    x = _linear(x) if network.head == "linear" else _dense(x, scaled=bool(network.taps))
+    x = _linear(x) if network.is_linear else _dense(x, scaled=bool(network.taps))
     x = layers.Dense(n_classes, activation="softmax", name=CLASSES)(x)
     return keras().Model(pixels, x, name=name)
 

@@ -113,7 +113,8 @@ def default_settings(  # noqa: PLR0913  (each is an option of the command)
     ----------
     linear
         Whether the head is; then neither `epochs`, `batch_size` nor `label_smoothing`
-        mean anything, nothing of the backbone learns, and `balance` is by weights.
+        mean anything, it sees patches as they are, nothing of the backbone learns, and
+        `balance` is by weights.
     epochs
         Of each phase, at most.
     unfreeze
@@ -139,11 +140,12 @@ def default_settings(  # noqa: PLR0913  (each is an option of the command)
         _refuse_for_linear(
             epochs=epochs,
             batch_size=batch_size,
+            views=views,
             unfreeze=None if unfreeze == "none" else unfreeze,
             label_smoothing=label_smoothing or None,
             balance=None if balance in ("weights", "sources", "none") else balance,
         )
-        phases = [Phase(LINEAR, "none", 1, 0.0)]
+        phases, how = [Phase(LINEAR, "none", 1, 0.0)], NOTHING
     elif not pretrained:
         _refuse_without_start(views=views, unfreeze=unfreeze)
         phases = [Phase("all layers", "all", epochs or 30, 1e-3, decays=True)]
@@ -197,7 +199,7 @@ def _refuse_for_linear(**options: object) -> None:
             option = f"--{name.replace('_', '-')}"
             raise UsageError(
                 f"{option} {value} means nothing to a linear head: it is fitted at once, on a "
-                "frozen backbone, each patch counting once.",
+                "frozen backbone, to each patch as it is.",
                 remedy=f"Leave {option} out, or take another network.",
             )
 

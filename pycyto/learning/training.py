@@ -83,7 +83,7 @@ def fit(
         When the loss is no longer a number.
     """
     make_repeatable(settings.seed)
-    if network.head == "linear":
+    if network.is_linear:
         return _linear(model, network, train, validation, settings, features, reporter)
     kept = checkpoint.load(reporter) if checkpoint else None
     learning = _learning_weights(model, network, settings, reporter)
@@ -112,7 +112,7 @@ def _linear(
             made = tempfile.TemporaryDirectory(prefix="pycyto-", ignore_cleanup_errors=True)
             features = Path(stack.enter_context(made))
         return fit_linear(
-            model, network, train, validation, settings, features=features, reporter=reporter
+            model, network, train, validation, settings, folder=features, reporter=reporter
         )
 
 
@@ -183,8 +183,7 @@ class _Run:
             self.network,
             self.train,
             self.validation,
-            views,
-            n_views=settings.views,
+            [views.look(number) for number in range(settings.views)],
             folder=self.features,
             reporter=self.reporter,
         )

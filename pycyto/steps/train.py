@@ -115,8 +115,8 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     out
         Folder of the bundle. It appears when everything is done.
     network
-        small, mobilenetv2, mobilenetv2-multi, mobilenetv2-linear, resnet50,
-        efficientnetb0 or vgg16.
+        small, mobilenetv2, mobilenetv2-multi, mobilenetv2-linear, mobilenetv2-far,
+        resnet50, efficientnetb0 or vgg16.
     weights
         Where the network starts from: ``imagenet``, ``none`` or the path of a
         Keras weights file without top; by default ``none`` for small, else
@@ -192,7 +192,7 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     start = _start(weights or default_weights(row.name))
     settings = default_settings(
         pretrained=start != NONE,
-        linear=row.head == "linear",
+        linear=row.is_linear,
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
@@ -222,8 +222,9 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     say_left(len(reader.left), reporter)
     seconds = time.monotonic() - started
     best = training.best
+    kept = "Fitted" if row.is_linear else f"Kept epoch {best.epoch}"
     reporter.say(
-        f"Kept epoch {best.epoch}: macro-F1 {best.val_macro_f1:.3f} on "
+        f"{kept}: macro-F1 {best.val_macro_f1:.3f} on "
         f"{len(cells.parts['validation'])} validation cells. {seconds:.0f} s. Research use only."
     )
     return TrainResult(

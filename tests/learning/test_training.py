@@ -13,11 +13,11 @@ from pycyto.errors import PycytoError, UsageError
 from pycyto.learning.backend import keras
 from pycyto.learning.batches import PatchSet
 from pycyto.learning.checkpoint import Checkpoint
-from pycyto.learning.history import Training
+from pycyto.learning.history import Training, macro_f1
 from pycyto.learning.networks import build, network_named
 from pycyto.learning.plan import Phase, TrainingSettings, default_settings
 from pycyto.learning.thawing import Unfrozen
-from pycyto.learning.training import _loss, fit, macro_f1
+from pycyto.learning.training import _loss, fit
 from pycyto.records import SILENT
 from tests.learning.conftest import Saved
 from tests.learning.patch_data import write_data
