@@ -112,6 +112,7 @@ def on_features(
     cache.trim()
     reporter.say(
         f"Features of {counted(len(looks), 'view')} of {len(train)} training patches and of "
-        f"{len(unchanged)} validation patches: {cache.computed} computed, {cache.found} found in {folder}."
+        f"{len(unchanged)} validation patches: {cache.computed} computed, {cache.found} found "
+        f"in {folder}."
     )
     return OnFeatures(head_of(model), train, unchanged, by_view, plain)

@@ -13,10 +13,9 @@ laboratory. A stronger penalty keeps that out, at a price on cells of the same s
 so that figures on those ask for too weak a one. What asks for a stronger one is how well
 a *kind* of cell is called that was not learnt from. A kind is what a source itself calls
 a class (its original label), where several kinds make up a class: are parabasal cells
-NILM to who has not seen any? So each training cell is called by a head that has not seen
-its kind, or, where its class has one kind only, its group. Of the penalties whose figure
-is within one standard error of the best the strongest is taken (Breiman et al.,
-Classification and regression trees, 1984).
+NILM to who has not seen any? So the folds hold whole kinds; only classes of one kind are
+dealt out by groups. Of the penalties whose figure is within one standard error of the
+best the strongest is taken (Breiman et al., Classification and regression trees, 1984).
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ from pycyto.learning.thawing import thaw
 from pycyto.records import Reporter
 
 # Of half the sum of all squared weights, beside the mean loss; strong ones first.
-NEAR = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1)
-FAR = (1000.0, 300.0, 100.0, 30.0, 10.0, 3.0)
+NEAR = (10.0, 3.0, 1.0, 0.3, 0.1)
+FAR = (1000.0, 300.0, 100.0, 30.0, 10.0)
 
 _FOLDS = 4
 _RESAMPLES = 200
@@ -51,6 +50,8 @@ _MOST_STEPS = 1000
 # what the offsets are off by must be smaller.
 _STEEPEST = 1e-4
 _SMALLEST = 1e-7
+# What a class adds up to that has no examples.
+_NEVER = -30.0
 
 Floats = npt.NDArray[np.float64]
 
@@ -62,7 +63,7 @@ class Examples:
     Attributes
     ----------
     features
-        (n, d) float32, scaled and clipped.
+        (n, m).
     targets
         Class of each, (n,).
     sources, groups, kinds
@@ -74,7 +75,7 @@ class Examples:
         How much each counts.
     """
 
-    features: Features
+    features: Floats
     targets: Targets
     sources: Indices
     groups: Indices
@@ -139,23 +140,33 @@ def fit_linear(
         folder=folder,
         reporter=reporter,
     )
-    (table,) = lesson.by_view
-    features = np.stack(table)
+    features = np.stack(lesson.by_view[0])
     scaled = model.get_layer(SCALED)
     means, variances = features.mean(axis=0, dtype=float), features.var(axis=0, dtype=float)
     scaled.set_weights([means, variances])
     spread = np.sqrt(variances + scaled.epsilon)
-    examples = examples_of(train, _scaled(features, means, spread), settings.balance)
+    axes, along = spanned(_scaled(features, means, spread))
+    examples = examples_of(train, along, settings.balance)
     penalty = penalty_of(examples, far=network.head == "far", seed=settings.seed, reporter=reporter)
-    head = heads(examples, [penalty])[0]
+    (head,) = heads(examples, [penalty])
+    loss, accuracy, _ = _measured(head.answers(along), train.targets)
+    head = Head(axes @ head.weights, head.offsets)
     model.get_layer(CLASSES).set_weights([head.weights, head.offsets])
-    loss, accuracy, _ = _measured(head.answers(examples.features), examples.targets)
     own = _scaled(np.stack(lesson.plain), means, spread)
     epoch = Epoch(1, phase.name, loss, accuracy, *_measured(head.answers(own), validation.targets))
     return Training((epoch,), epoch, {phase.name: backbone}, penalty)
 
 
-def examples_of(train: PatchSet, features: Features, balance: Balance) -> Examples:
+def spanned(features: Features) -> tuple[Features, Floats]:
+    """Return axes, (d, m), and the features along them, (n, m), with m the smaller of n and d.
+
+    No weights of a head point out of the space that its examples span, so there it is sought.
+    """
+    axes, along = np.linalg.qr(features.T)
+    return axes, np.ascontiguousarray(along.T, float)
+
+
+def examples_of(train: PatchSet, features: Floats, balance: Balance) -> Examples:
     """Return what training patches, whose features are scaled, are to a linear head."""
     return Examples(
         features,
@@ -179,13 +190,14 @@ def penalty_of(examples: Examples, *, far: bool, seed: int, reporter: Reporter) 
         Of the folds, and of the resamples of groups that the standard error is of.
     """
     penalties = FAR if far else NEAR
-    unseen = [*_folds(examples, seed), *(_kinds(examples) if far else ())]
-    if not unseen:
+    folds = _folds(examples, by_kind=far, seed=seed)
+    if folds is None:
         reporter.say(f"Too few groups to choose a penalty by: the strongest, {penalties[0]:g}.")
         return penalties[0]
     called = np.full((len(penalties), len(examples.targets)), -1, np.int32)
-    with reporter.progress("Penalty of the head", len(unseen)) as advance:
-        for hidden in unseen:
+    with reporter.progress("Penalty of the head", _FOLDS) as advance:
+        for fold in range(_FOLDS):
+            hidden = folds == fold
             for own, head in zip(called, heads(examples.some(~hidden), penalties), strict=True):
                 own[hidden] = head.answers(examples.features[hidden]).argmax(axis=1)
             advance(1)
@@ -205,69 +217,49 @@ def penalty_of(examples: Examples, *, far: bool, seed: int, reporter: Reporter) 
 
 
 def heads(examples: Examples, penalties: Sequence[float]) -> list[Head]:
-    """Return the head of each penalty; quickest where they come from strong to weak."""
+    """Return the head of each penalty, quickest where they come from strong to weak."""
     # sklearn takes seconds to import.
     from sklearn.linear_model import LogisticRegression
 
-    # No weight points out of the space that the examples span, so that is all there is to search.
-    space, within = _spanned(examples.features)
     model = LogisticRegression(max_iter=_MOST_STEPS, warm_start=True)
     weights = examples.weights
     found = []
     for penalty in penalties:
         steepest = _STEEPEST / max(1.0, penalty / 10)
         model.set_params(C=1 / (penalty * float(weights.sum())), tol=steepest)
-        model.fit(within, examples.targets, weights)
-        found.append(_head(model, space, examples.n_classes))
+        model.fit(examples.features, examples.targets, weights)
+        found.append(_head(model, examples.n_classes))
     return found
 
 
-def _spanned(features: Features) -> tuple[Features | None, Floats]:
-    """Return axes, (d, n), and the features along them, (n, n), where these are fewer."""
-    if len(features) >= features.shape[1]:
-        return None, features.astype(float)
-    axes, along = np.linalg.qr(features.T)
-    return axes, np.ascontiguousarray(along.T, float)
-
-
-def _head(model: Any, space: Features | None, n_classes: int) -> Head:
+def _head(model: Any, n_classes: int) -> Head:
     """Return a fitted head of all classes; one without examples is never called."""
-    coefficients, offsets = model.coef_.astype(np.float64), model.intercept_.astype(np.float64)
+    coefficients, offsets = model.coef_.T, model.intercept_
     if len(model.classes_) == 2:  # sklearn has one sum for two classes
-        coefficients = np.concatenate([-coefficients, coefficients]) / 2
-        offsets = np.concatenate([-offsets, offsets]) / 2
-    along = coefficients.T if space is None else space @ coefficients.T
-    weights = np.zeros((len(along), n_classes))
-    sums = np.full(n_classes, -30.0)
-    weights[:, model.classes_] = along
-    sums[model.classes_] = offsets
+        coefficients, offsets = coefficients * [-0.5, 0.5], offsets * [-0.5, 0.5]
+    weights, sums = np.zeros((len(coefficients), n_classes)), np.full(n_classes, _NEVER)
+    weights[:, model.classes_], sums[model.classes_] = coefficients, offsets
     return Head(weights, sums)
 
 
-def _folds(examples: Examples, seed: int) -> Iterator[npt.NDArray[np.bool_]]:
-    """Yield cells to leave out at a time, (n,) bool: all once, whole groups."""
+def _folds(examples: Examples, *, by_kind: bool, seed: int) -> Indices | None:
+    """Return the fold of each cell, (n,); None where there are too few groups to make any."""
     from sklearn.model_selection import StratifiedGroupKFold
 
-    targets = examples.targets
-    n_groups = [len(np.unique(examples.groups[targets == label])) for label in np.unique(targets)]
-    n_folds = min(_FOLDS, *n_groups) if len(n_groups) > 1 else 0
-    if n_folds < 2:
-        return
-    folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-    for _, places in folds.split(targets, targets, examples.groups):
-        hidden = np.zeros(len(targets), bool)
-        hidden[places] = True
-        yield hidden
-
-
-def _kinds(examples: Examples) -> Iterator[npt.NDArray[np.bool_]]:
-    """Yield cells to leave out at a time, (n,) bool: the kinds of classes that have several."""
-    for label in np.unique(examples.targets):
-        members = examples.targets == label
-        kinds = np.unique(examples.kinds[members])
+    targets, folds = examples.targets, np.zeros(len(examples.targets), np.int64)
+    labels = np.unique(targets)
+    n_groups = [len(np.unique(examples.groups[targets == label])) for label in labels]
+    if len(labels) < 2 or min(n_groups) < _FOLDS:
+        return None
+    dealing = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed)
+    for fold, (_, places) in enumerate(dealing.split(targets, targets, examples.groups)):
+        folds[places] = fold
+    for label in labels if by_kind else ():
+        kinds, counts = np.unique(examples.kinds[targets == label], return_counts=True)
         if len(kinds) > 1:
-            for kind in kinds:
-                yield members & (examples.kinds == kind)
+            for place, kind in enumerate(kinds[np.argsort(-counts, kind="stable")]):
+                folds[(targets == label) & (examples.kinds == kind)] = place % _FOLDS
+    return folds
 
 
 def _figure_of(examples: Examples, called: npt.NDArray[np.int32]) -> Callable[[Indices], Floats]:
