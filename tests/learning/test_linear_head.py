@@ -40,7 +40,8 @@ def test_it_is_the_minimum_over_all_features(d: int, n_classes: int) -> None:
     own = examples(d=d, n_classes=n_classes)
     axes, along = spanned(own.features.astype(np.float32))
     assert along.shape == (60, min(60, d))
-    for penalty, head in zip((100.0, 0.1), heads(replace(own, features=along), (100.0, 0.1))):
+    found = heads(replace(own, features=along), (100.0, 0.1))
+    for penalty, head in zip((100.0, 0.1), found, strict=True):
         model = LogisticRegression(C=1 / (penalty * own.weights.sum()), tol=1e-8, max_iter=9999)
         expected = model.fit(own.features, own.targets, own.weights).predict_proba(own.features)
         whole = replace(head, weights=axes @ head.weights)
