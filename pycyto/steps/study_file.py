@@ -26,8 +26,9 @@ _LARGEST = 1 << 20
 Role = Literal["train", "test"]
 SourceKind = Literal["herlev", "sipakmed", "cric", "ps3c", "folder", "project", "dataset"]
 NetworkName = Literal[
-    "small", "mobilenetv2", "mobilenetv2-multi", "resnet50", "efficientnetb0", "vgg16"
-]
+    "small", "mobilenetv2", "mobilenetv2-multi", "mobilenetv2-linear", "mobilenetv2-far",
+    "resnet50", "efficientnetb0", "vgg16",
+]  # fmt: skip
 Orientations = Literal[1, 2, 4, 8]
 TRAIN: Role = "train"
 TEST: Role = "test"
