@@ -10,7 +10,10 @@ from pycyto.cli import options
 from pycyto.cli.console import Console
 from pycyto.errors import UsageError
 
-_NETWORKS = ("small", "mobilenetv2", "mobilenetv2-multi", "resnet50", "efficientnetb0", "vgg16")
+_NETWORKS = (
+    "small", "mobilenetv2", "mobilenetv2-multi", "mobilenetv2-linear", "mobilenetv2-far",
+    "resnet50", "efficientnetb0", "vgg16",
+)  # fmt: skip
 
 
 @click.command("train")
@@ -21,7 +24,7 @@ _NETWORKS = ("small", "mobilenetv2", "mobilenetv2-multi", "resnet50", "efficient
     type=click.Choice(_NETWORKS),
     default="small",
     show_default=True,
-    help="All have the same head; 'small' learns from nothing.",
+    help="All have the paper's head but -linear and -far; 'small' learns from nothing.",
 )
 @click.option(
     "--weights",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pycyto.images.colour import colour_from
+from pycyto.learning.plan import LINEAR
 
 _WIDTH = 12
 _LINE = 90
@@ -38,10 +39,11 @@ def page(
         f"Trained      {card['record']['finished_at']}, seed {card['seed']}",
         *_learning(card["settings"], result["backbone_weights_trained"]),
         *_profiles(icc=card.get("icc", False)),
+        *_penalty(result.get("penalty")),
         *_colour(card.get("colour")),
         *_answers(card.get("orientations", 1)),
         *_calibrated(card.get("temperature", 1.0), validated=_is_validated(result)),
-        *_chosen(result),
+        *_best(result),
         f"Licence      {card.get('licence') or 'not stated: ask whoever made it'}",
         f"Made with    {_versions(card['record']['versions'])}",
         "",
@@ -79,19 +81,6 @@ def _colour(value: Mapping[str, Any] | None) -> list[str]:
     return [
         f"Colours      of each {colour.stats} brought to one target by Reinhard's method, in",
         f"             training and in use; bundle.json has the target ({colour.digest})",
-    ]
-
-
-def _chosen(result: Mapping[str, Any]) -> list[str]:
-    if not _is_validated(result):
-        return [
-            f"Epochs       {result['epochs']}; no cells were kept aside to choose one by, so that",
-            "             the weights are the mean over the last quarter of them",
-        ]
-    return [
-        f"Best epoch   {result['best_epoch']} of {result['epochs']}",
-        f"Macro-F1     {result['validation_macro_f1']:.3f} on the validation cells, by which this",
-        "             epoch was chosen, so that it flatters",
     ]
 
 
@@ -156,8 +145,7 @@ def _learning(settings: Mapping[str, Any], backbone: Mapping[str, int]) -> list[
     """Return how the network learnt, one line per phase."""
     phases = settings["phases"]
     lines = [
-        f"up to {phase['epochs']} epochs at {phase['learning_rate']:g}, "
-        f"{backbone[phase['name']]:,} weights of the backbone: {phase['name']}"
+        f"{_pace(phase)}, {backbone[phase['name']]:,} weights of the backbone: {phase['name']}"
         for phase in phases
     ]
     if any(phase["unfrozen"] == "none" for phase in phases):
@@ -183,6 +171,36 @@ def _learning(settings: Mapping[str, Any], backbone: Mapping[str, int]) -> list[
 def _headed(lines: Sequence[str]) -> list[str]:
     heads = ["Learning", *[""] * (len(lines) - 1)]
     return [f"{head:13}{line}" for head, line in zip(heads, lines, strict=True)]
+
+
+def _best(result: Mapping[str, Any]) -> list[str]:
+    if not _is_validated(result):
+        return [] if result.get("penalty") is not None else _averaged(result["epochs"])
+    figure = f"Macro-F1     {result['validation_macro_f1']:.3f} on the validation cells"
+    if result.get("penalty") is not None:
+        return [f"{figure}, which chose nothing"]
+    return [
+        f"Best epoch   {result['best_epoch']} of {result['epochs']}",
+        f"{figure}, by which this",
+        "             epoch was chosen, so that it flatters",
+    ]
+
+
+def _averaged(epochs: int) -> list[str]:
+    return [
+        f"Epochs       {epochs}; no cells were kept aside to choose one by, so that the weights",
+        "             are the mean over the last quarter of them",
+    ]
+
+
+def _penalty(penalty: float | None) -> list[str]:
+    return [] if penalty is None else [f"Penalty      {penalty:g}, chosen by training cells alone"]
+
+
+def _pace(phase: Mapping[str, Any]) -> str:
+    if phase["name"] == LINEAR:
+        return "fitted at once"
+    return f"up to {phase['epochs']} epochs at {phase['learning_rate']:g}"
 
 
 def _table(counts: Mapping[str, Mapping[str, int]], labels: list[str]) -> list[str]:

@@ -6,6 +6,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from pycyto.learning.sampling import Targets
+
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
@@ -51,8 +55,20 @@ class Training:
         The epoch whose weights the model now has.
     backbone_weights
         How many weights of the backbone learnt, by phase.
+    penalty
+        On the weights of a linear head.
     """
 
     history: tuple[Epoch, ...]
     best: Epoch
     backbone_weights: Mapping[str, int]
+    penalty: float | None = None
+
+
+def macro_f1(targets: Targets, predicted: Targets) -> float:
+    """Return the mean F1 of the classes that occur in `targets`; both are (n,)."""
+    scores = []
+    for label in np.unique(targets):
+        hits = np.sum((targets == label) & (predicted == label))
+        scores.append(2 * hits / (np.sum(targets == label) + np.sum(predicted == label)))
+    return float(np.mean(scores))

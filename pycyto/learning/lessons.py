@@ -6,14 +6,15 @@ trained, on those; otherwise the whole network sees the patches.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from pycyto.learning.augmentation import AS_IT_IS, Views
+from pycyto.labels import counted
+from pycyto.learning.augmentation import AS_IT_IS, Look, Views
 from pycyto.learning.batches import Batch, PatchSet, drawn, in_order
 from pycyto.learning.feature_cache import FeatureCache, Table, batches_of
 from pycyto.learning.features import extractor_of, head_of, identity_of
@@ -84,13 +85,17 @@ def on_features(
     network: Network,
     train: PatchSet,
     unchanged: PatchSet,
-    views: Views,
+    looks: Sequence[Look],
     *,
-    n_views: int,
     folder: Path,
     reporter: Reporter,
 ) -> OnFeatures:
     """Find or compute the features of a model whose backbone is frozen.
+
+    Parameters
+    ----------
+    looks
+        At the training patches; one table is made of each.
 
     Raises
     ------
@@ -100,13 +105,14 @@ def on_features(
         When `folder` cannot be written to.
     """
     cache = FeatureCache(folder, extractor_of(model), identity_of(model, network))
-    total = n_views * len(train) + len(unchanged)
+    total = len(looks) * len(train) + len(unchanged)
     with reporter.progress("Features of the frozen backbone", total) as advance:
-        looks = [(train, views.look(number)) for number in range(n_views)]
-        *by_view, plain = cache.tables([*looks, (unchanged, AS_IT_IS)], advance)
+        wanted = [*((train, look) for look in looks), (unchanged, AS_IT_IS)]
+        *by_view, plain = cache.tables(wanted, advance)
     cache.trim()
     reporter.say(
-        f"Features of {n_views} views of {len(train)} training patches and of {len(unchanged)} "
-        f"validation patches: {cache.computed} computed, {cache.found} found in {folder}."
+        f"Features of {counted(len(looks), 'view')} of {len(train)} training patches and of "
+        f"{len(unchanged)} validation patches: {cache.computed} computed, {cache.found} found "
+        f"in {folder}."
     )
     return OnFeatures(head_of(model), train, unchanged, by_view, plain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from pycyto.errors import UsageError
 from pycyto.learning.backend import keras, make_repeatable
@@ -22,8 +22,14 @@ HEAD_UNITS = 256
 BACKBONE = "backbone"
 _LAST_MAP = "last_map"
 POOL = "pool"
-SCALED = "scaled"
-HEAD_LAYERS = (SCALED, "hidden", "dropout", "classes")
+SCALED, CLASSES = "scaled", "classes"
+_CLIPPED, _HIDDEN, _DROPOUT = "clipped", "hidden", "dropout"
+HEAD_LAYERS = (SCALED, _CLIPPED, _HIDDEN, _DROPOUT, CLASSES)
+
+# Of a linear head: standard deviations of a feature from its mean, beyond which cells of
+# another laboratory may be, and the variance below which a feature says nothing.
+FURTHEST = 2.0
+_LEAST_VARIANCE = 1e-6
 
 # Of a head's running mean and variance, which so are those of some thirty batches.
 _SCALED_MOMENTUM = 0.95
@@ -53,6 +59,9 @@ class Network:
     taps
         Layers whose maps are pooled, over all of the patch and around its middle,
         at two scales; none: the last map alone is pooled, over all of the patch.
+    head
+        ``dense``: the one of the paper. ``linear`` and ``far``: see
+        `pycyto.learning.linear_head`.
     """
 
     name: str
@@ -60,6 +69,12 @@ class Network:
     published: Published | None = None
     last_block: tuple[str, ...] = ()
     taps: tuple[str, ...] = ()
+    head: Literal["dense", "linear", "far"] = "dense"
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether there is no hidden layer between features and classes."""
+        return self.head != "dense"
 
 
 _MOBILENETV2 = Network(
@@ -69,16 +84,20 @@ _MOBILENETV2 = Network(
     ("block_16_", "Conv_1"),
 )
 
+_MOBILENETV2_MULTI = replace(
+    _MOBILENETV2,
+    name="mobilenetv2-multi",
+    taps=("block_6_expand_relu", "block_13_expand_relu", "out_relu"),
+)
+
 NETWORKS = {
     network.name: network
     for network in (
         Network("small", "unit"),
         _MOBILENETV2,
-        replace(
-            _MOBILENETV2,
-            name="mobilenetv2-multi",
-            taps=("block_6_expand_relu", "block_13_expand_relu", "out_relu"),
-        ),
+        _MOBILENETV2_MULTI,
+        replace(_MOBILENETV2_MULTI, name="mobilenetv2-linear", head="linear"),
+        replace(_MOBILENETV2_MULTI, name="mobilenetv2-far", head="far"),
         Network(
             "resnet50",
             "caffe",
@@ -135,7 +154,8 @@ def build(name: str, n_classes: int, *, weights: str = "none", seed: int = 0) ->
     (batch, `n_classes`) float32 whose rows add up to 1. The head is that of
     Coskun, Akuner and Kaplanoglu (2026): global average pooling, a dense layer of
     256 with ReLU, dropout of one half, softmax. Where several maps are pooled each
-    feature is first brought to mean 0 and variance 1 over the training patches.
+    feature is first brought to mean 0 and variance 1 over the training patches. A
+    linear head has the softmax alone, and clips what it is given.
 
     Parameters
     ----------
@@ -161,16 +181,34 @@ def build(name: str, n_classes: int, *, weights: str = "none", seed: int = 0) ->
     layers = keras().layers
     pixels = keras().Input(INPUT_SHAPE, dtype="float32", name="pixels")
     x = _features(backbone, network, prepare(pixels, network.preprocessing))
-    scaled, hidden, dropout, classes = HEAD_LAYERS
-    if network.taps:
+    x = _linear(x) if network.is_linear else _dense(x, scaled=bool(network.taps))
+    x = layers.Dense(n_classes, activation="softmax", name=CLASSES)(x)
+    return keras().Model(pixels, x, name=name)
+
+
+def _dense(x: Any, *, scaled: bool) -> Any:
+    """Return what the last layer of the paper's head is given."""
+    layers = keras().layers
+    if scaled:
         # Maps of different layers have different ranges.
         x = layers.BatchNormalization(
-            momentum=_SCALED_MOMENTUM, center=False, scale=False, name=scaled
+            momentum=_SCALED_MOMENTUM, center=False, scale=False, name=SCALED
         )(x)
-    x = layers.Dense(HEAD_UNITS, activation="relu", name=hidden)(x)
-    x = layers.Dropout(0.5, name=dropout)(x)
-    x = layers.Dense(n_classes, activation="softmax", name=classes)(x)
-    return keras().Model(pixels, x, name=name)
+    x = layers.Dense(HEAD_UNITS, activation="relu", name=_HIDDEN)(x)
+    return layers.Dropout(0.5, name=_DROPOUT)(x)
+
+
+def _linear(x: Any) -> Any:
+    """Return features scaled and clipped, so that none alone decides in another laboratory."""
+    layers = keras().layers
+    x = layers.BatchNormalization(epsilon=_LEAST_VARIANCE, center=False, scale=False, name=SCALED)(
+        x
+    )
+    return layers.Activation(_clipped, name=_CLIPPED)(x)
+
+
+def _clipped(x: Any) -> Any:
+    return keras().ops.clip(x, -FURTHEST, FURTHEST)
 
 
 def _features(backbone: Any, network: Network, prepared: Any) -> Any:

@@ -15,6 +15,9 @@ from pycyto.learning.thawing import Unfrozen
 # How many views of each patch the head learns from; see benchmarks/README.md.
 DEFAULT_VIEWS = 4
 
+# The one phase of a linear head.
+LINEAR = "linear head"
+
 # Beyond it the truth would be shared out more than it is told.
 _MOST_SMOOTHING = 0.5
 
@@ -98,6 +101,7 @@ class TrainingSettings:
 def default_settings(  # noqa: PLR0913  (each is an option of the command)
     *,
     pretrained: bool,
+    linear: bool = False,
     epochs: int | None = None,
     batch_size: int | None = None,
     seed: int = 0,
@@ -112,10 +116,14 @@ def default_settings(  # noqa: PLR0913  (each is an option of the command)
     A pretrained network learns as Coskun, Akuner and Kaplanoglu (2026) describe
     it: first the head alone, at 1e-4, then its last block too, at a tenth of
     that; batches of 8. The others learn all their layers in one phase, at 1e-3
-    and falling, in batches of 32.
+    and falling, in batches of 32. A linear head is fitted at once, on a frozen backbone.
 
     Parameters
     ----------
+    linear
+        Whether the head is; then neither `epochs`, `batch_size` nor `label_smoothing`
+        mean anything, it sees patches as they are, nothing of the backbone learns, and
+        `balance` is by weights.
     epochs
         Of each phase, at most.
     unfreeze
@@ -128,15 +136,26 @@ def default_settings(  # noqa: PLR0913  (each is an option of the command)
     Raises
     ------
     UsageError
-        When a number is below 1, `label_smoothing` is not in its range, or `views`
-        or `unfreeze` are given for a network that starts from nothing.
+        When a number is below 1, `label_smoothing` is not in its range, `views` or
+        `unfreeze` are given for a network that starts from nothing, or a linear head
+        is given what means nothing to it.
     """
     layers = unfreeze if isinstance(unfreeze, int) else None
     _demand_positive(epochs=epochs, batch_size=batch_size, views=views, unfreeze=layers)
     if not 0 <= label_smoothing <= _MOST_SMOOTHING:
         raise UsageError(f"--label-smoothing is {label_smoothing:g}; it must be from 0 to 0.5.")
     how = AUGMENTATIONS[augmentation]
-    if not pretrained:
+    if linear:
+        _refuse_for_linear(
+            epochs=epochs,
+            batch_size=batch_size,
+            views=views,
+            unfreeze=None if unfreeze == "none" else unfreeze,
+            label_smoothing=label_smoothing or None,
+            balance=None if balance in ("weights", "sources", "none") else balance,
+        )
+        phases, how = [Phase(LINEAR, "none", 1, 0.0)], NOTHING
+    elif not pretrained:
         _refuse_without_start(views=views, unfreeze=unfreeze)
         phases = [Phase("all layers", "all", epochs or 30, 1e-3, decays=True)]
     else:
@@ -147,7 +166,7 @@ def default_settings(  # noqa: PLR0913  (each is an option of the command)
         tuple(phases),
         batch_size or (8 if pretrained else 32),
         seed,
-        views=number if pretrained else DEFAULT_VIEWS,
+        views=number if pretrained or linear else DEFAULT_VIEWS,
         balance=balance,
         augmentation=how,
         label_smoothing=label_smoothing,
@@ -180,6 +199,17 @@ def _refuse_without_start(**options: object) -> None:
                 f"--{name} is about a network that starts from published weights; "
                 "this one learns all its layers at once.",
                 remedy=f"Leave --{name} out, or name --weights.",
+            )
+
+
+def _refuse_for_linear(**options: object) -> None:
+    for name, value in options.items():
+        if value is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(
+                f"{option} {value} means nothing to a linear head: it is fitted at once, on a "
+                "frozen backbone, to each patch as it is.",
+                remedy=f"Leave {option} out, or take another network.",
             )
 
 

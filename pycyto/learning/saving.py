@@ -168,6 +168,7 @@ def _card(folder: Path, description: Description, training: Training) -> dict[st
             "best_epoch": training.best.epoch,
             "validation_macro_f1": _known(training.best.val_macro_f1),
             "backbone_weights_trained": dict(training.backbone_weights),
+            "penalty": training.penalty,
         },
         "files": sums,
     }

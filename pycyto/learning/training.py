@@ -7,7 +7,9 @@ decides both which weights are kept and when to stop.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,11 +25,12 @@ from pycyto.learning.augmentation import Views
 from pycyto.learning.backend import keras, make_repeatable
 from pycyto.learning.batches import Batch, PatchSet
 from pycyto.learning.checkpoint import Arrays, Checkpoint, State
-from pycyto.learning.history import Epoch, Training
+from pycyto.learning.history import Epoch, Training, macro_f1
 from pycyto.learning.lessons import Lesson, OnPixels, on_features
+from pycyto.learning.linear_head import fit_linear
 from pycyto.learning.networks import Network
 from pycyto.learning.plan import Phase, TrainingSettings
-from pycyto.learning.sampling import Draws, Targets, draws_of, patch_weights
+from pycyto.learning.sampling import Draws, draws_of, patch_weights
 from pycyto.learning.thawing import backbone_size, thaw
 from pycyto.records import SILENT, Reporter
 
@@ -51,7 +54,8 @@ def fit(
 ) -> Training:
     """Train a model in place; it ends with the weights of its best epoch.
 
-    Adam minimises the cross-entropy, weighted as ``settings.balance`` says.
+    Adam minimises the cross-entropy, weighted as ``settings.balance`` says. A linear head
+    has no epochs: see `pycyto.learning.linear_head`.
 
     Parameters
     ----------
@@ -80,6 +84,8 @@ def fit(
         When the loss is no longer a number.
     """
     make_repeatable(settings.seed)
+    if network.is_linear:
+        return _linear(model, network, train, validation, settings, features, reporter)
     kept = checkpoint.load(reporter) if checkpoint else None
     learning = _learning_weights(model, network, settings, reporter)
     run = _Run(model, network, train, validation, settings, features, checkpoint, reporter)
@@ -92,6 +98,25 @@ def fit(
     return Training(tuple(run.history), run.best, learning)
 
 
+def _linear(
+    model: Any,
+    network: Network,
+    train: PatchSet,
+    validation: PatchSet,
+    settings: TrainingSettings,
+    features: Path | None,
+    reporter: Reporter,
+) -> Training:
+    """Fit a linear head; without a folder for features these are kept until it is fitted."""
+    with contextlib.ExitStack() as stack:
+        if features is None:
+            made = tempfile.TemporaryDirectory(prefix="pycyto-", ignore_cleanup_errors=True)
+            features = Path(stack.enter_context(made))
+        return fit_linear(
+            model, network, train, validation, settings, folder=features, reporter=reporter
+        )
+
+
 def _what_is_kept(n_epochs: int) -> str:
     if not n_epochs:
         return "No epoch was finished, so no model is there and the same command begins anew."
@@ -99,15 +124,6 @@ def _what_is_kept(n_epochs: int) -> str:
         f"{counted(n_epochs, 'finished epoch')} kept: the same command goes on from there, and "
         "with --restart it begins anew."
     )
-
-
-def macro_f1(targets: Targets, predicted: Targets) -> float:
-    """Return the mean F1 of the classes that occur in `targets`; both are (n,)."""
-    scores = []
-    for label in np.unique(targets):
-        hits = np.sum((targets == label) & (predicted == label))
-        scores.append(2 * hits / (np.sum(targets == label) + np.sum(predicted == label)))
-    return float(np.mean(scores))
 
 
 def _learning_weights(
@@ -168,8 +184,7 @@ class _Run:
             self.network,
             self.train,
             self.validation,
-            views,
-            n_views=settings.views,
+            [views.look(number) for number in range(settings.views)],
             folder=self.features,
             reporter=self.reporter,
         )

@@ -94,7 +94,7 @@ def study(
             reporter.warn(f"{name} is not measured: {reason}.")
     models = [
         model_of(stages, plan, places, network, seed, data, sources)
-        for network in plan.network
+        for network in plan.pooled
         if not reasons[network.name]
         for seed in plan.seeds
     ]
@@ -141,9 +141,7 @@ def _cross_domain(
     asked = plan.cross_domain
     if asked is None:
         return None
-    network = next(
-        own for own in plan.network if own.name == (asked.network or plan.network[0].name)
-    )
+    network = plan.crossing
     if reasons[network.name]:
         reporter.warn(f"No matrix: {network.name} is not measured.")
         return None

@@ -26,12 +26,14 @@ _LARGEST = 1 << 20
 Role = Literal["train", "test"]
 SourceKind = Literal["herlev", "sipakmed", "cric", "ps3c", "folder", "project", "dataset"]
 NetworkName = Literal[
-    "small", "mobilenetv2", "mobilenetv2-multi", "resnet50", "efficientnetb0", "vgg16"
-]
+    "small", "mobilenetv2", "mobilenetv2-multi", "mobilenetv2-linear", "mobilenetv2-far",
+    "resnet50", "efficientnetb0", "vgg16",
+]  # fmt: skip
 Orientations = Literal[1, 2, 4, 8]
 TRAIN: Role = "train"
 TEST: Role = "test"
 By = Literal["source", "scanner", "site", "preparation"]
+Use = Literal["all", "cross_domain"]
 NO_COLOUR: Method = "none"
 # Of train, validation and test.
 _FRACTIONS = (60.0, 20.0, 20.0)
@@ -97,7 +99,14 @@ class ColourSettings:
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """One ``[[network]]``: options of `pycyto.train`; what is left out is its default."""
+    """One ``[[network]]``: options of `pycyto.train`; what is left out is its default.
+
+    Attributes
+    ----------
+    use
+        ``all``, or ``cross_domain``: it learns for the matrix alone, not from all sources
+        together.
+    """
 
     name: NetworkName
     weights: str | None = None
@@ -110,6 +119,7 @@ class NetworkSettings:
     orientations: Orientations = 1
     label_smoothing: float = 0.0
     calibrate: Calibrate = "temperature"
+    use: Use = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +174,17 @@ class Study:
     cross_domain: CrossDomainSettings | None = None
     evaluation: EvaluationSettings = EvaluationSettings()
 
+    @property
+    def pooled(self) -> list[NetworkSettings]:
+        """The networks that learn from all sources together."""
+        return [own for own in self.network if own.use == "all"]
+
+    @property
+    def crossing(self) -> NetworkSettings:
+        """The network that learns for the matrix."""
+        named = self.cross_domain.network if self.cross_domain else None
+        return next(own for own in self.network if named in (None, own.name))
+
     def of_role(self, role: str) -> list[SourceSettings]:
         """Return the sources of a role."""
         return [own for own in self.source if own.role == role]
@@ -210,6 +231,10 @@ def _check(study: Study, path: Path) -> None:
                 where=path,
                 remedy="Use letters, digits, - and _ only.",
             )
+    if not study.pooled:
+        raise BadInputError(
+            "Every network has use = 'cross_domain': none learns from all sources.", where=path
+        )
     if not study.of_role(TRAIN):
         raise BadInputError(
             "Every source has role = 'test': there is nothing to learn from.", where=path

@@ -70,7 +70,7 @@ def training_options(
 ) -> dict[str, Any]:
     """Return the options of `pycyto.train` for a network of a study."""
     options = {**asdict(network), "network": network.name, "seed": seed}
-    del options["name"]
+    del options["name"], options["use"]
     options["weights"] = start_of(network, places)
     if colour.method != NO_COLOUR:
         reference = places.find(colour.reference) if colour.reference else None
@@ -96,7 +96,7 @@ def not_measured(network: NetworkSettings, places: Places) -> str:
 
 def demand_a_network(study: Study, places: Places) -> None:
     """Refuse a study none of whose networks can be trained, before anything is computed."""
-    reasons = {own.name: not_measured(own, places) for own in study.network}
+    reasons = {own.name: not_measured(own, places) for own in study.pooled}
     if all(reasons.values()):
         told = "\n".join(f"  {name}: {reason}" for name, reason in reasons.items())
         raise MissingDependencyError(

@@ -101,7 +101,7 @@ def _report(found: Found) -> StudyReport:
                 [model for model in models if model.network == own.name],
                 found.reasons[own.name],
             )
-            for own in found.study.network
+            for own in found.study.pooled
         ],
         evaluation=evaluation,
         misleading=[

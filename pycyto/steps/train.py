@@ -118,7 +118,8 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     out
         Folder of the bundle. It appears when everything is done.
     network
-        small, mobilenetv2, mobilenetv2-multi, resnet50, efficientnetb0 or vgg16.
+        small, mobilenetv2, mobilenetv2-multi, mobilenetv2-linear, mobilenetv2-far,
+        resnet50, efficientnetb0 or vgg16.
     weights
         Where the network starts from: ``imagenet``, ``none`` or the path of a
         Keras weights file without top; by default ``none`` for small, else
@@ -198,6 +199,7 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     start = _start(weights or default_weights(row.name))
     settings = default_settings(
         pretrained=start != NONE,
+        linear=row.is_linear,
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
@@ -229,12 +231,13 @@ def train(  # noqa: PLR0913  (each is an option of the command)
     say_left(len(reader.left), reporter)
     seconds = time.monotonic() - started
     best = training.best
-    kept = (
-        f"Kept epoch {best.epoch}: macro-F1 {best.val_macro_f1:.3f} on "
-        f"{len(cells.parts['validation'])} validation cells"
-        if validate
-        else f"Kept the mean of the last {settings.phases[-1].averaged} of {best.epoch} epochs"
-    )
+    kept = "Fitted" if row.is_linear else f"Kept epoch {best.epoch}"
+    if validate:
+        number = len(cells.parts["validation"])
+        kept += f": macro-F1 {best.val_macro_f1:.3f} on {number} validation cells"
+    elif not row.is_linear:
+        averaged = settings.phases[-1].averaged
+        kept = f"Kept the mean of the last {averaged} of {best.epoch} epochs"
     reporter.say(f"{kept}. {seconds:.0f} s. Research use only.")
     return TrainResult(
         out, cells.labels, cells.counts, cells.skipped, best.epoch, best.val_macro_f1, seconds

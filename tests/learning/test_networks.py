@@ -15,7 +15,7 @@ import pytest
 from pycyto import files
 from pycyto.errors import BadInputError, MissingDependencyError, UsageError
 from pycyto.learning.backend import keras
-from pycyto.learning.networks import NETWORKS, backbone_of, build, network_named
+from pycyto.learning.networks import FURTHEST, NETWORKS, backbone_of, build, network_named
 from pycyto.learning.preprocessing import prepare
 from pycyto.learning.weights import Published, default_weights, load_weights, origin_of
 
@@ -25,6 +25,8 @@ MODULES = {
     "vgg16": "vgg16",
     "mobilenetv2": "mobilenet_v2",
     "mobilenetv2-multi": "mobilenet_v2",
+    "mobilenetv2-linear": "mobilenet_v2",
+    "mobilenetv2-far": "mobilenet_v2",
     "efficientnetb0": "efficientnet",
 }
 
@@ -56,7 +58,10 @@ def test_small_sees_zero_to_one() -> None:
     np.testing.assert_allclose(seen.ravel(), [0, 0.2, 1], atol=1e-6)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+LINEAR = [name for name, network in NETWORKS.items() if network.is_linear]
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name not in LINEAR])
 def test_all_have_one_head(name: str) -> None:
     model = built(name)
     assert model.input_shape == (None, 224, 224, 3)
@@ -67,6 +72,21 @@ def test_all_have_one_head(name: str) -> None:
     head = [type(layer).__name__ for layer in model.layers[-3 - len(pool) :]]
     assert head == [*pool, "Dense", "Dropout", "Dense"]
     assert (model.layers[-3].units, model.layers[-2].rate) == (256, 0.5)
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_but_for_the_linear_ones(name: str) -> None:
+    model = built(name)
+    assert (model.input_shape, model.output_shape) == ((None, 224, 224, 3), (None, 4))
+    head = [type(layer).__name__ for layer in model.layers[-4:]]
+    assert head == ["Concatenate", "BatchNormalization", "Activation", "Dense"]
+
+
+def test_a_linear_head_is_given_nothing_far_from_the_mean() -> None:
+    model = built("mobilenetv2-linear")
+    given = np.array([[-9.0, -FURTHEST, -1.5, 0.0, 1.5, FURTHEST, 9.0]], np.float32)
+    found = np.asarray(model.get_layer("clipped")(given))
+    np.testing.assert_array_equal(found, np.clip(given, -FURTHEST, FURTHEST))
 
 
 def test_rows_are_probabilities_and_uint8_equals_float(pixels: Any) -> None:

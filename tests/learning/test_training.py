@@ -14,11 +14,11 @@ from pycyto.errors import PycytoError, UsageError
 from pycyto.learning.backend import keras
 from pycyto.learning.batches import PatchSet
 from pycyto.learning.checkpoint import Checkpoint
-from pycyto.learning.history import Training
+from pycyto.learning.history import Training, macro_f1
 from pycyto.learning.networks import build, network_named
 from pycyto.learning.plan import Phase, TrainingSettings, default_settings
 from pycyto.learning.thawing import Unfrozen
-from pycyto.learning.training import _loss, fit, macro_f1
+from pycyto.learning.training import _loss, fit
 from pycyto.records import SILENT
 from tests.learning.conftest import Saved
 from tests.learning.patch_data import write_data
@@ -290,6 +290,34 @@ def test_nothing_below_one_is_accepted(option: str) -> None:
 def test_more_than_half_of_the_truth_is_not_shared_out(smoothing: float) -> None:
     with pytest.raises(UsageError, match="--label-smoothing is"):
         default_settings(pretrained=True, label_smoothing=smoothing)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"epochs": 3},
+        {"batch_size": 8},
+        {"views": 2},
+        {"unfreeze": "paper"},
+        {"unfreeze": 2},
+        {"label_smoothing": 0.1},
+        {"balance": "oversample"},
+        {"balance": "both"},
+    ],
+)
+def test_a_linear_head_is_told_nothing_of_epochs(given: dict[str, Any]) -> None:
+    (option,) = given
+    with pytest.raises(UsageError, match=f"--{option.replace('_', '-')} .* linear head"):
+        default_settings(pretrained=True, linear=True, **given)
+
+
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_a_linear_head_has_one_phase_on_a_frozen_backbone(pretrained: bool) -> None:
+    settings = default_settings(
+        pretrained=pretrained, linear=True, unfreeze="none", balance="sources"
+    )
+    (phase,) = settings.phases
+    assert (phase.unfrozen, phase.epochs, settings.views) == ("none", 1, 1)
 
 
 def test_with_smoothing_the_loss_is_least_where_some_is_left_to_the_other_classes() -> None:

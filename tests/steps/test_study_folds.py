@@ -31,6 +31,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     draw_set(folder / "new", 3, number=4)
     text = STUDY.replace("fractions = [40, 30, 30]", f"folds = {NUMBER}")
     text = text.replace('[cross_domain]\nby = "source"\n', "")
+    text = text.replace("atlas = 2", "atlas = 0\nleaking = true")
     (folder / "study.toml").write_text(text, encoding="utf-8")
     study(folder / "study.toml", out=folder / "out", reporter=Listener())
     return folder / "out"
@@ -69,6 +70,21 @@ def test_the_figures_are_of_all_cells_and_the_report_says_of_which_model(out: Pa
     assert metrics["cells"] == 72
     assert metrics["controls"]["colour only"]["figures"]["n"] == 72
     assert set(metrics["split"]["parts"]) == {"fold 1", "fold 2", "fold 3"}
+
+
+def test_what_misleads_is_told_source_by_source(out: Path) -> None:
+    found = read_json(out / "study.json")
+    assert [own["source"] for own in found["misleading"]] == ["one", "two"]
+    for own in found["misleading"]:
+        claimed = own["macro_f1_claimed_by_leaking_splits"]
+        assert set(claimed) == {"random split", "augmentation before the split"}
+        assert own["size_of_the_picture_alone"]["figures"]["n"] == 36
+        assert (own["cells"], own["with_another_cell_in_the_patch"]) == (36, 0)
+    tested = [own["figures"]["n"] for own in found["leaking_variants"].values()]
+    assert tested == [72, 4 * 72]
+    page = (out / "index.html").read_text("utf-8")
+    assert "LEAKING: random split" in page
+    assert "source-" not in page
 
 
 def test_the_evaluation_uses_the_answers_of_the_study(out: Path) -> None:

@@ -285,10 +285,40 @@ def test_what_cannot_be_learnt_from_is_refused(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_linear_head_is_fitted_and_its_card_says_how(data: Path, tmp_path: Path) -> None:
+    listener = Listener()
+    result = train(
+        data,
+        out=tmp_path / "out",
+        network="mobilenetv2-linear",
+        weights="none",
+        cache=tmp_path / "features",
+        reporter=listener,
+    )
+    card = load_bundle(result.bundle).card
+    assert card["result"]["penalty"] > 0
+    assert card["result"]["backbone_weights_trained"] == {"linear head": 0}
+    assert card["settings"]["views"] == 1
+    page = (result.bundle / "README.txt").read_text("utf-8")
+    assert "fitted at once, 0 weights of the backbone: linear head" in page
+    assert f"Penalty      {card['result']['penalty']:g}, chosen by training cells alone" in page
+    assert "on the validation cells, which chose nothing" in page
+    assert "Best epoch" not in page
+    again = train(
+        data,
+        out=tmp_path / "again",
+        network="mobilenetv2-linear",
+        weights="none",
+        cache=tmp_path / "features",
+    )
+    assert weights_of(again.bundle) == weights_of(result.bundle)
+
+
 @pytest.mark.parametrize(
     ("arguments", "kind"),
     [
         ({"network": "resnet51"}, UsageError),
+        ({"network": "mobilenetv2-linear", "weights": "none", "epochs": 2}, UsageError),
         ({"weights": "imagenet"}, UsageError),
         ({"weights": "absent.h5", "network": "mobilenetv2"}, BadInputError),
         ({"seed": -1}, UsageError),
