@@ -50,7 +50,7 @@ class SourceSettings:
         that an export or an ingest has left).
     role
         ``train``, or ``test``: scored, never trained on.
-    table, alternative, scale, mpp, group_regex
+    table, alternative, scale, mpp, group_regex, icc
         As of `pycyto.ingest`.
     """
 
@@ -63,6 +63,7 @@ class SourceSettings:
     scale: Scale = "native"
     mpp: float | None = None
     group_regex: str | None = None
+    icc: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def _take_in(
 ) -> str:
     out = folder / DATA
     if settings.kind == "project":
-        export(path, out=out, mpp=settings.mpp, reporter=reporter)
+        export(path, out=out, mpp=settings.mpp, icc=settings.icc, reporter=reporter)
     elif settings.kind == "dataset":
         with files.making_folder(out) as made:
             write_subset(path, read_manifest(path), None, made)
@@ -84,6 +84,7 @@ def _take_in(
             "alternative": settings.alternative,
             "mpp": settings.mpp,
             "group_regex": settings.group_regex,
+            "icc": settings.icc,
             "table": places.find(settings.table) if settings.table else None,
             "name": settings.name if settings.kind == "folder" else None,
         }
