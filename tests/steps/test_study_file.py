@@ -49,7 +49,7 @@ def test_all_of_it_is_read(tmp_path: Path) -> None:
     assert study.seeds == (0, 1)
     assert study.cross_domain is not None
     assert study.cross_domain.groups == {"both": ("a", "b")}
-    assert study.split.fractions == (60, 20, 20)
+    assert study.split.shares == [0.6, 0.2, 0.2]
 
 
 @pytest.mark.parametrize(
