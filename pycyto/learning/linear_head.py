@@ -40,7 +40,7 @@ from pycyto.learning.thawing import thaw
 from pycyto.records import Reporter
 
 # Of half the sum of all squared weights, beside the mean loss; strong ones first.
-NEAR = (10.0, 3.0, 1.0, 0.3)
+NEAR = (10.0, 3.0, 1.0, 0.3, 0.1)
 FAR = (1000.0, 300.0, 100.0, 30.0)
 
 _FOLDS = 4
