@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pycyto.evaluation.cross_domain_page import FILTERS
 from pycyto.evaluation.intervals import MIN_GROUPS, RESAMPLES, Estimate
 from pycyto.evaluation.leaking import MARK
 from pycyto.evaluation.matrix import Matrix, means_of_single
+from pycyto.evaluation.measured import slug
 from pycyto.evaluation.misleading import Misleading
 from pycyto.evaluation.of_source import OUT_OF_FOLD, SPECIFICITIES, TEST_PART, OfSource
 from pycyto.evaluation.published import Paper
@@ -222,13 +224,21 @@ def as_json(report: StudyReport) -> dict[str, Any]:
     }
 
 
+def _figure_name(classes: Sequence[str], name: str) -> str:
+    """Return the name of a figure as people say it: ``hsil_to_nilm`` is HSIL called NILM."""
+    said = name
+    for label in classes:
+        said = said.replace(slug(label), label)
+    return said.replace("_to_", " called ").replace("_", " ").replace(" f1", " F1")
+
+
 def as_html(report: StudyReport) -> str:
     """Return the report as one page."""
     scheme = scheme_named(report.scheme)
     return rendered(
         "pycyto.evaluation",
         "study.html.j2",
-        FILTERS,
+        {**FILTERS, "figure_name": partial(_figure_name, scheme.names)},
         report=report,
         first=report.first,
         labels=report.first.sources[0].figures.labels,

@@ -35,7 +35,7 @@ from pycyto.images.colour import Colour, colour_from
 from pycyto.images.resolution import Resolution
 from pycyto.labels import scheme_named
 from pycyto.learning.hdf5 import check_plain
-from pycyto.learning.networks import HEAD_UNITS, network_named
+from pycyto.learning.networks import network_named
 from pycyto.manifest import PATCH_SIZE
 from pycyto.records import CellKey
 from pycyto.temperature import COLDEST, HOTTEST
@@ -320,12 +320,16 @@ def _outputs_of(weights: Path) -> int | None:
     try:
         check_plain(weights)
         with h5py.File(weights) as file:
-            dense = [group for name, group in file["layers"].items() if name.startswith("dense")]
-            kernels = [group["vars"]["0"].shape for group in dense]
+            # Keras counts them: dense, dense_1. The last one is the one that answers.
+            dense = [name for name in file["layers"] if name.startswith("dense")]
+            shapes = [file["layers"][max(dense, key=_counted)]["vars"]["0"].shape] if dense else []
     except (OSError, KeyError, AttributeError, TypeError) as error:
         raise ValueError(f"{weights.name} holds no weights") from error
-    widths = [shape[1] for shape in kernels if len(shape) == 2 and shape[0] == HEAD_UNITS]
-    return int(widths[-1]) if widths else None
+    return int(shapes[0][1]) if shapes and len(shapes[0]) == 2 else None
+
+
+def _counted(name: str) -> tuple[int, str]:
+    return len(name), name
 
 
 def _short(error: Exception) -> str:

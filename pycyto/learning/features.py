@@ -36,12 +36,10 @@ def head_of(model: Any) -> Any:
 
 
 def identity_of(model: Any, network: Network) -> str:
-    """Return what the features of a patch depend on besides its pixels.
-
-    Networks that differ in their heads alone have the same.
-    """
+    """Return what the features of a patch depend on besides its pixels: nothing of the head."""
     digest = hashlib.sha256()
     for weights in backbone_of(model).get_weights():
         digest.update(weights.tobytes())
     libraries = [version_of(name) for name in ("keras", "tensorflow", "numpy", "pillow")]
-    return json.dumps([network.taps, network.preprocessing, digest.hexdigest(), libraries])
+    sees = network.published.application if network.published else network.name
+    return json.dumps([sees, network.taps, network.preprocessing, digest.hexdigest(), libraries])

@@ -42,7 +42,7 @@ from pycyto.records import Reporter
 
 # Of half the sum of all squared weights, beside the mean loss; strong ones first.
 NEAR = (10.0, 3.0, 1.0, 0.3, 0.1)
-FAR = (1000.0, 300.0, 100.0, 30.0, 10.0, 3.0)
+FAR = (1000.0, 300.0, 100.0, 30.0)
 
 _FOLDS = 4
 _RESAMPLES = 200

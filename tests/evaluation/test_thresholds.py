@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -69,3 +71,23 @@ def test_validation_without_or_with_too_few_cells_or_groups_decides_nothing() ->
     few = thresholds(sure([1] * 30, [0.5] * 30, [f"g{n % 7}" for n in range(30)]), test)
     assert few[0].reason == "validation holds such cells of 7 groups, and 8 are needed"
     assert few[2].reason == "validation holds 30 such cells, and 100 are needed"
+
+
+def test_no_cell_has_a_say_in_the_threshold_of_its_own_fold() -> None:
+    # The HSIL of the second fold score lower: the first fold's threshold finds none of them,
+    # and theirs, which the first fold would not have chosen, finds all of that.
+    folds = np.repeat([1, 2], 20)
+    scores = [0.8] * 10 + [0.1] * 10 + [0.4] * 10 + [0.1] * 10
+    cells = replace(sure(([1] * 10 + [0] * 10) * 2, scores), fold=folds)
+    line = thresholds(cells, cells)[0]
+    assert line.value == pytest.approx(0.4)
+    assert line.test is not None
+    assert (line.test.sensitivity.count, line.test.sensitivity.of) == (10, 20)
+    one_source = replace(sure([1] * 10, [0.8] * 10), fold=np.full(10, 1))
+    (found, *_) = thresholds(cells, one_source)
+    assert found.test is not None
+    assert found.test.sensitivity.count == 10
+    # Cells of no fold are held against what all cells fixed.
+    (new, *_) = thresholds(cells, sure([1, 1], [0.5, 0.3]))
+    assert new.test is not None
+    assert (new.test.sensitivity.count, new.test.sensitivity.of) == (1, 2)
