@@ -42,7 +42,7 @@ from pycyto.steps.train import train
 REPORT_FILE, FIGURES_FILE = "index.html", "cross_domain.json"
 # Options that hold paths.
 _PLACES = ("cache", "weights", "reference")
-_SCORES_FILE, _REASON_FILE = "scores.csv", "reason.json"
+_SCORES_FILE = "scores.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,15 +175,24 @@ def _matrix(
     found: dict[tuple[str, str], Field] = {}
     failed: dict[str, str] = {}
     for name, domains in trainings.items():
-        stage = _training(work, name, domains, colour)
-        if (stage.folder / _REASON_FILE).exists():
-            failed[name] = str(files.read_json(stage.folder / _REASON_FILE)["reason"])
+        try:
+            stage = _training(work, name, domains, colour)
+        except BadInputError as error:
+            # One domain may lack cells for a training; the others still tell something.
+            work.reporter.warn(f"No training: {error.what}")
+            failed[name] = error.what
             continue
         labels, scores = read_scores(stage.folder / _SCORES_FILE)
         for test, tested in tests.items():
             own = _field(work, (labels, scores), (name, domains), (test, tested))
             if own is not None:
                 found[name, test] = own
+    if not found:
+        reasons = "\n".join(f"  {name}: {reason}" for name, reason in failed.items())
+        raise BadInputError(
+            f"No training could be made, or none could be tested:\n{reasons}".rstrip(),
+            where=work.data.folder,
+        )
     return Matrix(colour, dict(trainings), list(tests), found, failed)
 
 
@@ -212,15 +221,9 @@ def _training(work: _Work, name: str, domains: Sequence[str], colour: str) -> St
 def _make(work: _Work, domains: Sequence[str], options: Mapping[str, Any], folder: Path) -> str:
     """Train on some domains, and keep what the model says of the tested cells of all."""
     data = work.data
-    try:
-        if "colour" in options:
-            options = _coloured(work, domains, options)
-        said = [_round(work, own, domains, options, folder) for own in data.rounds]
-    except BadInputError as error:
-        # One domain may lack cells for a training; the others still tell something.
-        work.reporter.warn(f"No training: {error.what}")
-        files.write_json(folder / _REASON_FILE, {"reason": error.what})
-        return error.what
+    if "colour" in options:
+        options = _coloured(work, domains, options)
+    said = [_round(work, own, domains, options, folder) for own in data.rounds]
     labels, scores = joined(said, scheme_named(data.parts["test"][0].scheme).names)
     known = [row for row in data.parts["test"] if row.label in labels]
     found = np.array([scores[row.key] for row in known], np.float32).reshape(-1, len(labels))

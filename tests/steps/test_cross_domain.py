@@ -160,6 +160,22 @@ def test_a_training_that_fails_is_listed(data: Path, learnt: list[dict[str, Any]
     assert "not trained: No cell to learn from." in page
 
 
+def test_a_training_that_failed_is_tried_again(
+    data: Path, learnt: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = step.train
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise BadInputError("These weights cannot be read.")
+
+    monkeypatch.setattr(step, "train", fails)
+    with pytest.raises(BadInputError, match=r"No training could be made(.|\n)*cannot be read"):
+        made(data)
+    assert not (data.parent / "out" / "index.html").exists()
+    monkeypatch.setattr(step, "train", train)
+    assert made(data).failed == {}
+
+
 def test_sites_have_pseudonyms_unless_names_are_asked_for(
     data: Path, learnt: list[dict[str, Any]]
 ) -> None:
