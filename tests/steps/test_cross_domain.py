@@ -163,16 +163,14 @@ def test_a_training_that_fails_is_listed(data: Path, learnt: list[dict[str, Any]
 def test_a_training_that_failed_is_tried_again(
     data: Path, learnt: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train = step.train
-
     def fails(*_: Any, **__: Any) -> None:
         raise BadInputError("These weights cannot be read.")
 
-    monkeypatch.setattr(step, "train", fails)
-    with pytest.raises(BadInputError, match=r"No training could be made(.|\n)*cannot be read"):
-        made(data)
+    with monkeypatch.context() as patch:
+        patch.setattr(step, "train", fails)
+        with pytest.raises(BadInputError, match=r"No training could be made(.|\n)*cannot be read"):
+            made(data)
     assert not (data.parent / "out" / "index.html").exists()
-    monkeypatch.setattr(step, "train", train)
     assert made(data).failed == {}
 
 
