@@ -98,7 +98,7 @@ class Report:
     @property
     def summary(self) -> list[str]:
         """The report in a few sentences."""
-        said = words.summary(self.figures, self.groups, self.others)
+        said = words.summary(self.figures, self.groups, self.others, folds=self.folds)
         return [
             *words.by_folds(self.folds),
             *said,

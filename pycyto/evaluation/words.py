@@ -59,7 +59,11 @@ def in_brackets(share: Estimate) -> str:
 
 
 def summary(
-    figures: Figures, groups: Mapping[str, int], others: Mapping[str, Mapping[str, int]]
+    figures: Figures,
+    groups: Mapping[str, int],
+    others: Mapping[str, Mapping[str, int]],
+    *,
+    folds: int = 0,
 ) -> list[str]:
     """Return the report in a few sentences, what is most dangerous first.
 
@@ -76,9 +80,17 @@ def summary(
         *unknown(others, least),
         *_screening(figures, least),
         *_hardly_known(figures),
-        f"Measured on {figures.n} cells of {held(groups)} that the model was not trained on.",
+        f"Measured on {figures.n} cells of {held(groups)}{_seen_by(folds)}.",
         *cautions(figures),
     ]
+
+
+def _seen_by(folds: int) -> str:
+    return (
+        ", each by a model that was not trained on it"
+        if folds
+        else " that the model was not trained on"
+    )
 
 
 def by_folds(folds: int) -> list[str]:
@@ -169,6 +181,8 @@ def beside_controls(figures: Figures, controls: Sequence[Control]) -> tuple[bool
     stands for "not decidable": no control could be made, or the groups are too few.
     """
     made = [control for control in controls if control.figures]
+    left = [f"“{own.name}” ({own.reason})" for own in controls if not own.figures]
+    untold = [f"Not compared: {', '.join(left)}."] if left else []
     if not made:
         return None, ["No control could be compared, so nothing shows that the model sees cells."]
     lost = [control for control in made if control.beaten is False]
@@ -176,15 +190,17 @@ def beside_controls(figures: Figures, controls: Sequence[Control]) -> tuple[bool
     misses = _misses_more(figures, made)
     if lost:
         said = [f"The model does not beat {_compared(figures, own)}." for own in lost]
-        return False, [*said, "Its figures are no evidence that it recognises cells.", *misses]
+        said.append("Its figures are no evidence that it recognises cells.")
+        return False, [*said, *misses, *untold]
     if undecided:
         names = ", ".join(f"“{own.name}”" for own in undecided)
         why = undecided[0].lead.withheld if undecided[0].lead else NOT_DEFINED
         nearest = _compared(figures, min(undecided, key=_lead_of))
         said = [f"Whether the model beats {names} is not decidable: {why}. Nearest is {nearest}."]
-        return None, [*said, *misses]
+        return None, [*said, *misses, *untold]
     nearest = _compared(figures, min(made, key=_lead_of))
-    return True, [f"The model beats every control that was made. Nearest is {nearest}.", *misses]
+    said = [f"The model beats every control that was made. Nearest is {nearest}."]
+    return True, [*said, *misses, *untold]
 
 
 def _lead_of(control: Control) -> float:

@@ -23,6 +23,7 @@ from pycyto.steps.disputed import galleries_of
 from pycyto.steps.proficiency import trend_of
 from pycyto.steps.read_cells import gone_cells, images_of
 from pycyto.steps.readings import Readings, labels_found, model_calls, progress_of, readings_of
+from pycyto.steps.report_folder import check_report_folder
 
 REPORT_FILE, FIGURES_FILE = "index.html", "agreement.json"
 
@@ -113,8 +114,7 @@ def agreement(
 
 
 def _refuse_place(folder: Path, project: Project) -> None:
-    if (folder / "manifest.csv").exists():
-        raise UsageError("A report does not go into a data set.", where=folder, remedy="--out …")
+    check_report_folder(folder, FIGURES_FILE)
     inside = folder.is_relative_to(project.folder) and not folder.is_relative_to(project.workspace)
     if inside or folder.is_relative_to(reads_folder(project.workspace)):
         raise UsageError(

@@ -34,6 +34,7 @@ from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.colour_look import Looked
 from pycyto.steps.colours import target_for
 from pycyto.steps.profiles import icc_of
+from pycyto.steps.report_folder import check_report_folder
 from pycyto.steps.training_cells import training_cells
 
 REPORT_FILE, FIGURES_FILE, SHEETS_FILE = "index.html", "colour.json", "sheets.json"
@@ -114,8 +115,7 @@ def colour(  # noqa: PLR0913 - each is an option of the command
     """
     data, out = path_from(data), path_from(out)
     _check(verdict, by, note, cells)
-    if (out / "manifest.csv").exists():
-        raise UsageError("A report does not go into a data set.", where=out, remedy="--out …")
+    check_report_folder(out, FIGURES_FILE)
     rows = read_manifest(data)
     if not rows:
         raise BadInputError("There is no cell in this data set.", where=data / "manifest.csv")

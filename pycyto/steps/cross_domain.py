@@ -33,6 +33,7 @@ from pycyto.records import SILENT, CellKey, Reporter, path_from
 from pycyto.steps.colours import colour_for
 from pycyto.steps.domains import ALL_BUT, Domains, Round, read_domains, trainings_of
 from pycyto.steps.profiles import icc_of
+from pycyto.steps.report_folder import check_report_folder
 from pycyto.steps.scored import Floats, answered_rows, joined, read_scores, write_scores
 from pycyto.steps.study_file import NO_COLOUR, By
 from pycyto.steps.study_stages import Stage, Stages
@@ -126,6 +127,7 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
     if by not in get_args(By):
         raise UsageError(f"--by is {by!r}; it can be {listed(get_args(By))}.")
     folder, target = path_from(data), path_from(out)
+    check_report_folder(target, FIGURES_FILE)
     found = read_domains(folder, by, reporter, folds=folds, identifiers=identifiers)
     trainings = trainings_of(found.domains, group or {}, folder)
     tests = {name: own for name, own in trainings.items() if not name.startswith(ALL_BUT)}

@@ -35,6 +35,7 @@ from pycyto.steps.audit import honest
 from pycyto.steps.colours import say_left
 from pycyto.steps.leaking import leaking_variants, start_of
 from pycyto.steps.pictures import chosen_cells, pictures
+from pycyto.steps.report_folder import check_report_folder
 from pycyto.steps.shown import Shown, say_names, shown_of
 from pycyto.steps.tested import Tested, tested
 from pycyto.steps.traces import counts, history_in, stage_of_run, stages
@@ -153,10 +154,7 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
         After the report was written: a bound was missed, or is not decidable.
     """
     data, out = path_from(data), path_from(out)
-    if (out / "manifest.csv").exists():
-        raise UsageError(
-            "A report does not go into a data set.", where=out, remedy="Name another folder."
-        )
+    check_report_folder(out, METRICS_FILE)
     bundle = load_bundle(path_from(model))
     limits, shares = bounds(at_least or {}, at_most or {}), _prevalences(prevalence, bundle.labels)
     check_names(limits, names_of(bundle.labels, shares))

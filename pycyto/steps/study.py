@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pycyto import files
-from pycyto.errors import UsageError
 from pycyto.parts import NO_FOLD
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.cross_domain import CrossDomainResult, cross_domain
 from pycyto.steps.evaluate import METRICS_FILE, evaluate
+from pycyto.steps.report_folder import check_report_folder
 from pycyto.steps.study_file import ColourSettings, Places, Study, read_study
 from pycyto.steps.study_models import (
     SCORES_FILE,
@@ -77,8 +77,7 @@ def study(
         None of the networks has weights to start from.
     """
     path, root = path_from(file), path_from(out)
-    if (root / "manifest.csv").exists():
-        raise UsageError("A study does not go into a data set.", where=root)
+    check_report_folder(root, FIGURES_FILE)
     plan = read_study(path)
     places = Places((*map(path_from, folders), path.parent))
     demand_sources(plan, places, root)

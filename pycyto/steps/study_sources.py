@@ -50,11 +50,11 @@ def source_of(stages: Stages, settings: SourceSettings, places: Places) -> Ready
         inputs["its table of classes"] = digest_of_folder(places.find(settings.table))
     # What a source is for decides nothing about its data set.
     own = (settings.kind, settings.name, settings.table, settings.alternative, settings.scale,
-           settings.mpp, settings.group_regex)  # fmt: skip
+           settings.mpp, settings.group_regex, settings.icc)  # fmt: skip
     name = f"sources/{settings.name}"
-    stage = stages.run(
-        name, own, inputs, partial(_take_in, settings, path, places, stages.reporter)
-    )
+    stages.reporter.say(f"{settings.name}: {path}")
+    take_in = partial(_take_in, settings, path, places, stages.reporter)
+    stage = stages.run(name, own, inputs, take_in, keeps=True)
     if GONE in inputs.values():
         stages.reporter.warn(
             f"The source {settings.name} is no longer at {path}: what was taken in before is used."

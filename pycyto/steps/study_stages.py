@@ -66,6 +66,7 @@ class Stages:
         make: Callable[[Path], str],
         *,
         goes_on: bool = False,
+        keeps: bool = False,
     ) -> Stage:
         """Return a stage, made now unless it is there.
 
@@ -82,6 +83,8 @@ class Stages:
             Given the folder, makes what is in it, and returns the output.
         goes_on
             Whether `make` goes on itself with what an interrupted one has left.
+        keeps
+            Whether what is there stays until what is made anew is whole.
 
         Raises
         ------
@@ -111,15 +114,25 @@ class Stages:
                 remedy="Bring it back, or take it out of the study file.",
             )
         self.reporter.say(f"{name}:")
-        if not (goes_on and _same(found, wanted)):
-            files.remove_folder(folder)
-        files.write_json(folder / RECORD, {"stage": name, **wanted, "output": None})
-        started = time.monotonic()
-        output = make(folder)
-        seconds = round(time.monotonic() - started, 1)
-        record = {"stage": name, **wanted, "output": output, "seconds": seconds}
-        files.write_json(folder / RECORD, {**record, "finished_at": files.now()})
+        if keeps:
+            with files.making_folder(folder, replacing=True) as place:
+                output = _make(name, place, wanted, make)
+        else:
+            if not (goes_on and _same(found, wanted)):
+                files.remove_folder(folder)
+            output = _make(name, folder, wanted, make)
         return Stage(name, folder, output)
+
+
+def _make(name: str, folder: Path, wanted: Mapping[str, Any], make: Callable[[Path], str]) -> str:
+    """Make what is in a stage's folder, with its record; return the output."""
+    files.write_json(folder / RECORD, {"stage": name, **wanted, "output": None})
+    started = time.monotonic()
+    output = make(folder)
+    seconds = round(time.monotonic() - started, 1)
+    record = {"stage": name, **wanted, "output": output, "seconds": seconds}
+    files.write_json(folder / RECORD, {**record, "finished_at": files.now()})
+    return output
 
 
 def seconds_of(stage: Stage) -> float | None:

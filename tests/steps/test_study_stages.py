@@ -81,6 +81,21 @@ def _expects_nothing(folder: Path) -> str:
     return "output"
 
 
+def test_what_is_there_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    make = Maker()
+
+    def breaks(folder: Path) -> str:
+        raise BadInputError("This source cannot be read.")
+
+    Stages(tmp_path, SILENT).run("sources/a", {}, {"x": "1"}, make, keeps=True)
+    with pytest.raises(BadInputError, match="cannot be read"):
+        Stages(tmp_path, SILENT).run("sources/a", {}, {"x": "2"}, breaks, keeps=True)
+    again = Stages(tmp_path, SILENT)
+    again.run("sources/a", {}, {"x": "1"}, breaks, keeps=True)
+    assert again.kept == ["sources/a"]
+    assert (tmp_path / "sources" / "a" / "made").read_text("utf-8") == "1"
+
+
 def test_what_is_gone_leaves_a_finished_stage_as_it_is(tmp_path: Path) -> None:
     make = Maker()
     stages = Stages(tmp_path, SILENT)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pycyto.datasets.outlines import Outlines
 from pycyto.datasets.sources.cells import Notes, SourceCell
 from pycyto.datasets.sources.folders import images_in
 from pycyto.errors import BadInputError, UsageError
-from pycyto.labels import LabelScheme
+from pycyto.labels import LabelScheme, counted
 from pycyto.manifest import UNKNOWN
+
+# So many files are named.
+_NAMED = 20
 
 
 class Folder:
@@ -67,6 +70,7 @@ class Folder:
                 where=folder,
                 remedy="Put the images into folders named after their classes, e.g. HSIL/1.png.",
             )
+        _tell_others(folder, images, notes)
         for path, own in images.items():
             for image in own:
                 place = image.relative_to(folder).as_posix()
@@ -91,3 +95,19 @@ class Folder:
     def outlines(self, cell: SourceCell) -> Outlines | None:
         """Return nothing: a plain folder has none."""
         return None
+
+
+def _tell_others(folder: Path, images: Mapping[Path, Sequence[Path]], notes: Notes) -> None:
+    """Tell of files that are no images of a class: some may be meant to be."""
+    read = {image for own in images.values() for image in own}
+    others = [
+        path.relative_to(folder).as_posix()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path not in read and not path.name.startswith(".")
+    ]
+    if others:
+        told = ", ".join(others[:_NAMED]) + (", …" if len(others) > _NAMED else "")
+        notes.warnings.append(
+            f"{counted(len(others), 'file')} left alone, not in a folder of a class or of no type "
+            f"that is read (PNG, BMP, JPEG, TIFF): {told}."
+        )
