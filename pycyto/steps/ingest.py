@@ -131,12 +131,12 @@ def ingest(  # noqa: PLR0913 - each is an option of the command
         Options that do not fit together.
     """
     folder, target = path_from(src), path_from(out)
-    source, classes = _chosen(layout, folder, table, name, group_regex, mpp)
-    if scale == "fit" and not source.single:
-        raise UsageError(f"{layout} has fields, not images of single cells: it has one scale only.")
+    source, classes = reader_of_source(
+        layout, folder, table=table, alternative=alternative, scale=scale, name=name,
+        group_regex=group_regex, mpp=mpp,
+    )  # fmt: skip
     if to_project is not None and source.single:
         raise UsageError(f"--to-project is for fields with cells, as of cric, not for {layout}.")
-    classes = harmonise.with_alternatives(classes, alternative)
     arguments = {
         "layout": layout, "scale": scale, "alternative": list(alternative), "name": name,
         "group_regex": group_regex, "mpp": mpp, "icc": icc,
@@ -173,6 +173,32 @@ def _write_outlines(
         files.remove(path)
 
 
+def reader_of_source(
+    layout: Layout,
+    folder: Path,
+    *,
+    table: str | Path | None,
+    alternative: Sequence[str],
+    scale: Scale,
+    name: str | None,
+    group_regex: str | None,
+    mpp: float | None,
+) -> tuple[Source, harmonise.Table]:
+    """Return the reader of a source and its table of classes; nothing of the source is read yet.
+
+    Raises
+    ------
+    BadInputError
+        The table of classes is not what it should be.
+    UsageError
+        Options that do not fit together.
+    """
+    source, classes = _chosen(layout, folder, table, name, group_regex, mpp)
+    if scale == "fit" and not source.single:
+        raise UsageError(f"{layout} has fields, not images of single cells: it has one scale only.")
+    return source, harmonise.with_alternatives(classes, alternative)
+
+
 def _chosen(
     layout: Layout,
     folder: Path,
@@ -181,7 +207,6 @@ def _chosen(
     group_regex: str | None,
     mpp: float | None,
 ) -> tuple[Source, harmonise.Table]:
-    """Return the reader and the table of classes."""
     if layout not in get_args(Layout):
         raise UsageError(
             f"There is no source {layout!r}.", remedy=f"Known are: {listed(get_args(Layout))}."

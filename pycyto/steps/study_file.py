@@ -240,8 +240,19 @@ def _check(study: Study, path: Path) -> None:
         raise BadInputError(
             "Every source has role = 'test': there is nothing to learn from.", where=path
         )
+    _check_numbers(study.network, path)
     _check_split(study.split, path)
     _check_cross_domain(study, path)
+
+
+def _check_numbers(networks: Sequence[NetworkSettings], path: Path) -> None:
+    for network in networks:
+        for key in ("epochs", "batch_size", "views"):
+            value = getattr(network, key)
+            if value is not None and value < 1:
+                raise BadInputError(
+                    f"[[network]] {network.name}: {key} = {value}; at least 1.", where=path
+                )
 
 
 def _check_split(split: SplitSettings, path: Path) -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from pycyto import files
-from pycyto.errors import BadInputError
+from pycyto.errors import BadInputError, UsageError
 from pycyto.labels import counted, listed
 from pycyto.manifest import Row, read_manifest
 from pycyto.parts import FOLDS_FILE, NO_FOLD, SPLIT_FILE
 from pycyto.records import Reporter
 from pycyto.steps.audit import audit
 from pycyto.steps.export import export
-from pycyto.steps.ingest import ingest
+from pycyto.steps.ingest import ingest, reader_of_source
 from pycyto.steps.merge import merge
 from pycyto.steps.split import split
 from pycyto.steps.study_file import TEST, Places, SourceSettings, Study
@@ -79,17 +79,21 @@ def _take_in(
         with files.making_folder(out) as made:
             write_subset(path, read_manifest(path), None, made)
     else:
-        options: dict[str, Any] = {
-            "scale": settings.scale,
-            "alternative": settings.alternative,
-            "mpp": settings.mpp,
-            "group_regex": settings.group_regex,
-            "icc": settings.icc,
-            "table": places.find(settings.table) if settings.table else None,
-            "name": settings.name if settings.kind == "folder" else None,
-        }
-        ingest(settings.kind, path, out=out, reporter=reporter, **options)
+        options = _options(settings, places)
+        ingest(settings.kind, path, out=out, icc=settings.icc, reporter=reporter, **options)
     return files.sha256_of(out / "manifest.csv")
+
+
+def _options(settings: SourceSettings, places: Places) -> dict[str, Any]:
+    """Return options of `pycyto.ingest` that decide how a source is read."""
+    return {
+        "scale": settings.scale,
+        "alternative": settings.alternative,
+        "mpp": settings.mpp,
+        "group_regex": settings.group_regex,
+        "table": places.find(settings.table) if settings.table else None,
+        "name": settings.name if settings.kind == "folder" else None,
+    }
 
 
 def pooled(stages: Stages, study: Study, sources: Sequence[Ready]) -> Stage:
@@ -176,12 +180,12 @@ def say_unseen(name: str, found: Unseen, reporter: Reporter) -> None:
 
 
 def demand_sources(study: Study, places: Places, root: Path) -> None:
-    """Refuse a study whose sources are not there, before anything is computed.
+    """Refuse a study whose sources are not there or cannot be read so, before anything is computed.
 
     Raises
     ------
     BadInputError
-        It names all that are missing.
+        It names all that are missing, or the source whose settings do not fit.
     """
     missing = [
         f"  {own.name}: {places.find(own.path)}"
@@ -199,3 +203,11 @@ def demand_sources(study: Study, places: Places, root: Path) -> None:
             f"Of this study is not there:\n{lines}",
             remedy="Name the folder that they are in with --from, or mend the paths.",
         )
+    for own in study.source:
+        if own.kind != "project" and own.kind != "dataset":  # noqa: PLR1714 - so types are narrowed
+            try:
+                reader_of_source(own.kind, places.find(own.path), **_options(own, places))
+            except (BadInputError, UsageError) as error:
+                raise BadInputError(
+                    f"The source {own.name}: {error.what}", where=error.where, remedy=error.remedy
+                ) from error

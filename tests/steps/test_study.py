@@ -175,6 +175,23 @@ def test_nothing_is_computed_where_something_is_missing(copy: Path) -> None:
     assert not (copy / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ('group_regex = "("', "no regular expression"),
+        ('alternative = ["X=HSIL"]', "names no class"),
+    ],
+)
+def test_nothing_is_computed_where_a_source_cannot_be_read_so(
+    copy: Path, setting: str, message: str
+) -> None:
+    shutil.rmtree(copy / "out")
+    change(copy, 'path = "two"', f'path = "two"\n{setting}')
+    with pytest.raises(BadInputError, match=rf"The source two: .*{message}"):
+        carry_out(copy)
+    assert not (copy / "out").exists()
+
+
 def test_a_study_needs_a_network_that_can_be_trained(copy: Path) -> None:
     shutil.rmtree(copy / "out")
     change(copy, 'name = "small"', 'name = "resnet50"\nweights = "none.weights.h5"')

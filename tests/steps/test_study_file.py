@@ -59,6 +59,8 @@ def test_all_of_it_is_read(tmp_path: Path) -> None:
         ("role =", "rol =", r"There is no key 'rol' in \[\[source\]\](.|\n)*mean 'role'"),
         ('"small"', '"smal"', r"\[\[network\]\]: name = 'smal'(.|\n)*mean 'small'"),
         ('"herlev"', '"herlef"', r"kind = 'herlef'(.|\n)*mean 'herlev'"),
+        ("unfreeze = 3", "epochs = 0", "epochs = 0; at least 1"),
+        ("unfreeze = 3", "views = -1", "views = -1; at least 1"),
         ("groups =", "group =", r"'group' in \[cross_domain\](.|\n)*mean 'groups'"),
         ("unfreeze = 3", "unfreeze = 3.5", r"unfreeze = 3.5 is of the wrong kind"),
         ("seeds = [0, 1]", "seeds = [true]", "seeds: True is of the wrong kind|seeds = True"),
