@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from pycyto.learning.augmentation import AS_IT_IS
 from pycyto.learning.batches import PatchSet
@@ -231,7 +232,9 @@ def heads(examples: Examples, penalties: Sequence[float]) -> list[Head]:
     for penalty in penalties:
         steepest = _STEEPEST / max(1.0, penalty / 10)
         model.set_params(C=1 / (penalty * float(weights.sum())), tol=steepest)
-        model.fit(examples.features, examples.targets, weights)
+        # Threads wait for each other longer than they compute, most of all on a busy machine.
+        with threadpool_limits(1):
+            model.fit(examples.features, examples.targets, weights)
         found.append(_head(model, examples.n_classes))
     return found
 
