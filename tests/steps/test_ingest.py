@@ -244,6 +244,19 @@ def test_a_folder_per_class(tmp_path: Path) -> None:
     assert set(rows) == {"asc_us/p1/x.png", "HSIL/p1 y.tif"}
 
 
+def test_files_that_are_left_alone_are_named(tmp_path: Path) -> None:
+    src = tmp_path / "lab"
+    save(src / "HSIL" / "1.png", picture(1))
+    save(src / "NILM" / "1.png", picture(2))
+    shutil.copyfile(src / "HSIL" / "1.png", src / "HSIL" / "2.webp")
+    shutil.copyfile(src / "HSIL" / "1.png", src / "loose.png")
+    listener = Listener()
+    ingest("folder", src, out=tmp_path / "out", reporter=listener)
+    [told] = [line for line in listener.warned if "left alone" in line]
+    assert told.startswith("2 files left alone")
+    assert told.endswith(": HSIL/2.webp, loose.png.")
+
+
 def test_a_folder_with_a_table_of_its_own(tmp_path: Path) -> None:
     src = tmp_path / "lab"
     save(src / "Trich" / "1.png", picture(1))
