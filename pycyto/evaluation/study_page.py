@@ -153,8 +153,9 @@ class StudyReport:
         ``metrics.json`` of that model's own evaluation.
     misleading
         Of each source that is learnt from.
-    matrices, by
-        Of the comparison of domains; none where it was not asked for.
+    matrices, by, crossing
+        Of the comparison of domains, and the network that learns for it; none where it was not
+        asked for.
     """
 
     title: str
@@ -165,6 +166,7 @@ class StudyReport:
     misleading: Sequence[Misleading]
     matrices: Sequence[Matrix]
     by: str
+    crossing: str
     papers: Sequence[Paper]
     atlas: Sequence[Sheet]
     provenance: Mapping[str, Any]
