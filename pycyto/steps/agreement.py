@@ -99,8 +99,10 @@ def agreement(
     _refuse_nothing(readings, context.project)
     report = _report(context, readings, run, seed, reporter)
     content = as_json(report)
-    files.write_text(folder / REPORT_FILE, as_html(report))
+    page = as_html(report)
+    # The figures first: by them the next run knows a page as a report, also after a kill between.
     files.write_json(folder / FIGURES_FILE, content)
+    files.write_text(folder / REPORT_FILE, page)
     kind = "proficiency set" if report.is_proficiency else "double read"
     reporter.say(f"Assignment {picked.name}, a {kind}.")
     for sentence in content["summary"]:

@@ -173,8 +173,10 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
         variants = [_named(own, test, shown) for own in variants]
         report = replace(report, leaking=variants)
     content = as_json(report)
-    files.write_text(out / REPORT_FILE, as_html(report))
+    page = as_html(report)
+    # The figures first: by them the next run knows a page as a report, also after a kill between.
     files.write_json(out / METRICS_FILE, content)
+    files.write_text(out / REPORT_FILE, page)
     for sentence in (*content["summary"], *content["beside_controls"]):
         reporter.say(sentence)
     say_left(len(test.reader.left), reporter)

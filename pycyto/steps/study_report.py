@@ -77,8 +77,10 @@ class Found:
 def write_report(root: Path, found: Found, reporter: Reporter) -> None:
     """Write ``index.html`` and ``study.json`` of a study."""
     report = _report(found)
-    files.write_text(root / REPORT_FILE, as_html(report))
+    page = as_html(report)
+    # The figures first: by them the next run knows a page as a report, also after a kill between.
     files.write_json(root / FIGURES_FILE, as_json(report))
+    files.write_text(root / REPORT_FILE, page)
     for sentence in report.summary:
         reporter.say(sentence)
     for model in found.models:
