@@ -30,6 +30,9 @@ def keras() -> Any:
     """
     # 2: neither information nor warnings; TensorFlow has dozens that no user can act on.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Memory that TensorFlow keeps for the next batch. Else each large map is asked of the
+    # system and given back, which takes as long as a convolution.
+    os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = "tensorflow"
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -10,6 +10,9 @@ from pycyto.learning.backend import keras
 from pycyto.learning.networks import HEAD_LAYERS, POOL, Network, backbone_of
 from pycyto.provenance import version_of
 
+# How: another way gives other rounding errors.
+_COMPUTED = "batch normalisations folded"
+
 
 def extractor_of(model: Any) -> Any:
     """Return the part of a built model from pixels to features, (n, d) float32."""
@@ -42,4 +45,5 @@ def identity_of(model: Any, network: Network) -> str:
         digest.update(weights.tobytes())
     libraries = [version_of(name) for name in ("keras", "tensorflow", "numpy", "pillow")]
     sees = network.published.application if network.published else network.name
-    return json.dumps([sees, network.taps, network.preprocessing, digest.hexdigest(), libraries])
+    seen_by = [sees, network.taps, network.preprocessing, digest.hexdigest(), libraries]
+    return json.dumps([*seen_by, _COMPUTED])

@@ -21,7 +21,9 @@ best the strongest is taken (Breiman et al., Classification and regression trees
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -199,14 +201,7 @@ def penalty_of(examples: Examples, *, far: bool, seed: int, reporter: Reporter) 
     if folds is None:
         reporter.say(f"Too few groups to choose a penalty by: the strongest, {penalties[0]:g}.")
         return penalties[0]
-    called = np.full((len(penalties), len(examples.targets)), -1, np.int32)
-    with reporter.progress("Penalty of the head", _FOLDS) as advance:
-        for fold in range(_FOLDS):
-            hidden = folds == fold
-            for own, head in zip(called, heads(examples.some(~hidden), penalties), strict=True):
-                own[hidden] = head.answers(examples.features[hidden]).argmax(axis=1)
-            advance(1)
-    figure = _figure_of(examples, called)
+    figure = _figure_of(examples, _called_out_of(folds, examples, penalties, reporter))
     everything = np.arange(len(examples.targets))
     figures = figure(everything)
     best = int(figures.argmax())
@@ -219,6 +214,28 @@ def penalty_of(examples: Examples, *, far: bool, seed: int, reporter: Reporter) 
     chosen = penalties[int(np.flatnonzero(figures >= figures[best] - error)[0])]
     reporter.say(f"The penalty is {chosen:g}, the strongest within a standard error, {error:.3f}.")
     return chosen
+
+
+def _called_out_of(
+    folds: Indices, examples: Examples, penalties: Sequence[float], reporter: Reporter
+) -> npt.NDArray[np.int32]:
+    """Return the class of each cell by a head of the other folds, (penalties, n)."""
+    called = np.full((len(penalties), len(examples.targets)), -1, np.int32)
+
+    def call(fold: int) -> None:
+        hidden = folds == fold
+        for own, head in zip(called, heads(examples.some(~hidden), penalties), strict=True):
+            own[hidden] = head.answers(examples.features[hidden]).argmax(axis=1)
+
+    # As many folds at once as there are cores, each on one.
+    with (
+        reporter.progress("Penalty of the head", _FOLDS) as advance,
+        threadpool_limits(1),
+        ThreadPoolExecutor(min(_FOLDS, os.cpu_count() or 1)) as pool,
+    ):
+        for _ in pool.map(call, range(_FOLDS)):
+            advance(1)
+    return called
 
 
 def heads(examples: Examples, penalties: Sequence[float]) -> list[Head]:

@@ -37,7 +37,10 @@ def test_they_are_those_of_the_network(bundle: Bundle, tmp_path: Path) -> None:
         found = kept_answers(bundle, patches, tmp_path, SILENT)
         np.testing.assert_allclose(found, expected, atol=1e-5)
     backwards = patches.some(np.arange(len(patches))[::-1])
-    np.testing.assert_array_equal(kept_answers(bundle, backwards, tmp_path, SILENT), found[::-1])
+    # The place in a batch decides the order of a sum.
+    np.testing.assert_allclose(
+        kept_answers(bundle, backwards, tmp_path, SILENT), found[::-1], rtol=1e-6
+    )
 
 
 def test_a_backbone_that_learns_is_not_frozen() -> None:
