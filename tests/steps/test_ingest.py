@@ -387,7 +387,7 @@ def test_opaque_images_with_an_alpha_channel_are_read(tmp_path: Path) -> None:
         (",200,150", ",2000,150", "line 2: (2000, 150) is outside a.png, which is 400 x 300"),
         (",200,150", ",-1,150", "(-1, 150) is outside"),
         (",200,150", ",200,350", "(200, 350) is outside"),
-        (",200,150", ",20.5,150", "nucleus_x: '20.5' is not a number"),
+        (",200,150", ",20.5,150", "nucleus_x: '20.5' is not a whole number"),
         (
             ",HSIL,",
             ",HSLI,",
