@@ -19,8 +19,12 @@ A message has three parts, so that it can stand alone in a dialog or a log:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from typing import ClassVar
+
+# Enough to see what is wrong, few enough to read.
+_TOLD = 20
 
 
 class PycytoError(Exception):
@@ -57,6 +61,13 @@ class PycytoError(Exception):
         if self.remedy is not None:
             lines.append(f"  to do: {self.remedy}")
         return "\n".join(lines)
+
+
+def itemised(sentences: Sequence[str]) -> str:
+    """Return sentences as lines of a message: the first twenty, and how many more there are."""
+    more = len(sentences) - _TOLD
+    told = [*sentences[:_TOLD], *([f"… and {more} more"] if more > 0 else [])]
+    return "\n".join(f"  - {sentence}" for sentence in told)
 
 
 class UsageError(PycytoError):

@@ -445,6 +445,35 @@ def remove_folder(folder: Path) -> int:
     return size
 
 
+def files_below(folder: Path) -> list[Path]:
+    """Return all files below a folder in the order of their paths, also those behind links.
+
+    A folder that is reached twice, as through a link that leads back, is looked into once. Links
+    to nothing are among the files.
+
+    Raises
+    ------
+    BadInputError
+        When a folder cannot be read.
+    """
+    return sorted(_walked(folder, set()))
+
+
+def _walked(folder: Path, seen: set[Path]) -> Iterator[Path]:
+    real = folder.resolve()
+    if real in seen:
+        return
+    seen.add(real)
+    with readable(folder):
+        # Links last: what is reached both ways has the path without a link.
+        inside = sorted(folder.iterdir(), key=lambda path: (path.is_symlink(), path))
+    for path in inside:
+        if path.is_dir():
+            yield from _walked(path, seen)
+        else:
+            yield path
+
+
 def shipped_folder(name: str) -> Path:
     """Return a folder that comes with pycyto, in an installed package or in the source tree.
 

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 
 from pycyto.errors import BadInputError
@@ -127,9 +128,23 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(names) or "none"
 
 
+def did_you_mean(text: str, known: Iterable[str]) -> str:
+    """Return a question that names what was perhaps meant, to stand behind a sentence; or nothing.
+
+    Upper and lower case and the number of blanks make no difference.
+    """
+    plain = {_plain(name): name for name in known}
+    near = get_close_matches(_plain(text), plain, 1)
+    return f" Did you mean {plain[near[0]]!r}?" if near else ""
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, in the plural where it needs one."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
 
 
 def _spelling(text: str) -> str:

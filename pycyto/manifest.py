@@ -23,7 +23,7 @@ from typing import get_type_hints
 
 from pycyto import files
 from pycyto.errors import BadInputError
-from pycyto.records import CellKey
+from pycyto.records import CellKey, is_of_source
 from pycyto.tables import records, value
 
 SCHEMA = 1
@@ -33,7 +33,11 @@ UNKNOWN = "unknown"
 _NOT_BY_MODEL = ("", UNKNOWN, "manual")
 CONFIDENTIAL = "confidential: holds image names and patient keys"
 
-_REMEDY = "Export again, or restore the file: it is not meant to be edited by hand."
+_MAKERS = "pycyto export, ingest or merge"
+_REMEDY = (
+    f"Make the data set again ({_MAKERS}), or restore the file: it is not meant to be edited by "
+    "hand."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,11 @@ class Row:
         return self.label_origin == "model_assisted" or self.selected_by not in _NOT_BY_MODEL
 
     @property
+    def is_ingested(self) -> bool:
+        """Whether it is of a public set or a folder of images, not of a QuPath project."""
+        return is_of_source(self.project_id)
+
+    @property
     def group(self) -> str:
         """What must not be split: site and patient, else slide, else image."""
         return self.group_and_level[0]
@@ -207,7 +216,7 @@ def iter_manifest(folder: Path) -> Iterator[Row]:
         As `read_manifest`.
     """
     path, places = folder / "manifest.csv", _Places(folder)
-    for line, record in records(path, COLUMNS, "pycyto export", _REMEDY):
+    for line, record in records(path, COLUMNS, _MAKERS, _REMEDY):
         row = _row(record, path, line)
         if not places.hold(row.file):
             raise BadInputError(
@@ -283,7 +292,7 @@ def _row(record: Mapping[str, str], path: Path, line: int) -> Row:
         raise BadInputError(
             f"Line {line} has schema {record['schema']!r}; this version reads {SCHEMA}.",
             where=path,
-            remedy="Export again with this version of pycyto.",
+            remedy=f"Make the data set again with this version of pycyto ({_MAKERS}).",
         )
     place = path, line
     return Row(

@@ -176,6 +176,19 @@ class Prediction:
     trained_on: bool = False
 
 
+def project_id_of_source(source: str) -> str:
+    """Return what stands for a project where cells are of a public set or a folder of images."""
+    return str(uuid5(NAMESPACE, f"source {source}"))
+
+
+def is_of_source(project_id: str) -> bool:
+    """Whether a project ID stands for a source: made from its name, where projects draw theirs."""
+    try:
+        return UUID(project_id).version == 5
+    except ValueError:
+        return False
+
+
 def new_object_id(key: CellKey, run_id: str) -> str:
     """Return the UUID of the detection that a run makes of a cell.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pycyto import errors
-from pycyto.errors import BadInputError, PycytoError
+from pycyto.errors import BadInputError, PycytoError, itemised
 
 
 def tree() -> dict[str, tuple[int, str]]:
@@ -66,3 +66,9 @@ def test_a_copy_says_the_same(kind: type[PycytoError]) -> None:
     twin = copy.copy(error)
     assert type(twin) is kind
     assert (str(twin), twin.what, twin.where, twin.remedy) == (str(error), "What.", "here", "This.")
+
+
+def test_of_many_sentences_twenty_are_told_and_the_rest_counted() -> None:
+    assert itemised(["one", "two"]) == "  - one\n  - two"
+    lines = itemised([str(n) for n in range(25)]).splitlines()
+    assert (len(lines), lines[19], lines[20]) == (21, "  - 19", "  - … and 5 more")

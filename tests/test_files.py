@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 
 from pycyto import files
 from pycyto.errors import BadInputError, NotWritableError, PycytoError, RefusedError
+from tests.links import link
 
 ROOT = Path(__file__).resolve().parents[1]
 NO_SPACE = OSError(errno.ENOSPC, "No space left on device")
@@ -507,3 +508,26 @@ def test_a_second_name_or_a_copy(
     assert (old.stat().st_nlink == 2) is links
     files.write_text(tmp_path / "new" / "copy.csv", "new")
     assert_untouched(old)
+
+
+def test_files_behind_links_are_found_once(tmp_path: Path) -> None:
+    disk, here = tmp_path / "disk", tmp_path / "here"
+    for path in (disk / "a" / "1", disk / "2", here / "b" / "3"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    link(here / "all", disk, folder=True)
+    link(here / "again", here / "b", folder=True)
+    link(here / "b" / "back", here, folder=True)
+    link(here / "b" / "file", disk / "2")
+    link(here / "b" / "gone", tmp_path / "nowhere")
+    found = [path.relative_to(here).as_posix() for path in files.files_below(here)]
+    assert found == ["all/2", "all/a/1", "b/3", "b/file", "b/gone"]
+
+
+def test_a_folder_that_cannot_be_looked_into_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "iterdir", failing(PermissionError(errno.EACCES, "not yours")))
+    with pytest.raises(BadInputError, match="not yours") as raised:
+        files.files_below(tmp_path)
+    assert raised.value.where == str(tmp_path)

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycyto.errors import BadInputError
-from pycyto.labels import BETHESDA, SCHEMES, UNCLASSIFIED_FOLDER, LabelScheme, listed, scheme_named
+from pycyto.labels import (
+    BETHESDA,
+    SCHEMES,
+    UNCLASSIFIED_FOLDER,
+    LabelScheme,
+    did_you_mean,
+    listed,
+    scheme_named,
+)
 
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
@@ -100,3 +108,16 @@ def test_a_scheme_has_a_name() -> None:
 def test_lists_read_well() -> None:
     assert listed(["a", "b"]) == "a, b"
     assert listed([]) == "none"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("HSLI", " Did you mean 'HSIL'?"),
+        ("nucleus_X", " Did you mean 'Nucleus_x'?"),
+        ("  low   grade ", " Did you mean 'Low grade'?"),
+        ("quite another", ""),
+    ],
+)
+def test_what_was_perhaps_meant(text: str, told: str) -> None:
+    assert did_you_mean(text, ["NILM", "HSIL", "Nucleus_x", "Low grade"]) == told

@@ -24,6 +24,7 @@ from pycyto.manifest import (
     read_manifest,
     rows_in,
 )
+from tests.links import link
 from tests.manifests import a_row, edit, write_manifest
 
 # Each example is a file on disk: making a failing one smaller would take minutes.
@@ -137,14 +138,17 @@ def test_further_columns_and_another_order_are_fine(data: Path) -> None:
     ("old", "new", "message"),
     [
         ("centroid_x", "x", "Columns are missing: centroid_x"),
-        (",", ";", "Columns are missing: schema, project_id"),
+        ("schema,project_id", "id", "Columns are missing: schema, project_id"),
+        (",", ";", "separated by semicolons; only commas are read"),
+        (",", "\t", "separated by tabs; only commas are read"),
+        ("centroid_x", "Centroid_X", "centroid_x. Did you mean 'Centroid_X'"),
         ("\n1,p", "\n2,p", "Line 2 has schema '2'; this version reads 1"),
         ("10.1", "ten", "Line 2, column centroid_x: 'ten' is not a number"),
         ("10.1", "", "Line 2, column centroid_x: '' is not a number"),
         ("10.1", "NaN", "column centroid_x: 'NaN' is not a number"),
         ("10.1", "inf", "column centroid_x: 'inf' is not a number"),
-        ("-101", "-101.0", "column left: '-101.0' is not a number"),
-        ("1,o,,", "1,o,x,", "column point_index: 'x' is not a number"),
+        ("-101", "-101.0", "column left: '-101.0' is not a whole number"),
+        ("1,o,,", "1,o,x,", "column point_index: 'x' is not a whole number"),
         ("1,o2,", "1,o,", r"Two rows stand for one cell \(p/1/o/\)"),
         (f",{CONFIDENTIAL}", "", "Line 2 has another number of columns"),
         (CONFIDENTIAL, f"{CONFIDENTIAL},more", "Line 2 has another number of columns"),
@@ -193,14 +197,6 @@ def test_a_file_inside_is_not(file: str) -> None:
     assert points_inside(file)
 
 
-def link(path: Path, target: Path, *, folder: bool = False) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        path.symlink_to(target, target_is_directory=folder)
-    except OSError:
-        pytest.skip("this system lets nobody make links")
-
-
 @pytest.mark.parametrize("place", ["images", "images/HSIL", "images/HSIL/1_o.png"])
 def test_a_link_that_leads_outside_is_refused(
     place: str, data: Path, tmp_path_factory: pytest.TempPathFactory
@@ -246,7 +242,7 @@ def test_an_empty_table_and_none(tmp_path: Path) -> None:
         read_manifest(tmp_path)
     assert "pycyto export" in str(raised.value)
     (tmp_path / "manifest.csv").touch()
-    with pytest.raises(BadInputError, match="Columns are missing"):
+    with pytest.raises(BadInputError, match="This table is empty"):
         read_manifest(tmp_path)
     write_manifest(tmp_path, [])
     assert read_manifest(tmp_path) == []

@@ -47,7 +47,7 @@ def test_equal_splits_give_equal_files(tmp_path: Path) -> None:
         ("test", "tset", "Line 2 names the part 'tset' for p/1/o/0"),
         ("test", "", "Line 2 names the part '' for p/1/o/0"),
         ("p,1,o,0,test\n", "p,1,o,0,test\np,1,o,0,train\n", "Line 3 .* which has one already"),
-        ("o,0", "o,first", "Line 2, column point_index: 'first' is not a number"),
+        ("o,0", "o,first", "Line 2, column point_index: 'first' is not a whole number"),
         (",test", "", "Line 2 has another number of columns"),
         ("part", "set", "Columns are missing: part"),
     ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 import numpy as np
 import pytest
@@ -19,8 +19,10 @@ from pycyto.records import (
     Cell,
     CellKey,
     ProjectObject,
+    is_of_source,
     new_object_id,
     path_from,
+    project_id_of_source,
     run_mark,
 )
 
@@ -93,3 +95,11 @@ def test_the_silent_reporter_says_nothing(capsys: pytest.CaptureFixture[str]) ->
     with SILENT.progress("c", 3) as advance:
         advance(1)
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_source_is_told_from_a_project() -> None:
+    ours = project_id_of_source("herlev")
+    assert ours == str(uuid5(NAMESPACE, "source herlev"))
+    assert is_of_source(ours)
+    assert not is_of_source(str(uuid4()))
+    assert not is_of_source("an ID of the user's own")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -31,6 +31,9 @@ class Finding:
         How many cells it concerns.
     culprits
         Where they are: entry ID and object ID. For the owner of the data only.
+    names
+        The same with the names of their images, which can be patients': for the screen and
+        ``audit.json``, never for a page.
     """
 
     check: str
@@ -39,10 +42,11 @@ class Finding:
     cells: int = 0
     remedy: str = ""
     culprits: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     def to_json(self, *, culprits: bool) -> dict[str, Any]:
         """Return the finding as plain values."""
-        named = {"culprits": list(self.culprits)} if culprits else {}
+        named = {"culprits": list(self.culprits), "names": list(self.names)} if culprits else {}
         return {
             "check": self.check,
             "weight": self.weight,
@@ -55,9 +59,10 @@ class Finding:
     def told(self) -> str:
         """Return the finding for somebody who has the data."""
         lines = [self.what]
-        if self.culprits:
-            more = len(self.culprits) - _SHOWN
-            shown = listed(self.culprits[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        which = self.names or self.culprits
+        if which:
+            more = len(which) - _SHOWN
+            shown = listed(which[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
             lines.append(f"  which: {shown}")
         if self.remedy:
             lines.append(f"  to do: {self.remedy}")
@@ -114,3 +119,18 @@ def places(rows: Iterable[Row]) -> tuple[str, ...]:
 def entries(rows: Iterable[Row]) -> tuple[str, ...]:
     """Return the entry IDs of the images that some cells are on."""
     return tuple(f"entry ID {name}" for name in dict.fromkeys(row.entry_id for row in rows))
+
+
+def likenesses(found: Iterable[Sequence[Row]]) -> tuple[str, ...]:
+    """Return cells that look the same, with the names of their images and their labels."""
+    return tuple(
+        " = ".join(f"{row.key.place} ({row.image_name}, {row.label})" for row in rows)
+        for rows in found
+    )
+
+
+def remedy_for(rows: Iterable[Row], *, project: str, source: str) -> str:
+    """Return what to do about cells of projects, of sources that were ingested, or of both."""
+    # The order of the kinds: projects first.
+    kinds = sorted({row.is_ingested for row in rows})
+    return " ".join(dict.fromkeys(source if ingested else project for ingested in kinds))

@@ -21,14 +21,13 @@ import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pycyto import files
-from pycyto.errors import BadInputError, UsageError
-from pycyto.labels import LabelScheme, listed, scheme_named
+from pycyto.errors import BadInputError, UsageError, itemised
+from pycyto.labels import SCHEMES, LabelScheme, counted, did_you_mean, listed
 
 # What an alternative is called that leaves the cells of a class out.
 LEFT_OUT = "none"
@@ -88,7 +87,12 @@ class Table:
 
     def near(self, original: str) -> str:
         """Return a question that names the class of the table that was perhaps meant."""
-        return _did_you_mean(original, [row.original for row in self.classes.values()])
+        return did_you_mean(original, self.originals)
+
+    @property
+    def originals(self) -> list[str]:
+        """Its classes as the source calls them."""
+        return [row.original for row in self.classes.values()]
 
     def to_json(self) -> dict[str, Any]:
         """Return what a record keeps of it."""
@@ -116,12 +120,19 @@ def own(path: Path, source: str, scheme: LabelScheme | None = None) -> Table:
         When it cannot be read, is for another source or scheme, has an unknown key, a class
         twice, a row without a reason, or a label that the scheme has not.
     """
+    if not path.is_file():
+        _refuse("There is no such table of classes.", path)
     files.check_size(path, _LARGEST)
     with files.readable(path):
         content = path.read_bytes()
     table = _table(content, path)
     if table.source != source:
-        _refuse(f"This table is for {table.source!r}, not for {source!r}.", path)
+        other = f", or call the source so: --name {table.source}" if scheme is None else ""
+        raise BadInputError(
+            f"This table is for {table.source!r}, not for {source!r}.",
+            where=path,
+            remedy=f'Write source = "{source}" into the table{other}.',
+        )
     if scheme is not None and table.scheme is not scheme:
         _refuse(f"This table is for the scheme {table.scheme.name}, not {scheme.name}.", path)
     return table
@@ -174,16 +185,35 @@ def _table(content: bytes, path: Path) -> Table:
     for key, kind in _KEYS.items():
         if not isinstance(found.get(key), kind):
             _refuse(f"The table has no {key!r} as it should be.", path)
-    scheme = scheme_named(found["scheme"])
+    scheme = SCHEMES.get(found["scheme"])
+    if scheme is None:
+        hint = did_you_mean(found["scheme"], SCHEMES)
+        _refuse(f"There is no label scheme {found['scheme']!r}.{hint}", path)
+    rows = _rows(found["class"], scheme, path)
+    digest = hashlib.sha256(content).hexdigest()
+    return Table(found["source"], found["version"], scheme, rows, digest)
+
+
+def _rows(entries: Iterable[Any], scheme: LabelScheme, path: Path) -> dict[str, Mapped]:
+    """Return the classes of a table, or refuse it with all that is wrong with them."""
     rows: dict[str, Mapped] = {}
-    for entry in found["class"]:
-        row = _row(entry, scheme, path)
+    problems = []
+    for entry in entries:
+        try:
+            row = _row(entry, scheme, path)
+        except BadInputError as error:
+            problems.append(error.what)
+            continue
         twin = rows.setdefault(_plain(row.original), row)
         if twin is not row:
             told = f"{twin.label or LEFT_OUT} and {row.label or LEFT_OUT}"
-            _refuse(f"The class {row.original!r} stands in the table twice: as {told}.", path)
-    digest = hashlib.sha256(content).hexdigest()
-    return Table(found["source"], found["version"], scheme, rows, digest)
+            problems.append(f"The class {row.original!r} stands in the table twice: as {told}.")
+    if len(problems) == 1:
+        _refuse(problems[0], path)
+    if problems:
+        told = itemised(problems)
+        _refuse(f"{counted(len(problems), 'problem')} in this table of classes.\n{told}", path)
+    return rows
 
 
 def _row(entry: Any, scheme: LabelScheme, path: Path) -> Mapped:
@@ -202,7 +232,7 @@ def _row(entry: Any, scheme: LabelScheme, path: Path) -> Mapped:
     for label in [*alternatives, *([entry["label"]] if "label" in entry else [])]:
         known = [*scheme.names, *([LEFT_OUT] if label in alternatives else [])]
         if label not in known:
-            hint = _did_you_mean(str(label), known)
+            hint = did_you_mean(str(label), known)
             _refuse(f"The class {name!r}: there is no {label!r} in {scheme.name}.{hint}", path)
     return Mapped(**{**entry, "alternatives": tuple(alternatives)})
 
@@ -211,13 +241,7 @@ def _check_keys(found: Mapping[str, Any], known: Iterable[str], path: Path) -> N
     known = list(known)
     for key in found:
         if key not in known:
-            _refuse(f"The table has an unknown key {key!r}.{_did_you_mean(key, known)}", path)
-
-
-def _did_you_mean(text: str, known: Sequence[str]) -> str:
-    near = get_close_matches(_plain(text), list(map(_plain, known)), 1)
-    meant = next((name for name in known if _plain(name) in near), None)
-    return f" Did you mean {meant!r}?" if meant else ""
+            _refuse(f"The table has an unknown key {key!r}.{did_you_mean(key, known)}", path)
 
 
 def _plain(text: str) -> str:

@@ -31,13 +31,13 @@ class Joined:
     pairs
         Pairs of cells of two groups that are nearly or exactly the same.
     torn
-        How many of these pairs have two classes.
+        Those of these pairs that have two classes.
     """
 
     rows: list[Row]
     groups: list[list[str]]
     pairs: int
-    torn: int
+    torn: list[tuple[Row, Row]]
 
 
 def joined(
@@ -57,11 +57,12 @@ def joined(
     names = [_name(row) for row in rows]
     numbers = np.unique(names, return_inverse=True)[1].astype(np.int64)
     parents: dict[str, str] = {}
-    pairs = torn = 0
+    pairs, torn = 0, []
     for one, other in same_cells(np.stack(pictures), numbers, lambda n: patch(rows[n])):
         join(parents, names[one], names[other])
         pairs += 1
-        torn += rows[one].label != rows[other].label
+        if rows[one].label != rows[other].label:
+            torn.append((rows[one], rows[other]))
     sets: dict[str, list[str]] = defaultdict(list)
     for name in sorted(parents):
         sets[root_of(parents, name)].append(name)

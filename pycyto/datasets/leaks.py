@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shapely import STRtree, box
 
-from pycyto.datasets.findings import Finding, entries, places
+from pycyto.datasets.findings import Finding, entries, likenesses, places, remedy_for
 from pycyto.datasets.groups import LEVELS, Group, groups_of
 from pycyto.labels import counted
 from pycyto.manifest import Row
@@ -58,7 +58,15 @@ def _torn_groups(groups: Sequence[Group], part_of: Mapping[CellKey, str]) -> Ite
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """Something that cells can have in common, and what to say where parts share it."""
+    """Something that cells can have in common, and what to say where parts share it.
+
+    Attributes
+    ----------
+    ingested
+        What to do about cells of a source, where it is something else.
+    alike
+        Whether they are pictures to be compared, so that their names are told.
+    """
 
     check: str
     identity: Callable[[Row], Hashable]
@@ -66,6 +74,8 @@ class _Kind:
     sentence: str
     remedy: str
     named: Callable[[Sequence[Row]], tuple[str, ...]] = places
+    ingested: str = ""
+    alike: bool = False
 
 
 _KINDS = (
@@ -91,6 +101,8 @@ _KINDS = (
         "In more than one part: {}, pixel by pixel the same.",
         "Leave out one of each pair, or give both images the same patient or slide in QuPath; "
         "then export and split anew.",
+        ingested="Take one of each pair out of the source, then ingest and split anew.",
+        alike=True,
     ),
 )
 
@@ -103,8 +115,11 @@ def _torn(rows: Sequence[Row], part_of: Mapping[CellKey, str], kind: _Kind) -> I
     if torn:
         concerned = [row for found in torn for row in found]
         what = kind.sentence.format(counted(len(torn), kind.noun))
-        named = kind.named(concerned)
-        yield Finding(kind.check, "failure", what, len(concerned), kind.remedy, named)
+        remedy = remedy_for(concerned, project=kind.remedy, source=kind.ingested or kind.remedy)
+        names = likenesses(torn) if kind.alike else ()
+        yield Finding(
+            kind.check, "failure", what, len(concerned), remedy, kind.named(concerned), names
+        )
 
 
 def _overlapping(rows: Sequence[Row], part_of: Mapping[CellKey, str]) -> Iterator[Finding]:

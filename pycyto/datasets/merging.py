@@ -6,7 +6,7 @@ Of each cell some hundred bytes are kept, so that a merge of a million cells fit
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -14,10 +14,13 @@ from pathlib import Path
 from pycyto.errors import BadInputError, RefusedError
 from pycyto.images.resolution import Resolution, resolution_of
 from pycyto.labels import counted, listed
-from pycyto.manifest import Row, lines_of, order
+from pycyto.manifest import Row, iter_manifest, lines_of, order
 
-# Cells that a message names.
-_NAMED = 5
+# A cell as a meeting remembers it: the number of its data set, and its key as text.
+Place = tuple[int, str]
+
+# Pairs of cells that a message names.
+_NAMED = 20
 
 
 @dataclass(slots=True)
@@ -68,12 +71,11 @@ class Meetings:
     """Finds cells, pictures and objects that two data sets have."""
 
     _cells: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
-    _pictures: dict[bytes, tuple[int, str]] = field(default_factory=dict)
-    _objects: dict[bytes, tuple[int, str]] = field(default_factory=dict)
-    collisions: list[str] = field(default_factory=list)
-    copies: list[str] = field(default_factory=list)
-    duplicates: list[str] = field(default_factory=list)
-    between: set[tuple[int, int]] = field(default_factory=set)
+    _pictures: dict[bytes, Place] = field(default_factory=dict)
+    _objects: dict[bytes, Place] = field(default_factory=dict)
+    collisions: list[tuple[Place, Place]] = field(default_factory=list)
+    copies: list[tuple[Place, Place]] = field(default_factory=list)
+    duplicates: list[tuple[Place, Place]] = field(default_factory=list)
 
     def add(self, row: Row, number: int, inventory: Inventory) -> None:
         """Compare a row of the data set with that number with those before."""
@@ -86,26 +88,24 @@ class Meetings:
             raise BadInputError(
                 f"Two rows stand for one cell ({key}).",
                 where=inventory.folder / "manifest.csv",
-                remedy="Export or ingest again, or restore the file.",
+                remedy="Export, ingest or merge again, or restore the file.",
             )
         elif met[1] == line:
             inventory.repeated.add(key)
         else:
-            self.collisions.append(key)
-            self.between.add((met[0], number))
+            self.collisions.append(((met[0], key), (number, key)))
 
     def _compare(self, row: Row, number: int, key: str) -> None:
         """Look for the object and for the picture of a cell in other data sets."""
+        place = number, key
         name = _short(f"{row.object_id}/{row.point_index}")
-        one, other = self._objects.setdefault(name, (number, key))
-        if one != number:
-            self.copies.append(f"{other} and {key}")
-            self.between.add((one, number))
+        earlier = self._objects.setdefault(name, place)
+        if earlier[0] != number:
+            self.copies.append((earlier, place))
             return
-        one, other = self._pictures.setdefault(_short(row.content_hash), (number, key))
-        if one != number:
-            self.duplicates.append(f"{other} and {key}")
-            self.between.add((one, number))
+        earlier = self._pictures.setdefault(_short(row.content_hash), place)
+        if earlier[0] != number:
+            self.duplicates.append((earlier, place))
 
     def refuse(self, folders: Sequence[Path]) -> None:
         """Raise `RefusedError` if anything is there twice that must not be.
@@ -115,24 +115,45 @@ class Meetings:
         folders
             Of the data sets, by their numbers.
         """
+        kinds = (
+            (self.collisions, "cell", "In two data sets, and not the same in both: {}."),
+            (self.copies, "cell", "In two copies of a project: {}."),
+            (self.duplicates, "picture", "In two data sets, pixel by pixel the same: {}."),
+        )
+        pairs = [pair for found, _, _ in kinds for pair in found]
+        if not pairs:
+            return
+        shown = {place for found, _, _ in kinds for pair in found[:_NAMED] for place in pair}
+        named = _named(shown, folders)
         told = [
-            sentence.format(counted(len(found), noun)) + f" {_named(found)}"
-            for found, noun, sentence in (
-                (self.collisions, "cell", "In two data sets, and not the same in both: {}."),
-                (self.copies, "cell", "In two copies of a project: {}."),
-                (self.duplicates, "picture", "In two data sets, pixel by pixel the same: {}."),
-            )
+            f"  - {sentence.format(counted(len(found), noun))}\n{_lines(found, named)}"
+            for found, noun, sentence in kinds
             if found
         ]
-        if told:
-            raise RefusedError(
-                "These data sets have cells in common, which would count twice and stand on both "
-                "sides of a split.\n" + "\n".join(f"  - {sentence}" for sentence in told),
-                where="; ".join(
-                    f"{folders[one]} and {folders[other]}" for one, other in sorted(self.between)
-                ),
-                remedy="Leave one of the two data sets out, or make it again without these cells.",
-            )
+        between = sorted({(one[0], other[0]) for one, other in pairs})
+        raise RefusedError(
+            "These data sets have cells in common, which would count twice and stand on both "
+            "sides of a split.\n" + "\n".join(told),
+            where="; ".join(f"{folders[one]} and {folders[other]}" for one, other in between),
+            remedy="Leave one of the two data sets out, or make it again without these cells.",
+        )
+
+
+def _named(places: Collection[Place], folders: Sequence[Path]) -> dict[Place, str]:
+    """Return the file, the image, the source and the label of cells, from the manifests anew."""
+    return {
+        (number, str(row.key)): f"{folder / row.file} ({row.image_name} of {row.source}, "
+        f"{row.label or 'unclassified'})"
+        for number, folder in enumerate(folders)
+        for row in iter_manifest(folder)
+        if (number, str(row.key)) in places
+    }
+
+
+def _lines(pairs: Sequence[tuple[Place, Place]], named: Mapping[Place, str]) -> str:
+    lines = [f"      {named[one]}\n    = {named[other]}" for one, other in pairs[:_NAMED]]
+    more = [f"    … and {len(pairs) - _NAMED} more"] if len(pairs) > _NAMED else []
+    return "\n".join([*lines, *more])
 
 
 def check_schemes(inventories: list[Inventory]) -> None:
@@ -191,11 +212,6 @@ def namesakes(inventories: list[Inventory]) -> list[str]:
 
 def _by_name(found: Mapping[str, object]) -> str:
     return "; ".join(f"{name}: {value}" for name, value in found.items())
-
-
-def _named(found: list[str]) -> str:
-    rest = f", … ({len(found) - _NAMED} more)" if len(found) > _NAMED else ""
-    return "; ".join(found[:_NAMED]) + rest
 
 
 def _short(text: str) -> bytes:

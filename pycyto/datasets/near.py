@@ -9,7 +9,7 @@ from itertools import chain, combinations
 import numpy as np
 import numpy.typing as npt
 
-from pycyto.datasets.findings import Finding, places
+from pycyto.datasets.findings import Finding, likenesses, places, remedy_for
 from pycyto.images.crop import Pixels
 from pycyto.images.likeness import (
     Thumbnail,
@@ -77,9 +77,16 @@ def near_finding(pairs: Sequence[NearPair]) -> Iterator[Finding]:
             "warning",
             f"{len(pairs)} pairs of patches in different parts show nearly the same.",
             len(rows),
-            "Look at the pairs. If they are one cell, give their images the same patient or slide "
-            "in QuPath, export again, and split with --reshuffle.",
+            "Look at the pairs. "
+            + remedy_for(
+                rows,
+                project="If they are one cell, give their images the same patient or slide in "
+                "QuPath, export again, and split with --reshuffle.",
+                source="If ingested cells are one, take one of them out of the source, and ingest "
+                "and split it anew.",
+            ),
             places(rows),
+            likenesses((pair.one, pair.other) for pair in pairs),
         )
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
-from pycyto.datasets.findings import Finding, entries, places
+from pycyto.datasets.findings import Finding, entries, likenesses, places, remedy_for
 from pycyto.datasets.groups import Group, groups_of
-from pycyto.labels import SCHEMES, counted, listed
+from pycyto.labels import SCHEMES, counted, did_you_mean, listed
 from pycyto.manifest import Row
 from pycyto.parts import PARTS
 from pycyto.records import CellKey
@@ -144,8 +143,13 @@ def _odd_labels(rows: Sequence[Row]) -> Iterator[Finding]:
                 f"Changed by hand in the manifest, since the patch is filed under another class: "
                 f"{counted(len(own), 'cell')} ({names}).",
                 len(own),
-                "Put them right in QuPath and run pycyto export again, which mends the manifest: "
-                "so it stays known who decided what.",
+                remedy_for(
+                    own,
+                    project="Put them right in QuPath and run pycyto export again, which mends the "
+                    "manifest: so it stays known who decided what.",
+                    source="Put ingested cells right in the source, or in a table of classes "
+                    "(--table), and ingest it anew.",
+                ),
                 places(own),
             )
 
@@ -153,8 +157,7 @@ def _odd_labels(rows: Sequence[Row]) -> Iterator[Finding]:
 def _told(row: Row) -> str:
     """Return a class, and what it may be a misspelling of."""
     names = SCHEMES[row.scheme].names
-    near = [] if row.label in names else get_close_matches(row.label, names, 1)
-    return f"{row.label}: did you mean {near[0]}?" if near else row.label
+    return row.label + ("" if row.label in names else did_you_mean(row.label, names))
 
 
 def _outside(rows: Sequence[Row]) -> Iterator[Finding]:
@@ -185,8 +188,14 @@ def _twins(rows: Sequence[Row]) -> Iterator[Finding]:
             "warning",
             f"In the manifest under more than one class: {counted(len(torn), 'picture')}.",
             len(concerned),
-            "Look at them in QuPath: two objects on one spot, or an image imported twice.",
+            remedy_for(
+                concerned,
+                project="Look at them in QuPath: two objects on one spot, or an image imported "
+                "twice.",
+                source="Take the wrong ones out of the source, and ingest it anew.",
+            ),
             places(concerned),
+            likenesses(torn),
         )
     elif twins:
         yield Finding(
@@ -194,6 +203,7 @@ def _twins(rows: Sequence[Row]) -> Iterator[Finding]:
             "note",
             f"In the manifest more than once: {counted(len(twins), 'picture')}.",
             sum(map(len, twins)),
+            names=likenesses(twins),
         )
 
 

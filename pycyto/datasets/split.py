@@ -18,8 +18,8 @@ FRACTIONS = (0.8, 0.1, 0.1)
 
 FEWEST_FOLDS = 3
 _MORE = (
-    "Export cells of more patients; cells of one patient must stay together, or a model is "
-    "tested on what it was trained on."
+    "Export cells of more patients, or merge further data sets; cells of one patient must stay "
+    "together, or a model is tested on what it was trained on."
 )
 
 # A class with one group can be learnt but not tested, one with two can be both:
@@ -145,7 +145,7 @@ def _hold_out(places: Placement, wanted: int, rng: np.random.Generator) -> None:
             raise BadInputError(
                 f"{there} groups (patients, slides or images) are {diagnosis} at worst: too few "
                 f"to test {wanted} and to train on others.",
-                remedy=f"Ask for fewer than {wanted} per diagnosis, or export more slides.",
+                remedy=f"Ask for fewer than {wanted} per diagnosis, or add more slides.",
             )
         if tested + len(chosen) != wanted:
             raise RefusedError(
@@ -170,7 +170,7 @@ def _close(places: Placement, part: int) -> None:
         raise BadInputError(
             f"Beside the cohort {left} groups (patients, slides or images) are left to learn from "
             "and to choose the epoch by.",
-            remedy="Ask for fewer per diagnosis, or export more slides.",
+            remedy="Ask for fewer per diagnosis, or add more slides.",
         )
     places.fractions = places.fractions / others * (1 - size)
     places.fractions[part] = size

@@ -15,8 +15,12 @@ from pycyto.images.crop import Pixels
 from pycyto.images.png import END, png
 from pycyto.manifest import PATCH_SIZE, Row
 
-_MISSING = "Run pycyto export again: it cuts what is missing."
-_REMEDY = "Delete this file and run pycyto export again, which cuts it anew."
+_MERGED = "A data set that was merged is merged again."
+_EXPORTED = (
+    f"Delete this file if it is there, and run pycyto export again, which cuts it anew. {_MERGED}"
+)
+# Only an export mends a data set where it lies.
+_INGESTED = f"Restore the file, or ingest the source again into a new folder. {_MERGED}"
 
 
 def content_hash(pixels: Pixels) -> str:
@@ -45,16 +49,22 @@ def read_patch(folder: Path, row: Row) -> Pixels:
         When its pixels are not those that the manifest was written for.
     """
     path = folder / row.file
-    pixels = pixels_in(path)
+    remedy = _INGESTED if row.is_ingested else _EXPORTED
+    pixels = pixels_in(path, remedy)
     if content_hash(pixels) != row.content_hash:
         raise StaleError(
-            "A patch is not the one that the manifest describes.", where=path, remedy=_REMEDY
+            "A patch is not the one that the manifest describes.", where=path, remedy=remedy
         )
     return pixels
 
 
-def pixels_in(path: Path) -> Pixels:
+def pixels_in(path: Path, remedy: str = _EXPORTED) -> Pixels:
     """Return the pixels of a patch, (224, 224, 3) uint8 RGB, whatever a manifest says of it.
+
+    Parameters
+    ----------
+    remedy
+        What to do about a patch that cannot be used.
 
     Raises
     ------
@@ -64,29 +74,29 @@ def pixels_in(path: Path) -> Pixels:
     try:
         with Image.open(path, formats=("PNG",)) as image:
             # From the header alone: a small file can claim to be gigantic.
-            _check_kind(image, path)
+            _check_kind(image, path, remedy)
             return np.asarray(image)
     except FileNotFoundError as error:
-        raise BadInputError("A patch is missing.", where=path, remedy=_MISSING) from error
+        raise BadInputError("A patch is missing.", where=path, remedy=remedy) from error
     except Image.DecompressionBombError as error:
         raise BadInputError(
             f"A patch is {PATCH_SIZE} px square; this one claims to be gigantic.",
             where=path,
-            remedy=_REMEDY,
+            remedy=remedy,
         ) from error
     except (OSError, SyntaxError, ValueError) as error:
         raise BadInputError(
-            f"This patch cannot be read ({error}).", where=path, remedy=_REMEDY
+            f"This patch cannot be read ({error}).", where=path, remedy=remedy
         ) from error
 
 
-def _check_kind(image: Image.Image, path: Path) -> None:
+def _check_kind(image: Image.Image, path: Path, remedy: str) -> None:
     width, height = image.size
     if (width, height) != (PATCH_SIZE, PATCH_SIZE) or image.mode != "RGB":
         raise BadInputError(
             f"A patch is {PATCH_SIZE} px square RGB; this one is {width} x {height} {image.mode}.",
             where=path,
-            remedy=_REMEDY,
+            remedy=remedy,
         )
 
 

@@ -165,7 +165,8 @@ def resolution_of(rows: Sequence[Row], where: Path) -> Resolution:
         "The patches were not cut at one resolution: from "
         f"{min(downsamples):g} to {max(downsamples):g} full-resolution pixels per pixel.",
         where=where,
-        remedy="Export all of them again, at full resolution or with one --mpp.",
+        remedy="Export all of them again, at full resolution or with one --mpp; ingest sources "
+        "with --scale native.",
     )
 
 

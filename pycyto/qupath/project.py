@@ -211,10 +211,13 @@ def open_project(path: str | Path, *, project_id: str = "") -> Project:
     folder = found.parent if found.name == FILE_NAME else found
     file = folder / FILE_NAME
     if not file.is_file():
+        is_data = (folder / "manifest.csv").is_file()
         raise BadInputError(
-            "There is no QuPath project here.",
+            "This is a data set, not a QuPath project."
+            if is_data
+            else "There is no QuPath project here.",
             where=folder,
-            remedy=f"Give the folder that holds {FILE_NAME}.",
+            remedy=f"Give the folder that holds {FILE_NAME}. Ingested cells are in no project.",
         )
     content = content_of(file)
     try:

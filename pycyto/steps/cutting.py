@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -14,23 +14,22 @@ from uuid import uuid5
 from pycyto.datasets.harmonise import Table
 from pycyto.datasets.outlines import Outlines, area_of
 from pycyto.datasets.sources.cells import Notes, Source, SourceCell
-from pycyto.errors import BadInputError
+from pycyto.datasets.sources.folders import refuse_dead_links
+from pycyto.errors import BadInputError, itemised
 from pycyto.images.crop import Square, cut, square_around
 from pycyto.images.likeness import Thumbnail, thumbnail
 from pycyto.images.patches import content_hash, write_patch
 from pycyto.images.reading import FieldImage
 from pycyto.images.resolution import check_downsample
-from pycyto.labels import counted
+from pycyto.labels import counted, listed
 from pycyto.manifest import PATCH_SIZE, Row
-from pycyto.records import NAMESPACE
-
-# Sentences in an error: enough to see what is wrong, few enough to read.
-_TOLD = 20
+from pycyto.records import NAMESPACE, project_id_of_source
 
 CROPPED = "larger than the patch: their middle is shown"
 LEAVING = "nearer to the edge than half a patch: what lies outside is black"
 NO_OUTLINE = "without an outline"
 BAD_OUTLINE = "with an outline that cannot be read"
+TWIN = "the same picture, pixel by pixel, as another cell of their class"
 
 
 @dataclass(slots=True)
@@ -49,6 +48,8 @@ class Cutting:
         One row and one thumbnail, (32, 32) uint8, per patch.
     profiles
         Name of the colour profile that was applied, by image; empty where it has none.
+    twins
+        Places of pairs of cells of one class that are the same picture.
     """
 
     source: Source
@@ -61,11 +62,16 @@ class Cutting:
     rows: list[Row] = field(default_factory=list)
     pictures: list[Thumbnail] = field(default_factory=list)
     profiles: dict[Path, str] = field(default_factory=dict)
-    _names: set[str] = field(default_factory=set)
-    _unknown: Counter[str] = field(default_factory=Counter)
+    twins: list[tuple[str, str]] = field(default_factory=list)
+    _places: dict[str, str] = field(default_factory=dict)
+    _pictures: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _broken: bool = False
+    _unknown: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def run(self, src: Path) -> Iterator[tuple[Row, Outlines | None]]:
         """Write the patch of each cell, and yield its row with what was drawn of it."""
+        if src.is_dir():
+            refuse_dead_links(src)
         by_image = groupby(self.source.cells(src, self.notes), lambda cell: cell.image)
         for path, cells in by_image:
             wanted = [(cell, label) for cell in cells if (label := self._label_of(cell))]
@@ -76,37 +82,57 @@ class Cutting:
         """Raise `BadInputError` with everything that makes the source unfit, or if it is empty."""
         problems = [*self._unknown_classes(), *self.notes.problems]
         if problems:
-            more = len(problems) - _TOLD
-            told = [*problems[:_TOLD], *([f"… and {more} more"] if more > 0 else [])]
             raise BadInputError(
                 f"{counted(len(problems), 'problem')} in this source; no data set was made.\n"
-                + "\n".join(f"  - {problem}" for problem in told),
+                f"{itemised(problems)}",
                 where=src,
-                remedy="Mend or remove these files, or download the set again.",
+                remedy=self._remedy(),
             )
         if not self.rows:
+            skipped = [f"{number}: {reason}" for reason, number in self.notes.skipped.items()]
+            reasons = [*skipped, *self.notes.warnings]
+            told = ("\n" + itemised(reasons)) if reasons else ""
             raise BadInputError(
-                "There is no cell in this source.",
+                f"There is no cell in this source.{told}",
                 where=src,
                 remedy="See docs/sources.md for the layouts that are read.",
             )
 
+    def _remedy(self) -> str:
+        """Return what to do about a source with problems."""
+        remedies = [
+            "Mend or remove what is named"
+            + (", or download the set again." if self.source.published else ".")
+        ]
+        if self._broken:
+            remedies.append("Images are to be 8-bit RGB without transparent parts.")
+        if self._unknown:
+            remedies.append(
+                f"Known classes: {listed(self.table.originals)}. --table FILE says what becomes of "
+                "others (docs/sources.md)."
+            )
+        return " ".join(remedies)
+
     def _unknown_classes(self) -> Iterator[str]:
-        for name, number in self._unknown.items():
+        for name, places in self._unknown.items():
+            first = f"the first: {places[0]}" if len(places) > 1 else places[0]
             yield (
-                f"The class {name!r} ({counted(number, 'cell')}) is not in the table of classes."
-                f"{self.table.near(name)}"
+                f"The class {name!r} ({counted(len(places), 'cell')}; {first}) is not in the table "
+                f"of classes.{self.table.near(name)}"
             )
 
     def _label_of(self, cell: SourceCell) -> str | None:
         """Return the class that a cell gets, or None, with the reason noted."""
-        if cell.name in self._names:
-            self.notes.problems.append(f"The cell {cell.name} is there twice.")
+        earlier = self._places.get(cell.name)
+        if earlier is not None:
+            self.notes.problems.append(
+                f"The cell {cell.name} is there twice: {earlier} and {cell.place}."
+            )
             return None
-        self._names.add(cell.name)
+        self._places[cell.name] = cell.place
         mapped = self.table.find(cell.original_label)
         if mapped is None:
-            self._unknown[cell.original_label] += 1
+            self._unknown[cell.original_label].append(cell.place)
             return None
         if mapped.label is None:
             self.notes.skip(f"{mapped.original}: left out by the table")
@@ -125,6 +151,7 @@ class Cutting:
             finally:
                 image.close()
         except BadInputError as error:
+            self._broken = True
             self.notes.problems.append(f"{cells[0][0].image_name}: {error.what}")
 
     def _cut(self, cell: SourceCell, label: str, image: FieldImage) -> tuple[Row, Outlines | None]:
@@ -134,10 +161,23 @@ class Cutting:
         outlines = self._outlines(cell)
         row = _row(cell, label, self.table, self.source.name, square, size)
         row = replace(row, content_hash=content_hash(pixels), **_measured(outlines))
+        self._compare(cell, row)
         write_patch(self.folder / row.file, pixels)
         self.rows.append(row)
         self.pictures.append(thumbnail(pixels))
         return row, outlines
+
+    def _compare(self, cell: SourceCell, row: Row) -> None:
+        """Look for a cell with the very same picture: it must have the same label."""
+        place, label = self._pictures.setdefault(row.content_hash, (cell.place, row.label))
+        if label != row.label:
+            self.notes.problems.append(
+                f"The same picture, pixel by pixel, under two labels: {place} is {label}, "
+                f"{cell.place} is {row.label}. Keep the one that is right."
+            )
+        elif place != cell.place:
+            self.counts[TWIN] += 1
+            self.twins.append((place, cell.place))
 
     def _square(self, cell: SourceCell, width: int, height: int) -> Square:
         """Return the square around a cell, and note what is lost or black in it."""
@@ -181,7 +221,7 @@ def _row(
     x, y = cell.centre or (size[0] / 2, size[1] / 2)
     said: dict[str, Any] = dict(cell.said)
     return Row(
-        project_id=str(uuid5(NAMESPACE, f"source {source}")),
+        project_id=project_id_of_source(source),
         entry_id=image_key,
         object_id=object_id,
         point_index=None,

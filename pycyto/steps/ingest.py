@@ -30,6 +30,8 @@ from pycyto.steps.to_project import make_project_of
 
 # Warnings on the screen: a set whose outlines are all broken has as many as cells.
 _WARNED = 10
+# Pairs of cells that a warning names.
+_NAMED = 5
 
 Layout = Literal["herlev", "sipakmed", "cric", "ps3c", "folder"]
 Scale = Literal["native", "fit"]
@@ -137,6 +139,12 @@ def ingest(  # noqa: PLR0913 - each is an option of the command
     )  # fmt: skip
     if to_project is not None and source.single:
         raise UsageError(f"--to-project is for fields with cells, as of cric, not for {layout}.")
+    if target.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(
+            "--out is inside the source: its patches would be read with it the next time.",
+            where=target,
+            remedy="Choose a folder beside the source.",
+        )
     arguments = {
         "layout": layout, "scale": scale, "alternative": list(alternative), "name": name,
         "group_regex": group_regex, "mpp": mpp, "icc": icc,
@@ -284,6 +292,11 @@ def _say(cutting: Cutting, found: Joined, result: IngestResult, reporter: Report
     if result.profiles is not None:
         say_profiles(result.profiles, reporter)
     _say_groups(found, reporter)
+    if cutting.twins:
+        reporter.warn(
+            f"The same picture as another cell of their class, so that it counts twice: "
+            f"{counted(len(cutting.twins), 'cell')} ({_pairs(cutting.twins)})."
+        )
     warnings = cutting.notes.warnings
     for warning in warnings[:_WARNED]:
         reporter.warn(warning)
@@ -301,10 +314,25 @@ def _say_groups(found: Joined, reporter: Reporter) -> None:
             f"{before} groups became {len(found.groups)}. record.json names them."
         )
     if found.torn:
-        reporter.warn(f"{counted(found.torn, 'pair')} of nearly identical cells have two classes.")
+        torn = [(_told(one), _told(other)) for one, other in found.torn]
+        reporter.warn(
+            f"{counted(len(torn), 'pair')} of nearly identical cells have two classes: "
+            f"{_pairs(torn)}."
+        )
     alone = sum(level == "image" for (_, level) in levels.elements())
     if alone:
         reporter.warn(
             f"{counted(alone, 'cell')} rest on the image alone: nothing tells which patient or "
             "slide they are of. A split can then have one patient on both sides."
         )
+
+
+def _told(row: Row) -> str:
+    """Return what a message calls a cell, with its label."""
+    at = "" if row.original_width else f" at ({row.centroid_x:g}, {row.centroid_y:g})"
+    return f"{row.image_name}{at} ({row.label})"
+
+
+def _pairs(pairs: Sequence[tuple[str, str]]) -> str:
+    more = f", and {len(pairs) - _NAMED} more" if len(pairs) > _NAMED else ""
+    return "; ".join(f"{one} and {other}" for one, other in pairs[:_NAMED]) + more

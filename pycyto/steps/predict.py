@@ -26,6 +26,7 @@ from pycyto.records import (
     CellKey,
     Prediction,
     Reporter,
+    is_of_source,
     path_from,
 )
 from pycyto.settings import load_settings
@@ -39,6 +40,10 @@ from pycyto.steps.resolutions import refuse_other_resolution
 from pycyto.steps.rows import said_of
 from pycyto.steps.similar import COUNT, Place, SimilarCells, place_of, references_in
 from pycyto.steps.staging import stage
+
+# What is said of cells that are in no project, in the run's folder.
+TABLE_FILE = "predictions.csv"
+TABLE_COLUMNS = ("object_id", "image_name", "file", "label", "class", "trained_on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,13 @@ class PredictResult:
 
 @dataclass(slots=True)
 class _Job:
-    """One prediction under way: cells gather here while their patches stream through the model."""
+    """One prediction under way: cells gather here while their patches stream through the model.
+
+    Attributes
+    ----------
+    ingested
+        The rows of cells that are in no project: what is said of them is for a table.
+    """
 
     workspace: Path
     bundle: Bundle
@@ -73,6 +84,7 @@ class _Job:
     cells: list[Cell] = field(default_factory=list)
     data_sha256: dict[str, str] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
+    ingested: Mapping[CellKey, Row] = field(default_factory=dict)
 
     def add(self, cell: Cell, place: Place) -> None:
         """Take in a cell whose patch goes to the model next."""
@@ -103,6 +115,7 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     project
         Folder of a QuPath project, or a folder of exported patches: then the
         run is left in its ``runs`` folder, to be written back where the project is.
+        Patches of a source that was ingested have no project: their run is a table.
     model
         Folder of the bundle.
     objects
@@ -285,7 +298,8 @@ def _rows(
         raise BadInputError(
             "These patches are not of one project, so no run can be made of them.",
             where=folder,
-            remedy="Export each project into a folder of its own.",
+            remedy="Predict each of the data sets that were merged by itself, and export each "
+            "project into a folder of its own.",
         )
     if not any_resolution:
         refuse_other_resolution(rows, bundle, folder / "manifest.csv")
@@ -295,6 +309,7 @@ def _rows(
 def _predict_patches(job: _Job, rows: Sequence[Row], reporter: Reporter) -> PredictResult:
     """Classify exported patches, where neither the project nor its slides are at hand."""
     job.data_sha256 = _exported_states(job.workspace)
+    job.ingested = {row.key: row for row in rows if row.is_ingested}
     read = reader_for(job.bundle, job.workspace, reporter)
 
     def patches() -> Iterator[Pixels]:
@@ -350,12 +365,25 @@ def _finish(
         similar=job.similar,
         reporter=reporter,
     )
+    if job.ingested:
+        _write_table(run.folder / TABLE_FILE, job, predictions)
     result = PredictResult(run, job.tally, run.counts["by_class"])
     _say(result, job.wanted, reporter)
     job.tally.refuse_failures(
         "predicted", job.workspace, f"The others are staged as run {run.name}."
     )
     return result
+
+
+def _write_table(path: Path, job: _Job, predictions: Sequence[Prediction]) -> None:
+    """Write what is said of ingested cells as one table, with their names in the manifest."""
+    names = [f"P({label})" for label in job.bundle.labels]
+    with files.writing(path) as stream:
+        stream.write(files.csv_row((*TABLE_COLUMNS, *names)))
+        for item in predictions:
+            row = job.ingested[item.cell.key]
+            said = (row.object_id, row.image_name, row.file, row.label, item.label)
+            stream.write(files.csv_row((*said, int(item.trained_on), *item.probabilities.values())))
 
 
 def _cell_of(row: Row) -> Cell:
@@ -399,5 +427,13 @@ def _say(result: PredictResult, wanted: Selection | None, reporter: Reporter) ->
         reporter.say(
             f"{counts['similar']['fewer']} cells have fewer than {COUNT} similar ones beside them."
         )
-    reporter.say(f"Staged as run {result.run.name}; nothing in QuPath has changed yet.")
-    reporter.say(f"Its folder: {result.run.folder}")
+    run = result.run
+    if is_of_source(run.project_id):
+        reporter.say(
+            f"Kept as run {run.name}. These cells were ingested and are in no QuPath project: the "
+            "run is to be read, and cannot be written back."
+        )
+        reporter.say(f"Its table: {run.folder / TABLE_FILE}")
+        return
+    reporter.say(f"Staged as run {run.name}; nothing in QuPath has changed yet.")
+    reporter.say(f"Its folder: {run.folder}")

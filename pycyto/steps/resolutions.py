@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pycyto.datasets.findings import remedy_for
 from pycyto.errors import BadInputError, RefusedError
 from pycyto.images.resolution import resolution_of
 from pycyto.learning.bundle import Bundle
@@ -22,7 +23,12 @@ def refuse_other_resolution(rows: Sequence[Row], bundle: Bundle, where: Path) ->
         Their manifest, for the message.
     """
     cut_at, needed = resolution_of(rows, where), bundle.resolution
-    remedy = "Export again at the model's resolution, or insist: --any-resolution."
+    remedy = remedy_for(
+        rows,
+        project="Export again at the model's resolution, or insist: --any-resolution.",
+        source="Take a model that was trained at the scale of this source, or insist: "
+        "--any-resolution.",
+    )
     if not cut_at.agrees_with(needed):
         raise RefusedError(
             f"The model needs patches at {needed}; these are at {cut_at}.",

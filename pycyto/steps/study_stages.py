@@ -145,7 +145,7 @@ def digest_of_folder(folder: Path, skip: Callable[[Path], bool] = lambda _: Fals
     """Return a digest of the names, sizes and times of all files below a folder; `GONE` if gone."""
     if not folder.exists():
         return GONE
-    paths = [folder] if folder.is_file() else sorted(folder.rglob("*"))
+    paths = [folder] if folder.is_file() else files.files_below(folder)
     lines = []
     for path in paths:
         relative = path.relative_to(folder)

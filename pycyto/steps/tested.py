@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from pycyto.datasets.findings import remedy_for
 from pycyto.datasets.groups import LEVELS, Group, groups_of
 from pycyto.errors import BadInputError, RefusedError
 from pycyto.images.colour import PatchReader
@@ -169,7 +170,8 @@ def _refuse_nothing(test: Tested) -> None:
     raise BadInputError(
         f"The test part has no cell of a class that the model knows ({listed(test.labels)}).",
         where=test.folder / "split.csv",
-        remedy="Label more cells, on more slides, then run pycyto export and pycyto split.",
+        remedy="Label more cells, on more slides, and run pycyto export again, or merge a data set "
+        "that has them; then run pycyto split again.",
     )
 
 
@@ -211,7 +213,11 @@ def _refuse_other_scale(test: Tested, bundle: Bundle) -> None:
             f"{len(off)} of {len(tested)} patches of the test part were cut at another resolution "
             f"than the model's ({rule}).",
             where=test.folder / "manifest.csv",
-            remedy="Export them again at the model's resolution (pycyto export --mpp).",
+            remedy=remedy_for(
+                off,
+                project="Export them again at the model's resolution (pycyto export --mpp).",
+                source="Ingested cells keep their scale: test a model that was trained at it.",
+            ),
         )
 
 

@@ -16,6 +16,11 @@ from pycyto.records import Reporter
 # The parts that training learns from and chooses by.
 USED = ("train", "validation")
 
+_MORE = (
+    "Label more cells, on more slides, and run pycyto export again, or merge a data set that has "
+    "them; then run pycyto split again."
+)
+
 Counts = Mapping[str, Mapping[str, int]]
 
 
@@ -87,7 +92,7 @@ def _scheme_of(rows: Sequence[Row], data: Path) -> LabelScheme:
         raise BadInputError(
             "There is no labelled cell in the training and validation parts.",
             where=data / "manifest.csv",
-            remedy="Label cells in QuPath, then run pycyto export and pycyto split again.",
+            remedy=_MORE,
         )
     return scheme_named(names[0])
 
@@ -95,25 +100,24 @@ def _scheme_of(rows: Sequence[Row], data: Path) -> LabelScheme:
 def _demand_cells(
     parts: Mapping[str, Sequence[Row]], labels: Sequence[str], data: Path, needed: Sequence[str]
 ) -> None:
-    remedy = "Label more cells, on more slides, then run pycyto export and pycyto split again."
     where = data / "split.csv"
     for part in needed:
         if not parts[part]:
             raise BadInputError(
-                f"There is no labelled cell in the {part} part.", where=where, remedy=remedy
+                f"There is no labelled cell in the {part} part.", where=where, remedy=_MORE
             )
     if len(labels) < 2:
         raise BadInputError(
             f"All training cells are {listed(labels)}; a classifier needs two classes.",
             where=where,
-            remedy=remedy,
+            remedy=_MORE,
         )
     unseen = sorted({row.label for row in parts["validation"]} - set(labels))
     if unseen:
         raise BadInputError(
             f"Validation cells are {listed(unseen)}, and no training cell is.",
             where=where,
-            remedy=remedy,
+            remedy=_MORE,
         )
 
 

@@ -21,7 +21,7 @@ from pycyto.qupath.running import check_not_running
 from pycyto.qupath.runs import Run
 from pycyto.qupath.similar_table import patch_file, similar_folder
 from pycyto.qupath.writing import Writer
-from pycyto.records import SILENT, Reporter
+from pycyto.records import SILENT, Reporter, is_of_source
 from pycyto.steps.context import DEFAULT_ACCESS, Access, Context, open_context
 from pycyto.steps.failures import Failures
 
@@ -167,7 +167,21 @@ def _named(context: Context, entry_id: str) -> str:
 def _the_run(context: Context, wanted: str | Path | None) -> Run:
     """Return the run, copied into the project where it was predicted elsewhere."""
     run = _found(context, wanted)
+    _check_fits(run, context)
+    return _brought_in(run, context.project.workspace)
+
+
+def _check_fits(run: Run, context: Context) -> None:
+    """Refuse a run that is not for this project."""
     if run.project_id != context.project.project_id:
+        if is_of_source(run.project_id):
+            raise RefusedError(
+                "The cells of this run were ingested from a public set or a folder of images. They "
+                "are in no QuPath project, so there is nothing to write them back to.",
+                where=run.folder,
+                remedy="Read its predictions.csv. To see predictions in QuPath, predict on a "
+                "project; pycyto ingest cric --to-project makes one of CRIC.",
+            )
         raise RefusedError(
             "This run was made for another project.",
             where=run.folder,
@@ -180,13 +194,12 @@ def _the_run(context: Context, wanted: str | Path | None) -> Run:
             where=run.folder,
             remedy="Predict again with a model of this version of pycyto.",
         )
-    return run
 
 
 def _found(context: Context, wanted: str | Path | None) -> Run:
     workspace = context.project.workspace
     if wanted is not None and (Path(wanted) / "run.json").exists():
-        return _brought_in(runs.load(Path(wanted)), workspace)
+        return runs.load(Path(wanted))
     if wanted is not None:
         return runs.pick(workspace, str(wanted), ())
     # Never an older one by itself: it may be what somebody decided against.

@@ -126,6 +126,7 @@ def test_a_table_of_ones_own(tmp_path: Path) -> None:
         ('original = "benign"', "", "no 'original'"),
         ("version = 3", 'version = "three"', "no 'version'"),
         ('scheme = "bethesda"', 'scheme = "cin"', "no label scheme 'cin'"),
+        ('scheme = "bethesda"', 'scheme = "bethseda"', "Did you mean 'bethesda'?"),
         ('scheme = "bethesda"', 'scheme = "ps3c"', "'NILM' in ps3c"),
         ('source = "lab"', 'source = "herlev"', "for 'herlev', not for 'lab'"),
         ("version = 3", "version = 3\ncolour = 1", "unknown key 'colour'"),
@@ -147,3 +148,29 @@ def test_without_a_table_the_spellings_of_the_scheme_hold() -> None:
     assert table.find("asc_us").label == "ASC-US"  # type: ignore[union-attr]
     assert table.find("ASC-H") is None
     assert table.near("HSLI") == " Did you mean 'HSIL'?"
+
+
+def test_a_table_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="no such table") as caught:
+        own(tmp_path / "table.toml", "lab")
+    assert caught.value.where == str(tmp_path / "table.toml")
+
+
+def test_all_classes_that_are_wrong_are_told_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace('label = "NILM"', 'label = "NLIM"').replace('reason = "Bethesda"', "")
+    text += '[[class]]\noriginal = "benign"\n'
+    with pytest.raises(BadInputError) as caught:
+        own(written(tmp_path, text), "lab", BETHESDA)
+    message = str(caught.value)
+    assert "3 problems in this table of classes" in message
+    assert "Did you mean 'NILM'?" in message
+    assert message.count("has no reason") == 2
+
+
+def test_a_table_of_another_source_says_how_to_call_a_folder(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD)
+    with pytest.raises(BadInputError, match=r'source = "slides".*--name lab'):
+        own(path, "slides")
+    with pytest.raises(BadInputError) as caught:
+        own(path, "herlev", BETHESDA)
+    assert "--name" not in str(caught.value)

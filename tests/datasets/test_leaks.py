@@ -14,7 +14,7 @@ from pycyto.datasets.leaks import leaks
 from pycyto.datasets.split import assign, assign_folds
 from pycyto.manifest import UNKNOWN, Row
 from pycyto.parts import PARTS, parts_of_fold
-from pycyto.records import CellKey
+from pycyto.records import CellKey, project_id_of_source
 from tests.manifests import a_row
 
 
@@ -146,3 +146,16 @@ def test_a_random_split_leaks_exactly_where_a_group_is_torn(parts: list[str]) ->
     assert ("group in several parts" in findings) == bool(torn)
     if torn:
         assert findings["group in several parts"].cells == sum(len(g.rows) for g in torn)
+
+
+def test_pictures_that_are_the_same_are_named_and_the_remedy_fits_where_they_come_from() -> None:
+    (finding,) = leaks(by_image(same_pixels(cells(8))))
+    assert finding.names == ("5/o5-1 (a é.svs, HSIL) = 2/o2-1 (a é.svs, HSIL)",)
+    assert finding.names[0] in finding.told()
+    assert "names" not in finding.to_json(culprits=False)
+    assert "in QuPath" in finding.remedy
+    source = project_id_of_source("lab")
+    rows = [replace(row, project_id=source) for row in same_pixels(cells(8))]
+    (finding,) = leaks(by_image(rows))
+    assert "QuPath" not in finding.remedy
+    assert "out of the source" in finding.remedy

@@ -13,6 +13,7 @@ from pycyto.datasets.soundness import soundness
 from pycyto.labels import BETHESDA
 from pycyto.manifest import Row
 from pycyto.parts import PARTS
+from pycyto.records import project_id_of_source
 from tests.manifests import a_row
 
 LABELS = ("NILM", "ASC-US", "LSIL", "HSIL")
@@ -97,7 +98,7 @@ def test_a_class_typed_into_the_manifest_is_found() -> None:
     rows = changed(cells(), lambda r: r.object_id == "o3-HSIL", label="HSLI")
     found = findings(rows)["class changed by hand"]
     assert found.weight == "failure"
-    assert "HSLI: did you mean HSIL?" in found.what
+    assert "HSLI Did you mean 'HSIL'?" in found.what
     assert found.culprits == ("3/o3-HSIL",)
 
 
@@ -121,6 +122,28 @@ def test_a_class_outside_the_scheme_may_be_exported() -> None:
 def test_one_picture_in_two_rows_is_told(label: str, check: str) -> None:
     rows = changed(cells(), lambda r: r.object_id == f"o3-{label}", content_hash="h2-HSIL")
     assert check in findings(rows)
+
+
+def test_pictures_under_two_classes_are_named() -> None:
+    rows = changed(cells(), lambda r: r.object_id == "o3-NILM", content_hash="h2-HSIL")
+    found = findings(rows)["identical patches of different classes"]
+    assert found.names == ("2/o2-HSIL (a é.svs, HSIL) = 3/o3-NILM (a é.svs, NILM)",)
+    assert "QuPath" in found.remedy
+
+
+def test_what_to_do_fits_where_cells_come_from() -> None:
+    """No export and no QuPath mends cells of a public set."""
+    rows = changed(cells(), lambda r: True, project_id=project_id_of_source("herlev"))
+    rows = changed(rows, lambda r: r.object_id == "o3-NILM", content_hash="h2-HSIL")
+    rows = changed(rows, lambda r: r.object_id == "o4-HSIL", label="NILM")
+    both = [replace(row, project_id="p") if row.entry_id == "2" else row for row in rows]
+    for check in ("identical patches of different classes", "class changed by hand"):
+        remedy = findings(rows)[check].remedy
+        assert "QuPath" not in remedy
+        assert "source" in remedy
+    remedy = findings(both)["identical patches of different classes"].remedy
+    assert "QuPath" in remedy
+    assert "source" in remedy
 
 
 @pytest.mark.parametrize(

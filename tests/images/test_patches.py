@@ -8,6 +8,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from pycyto.errors import BadInputError, StaleError
 from pycyto.images.crop import Pixels
 from pycyto.images.patches import content_hash, is_whole, read_patch, write_patch
 from pycyto.manifest import Row
+from pycyto.records import project_id_of_source
 
 PATCH: Pixels = np.random.default_rng(2).integers(0, 256, (224, 224, 3), np.uint8)
 
@@ -139,3 +141,15 @@ def test_a_patch_that_broke_off_is_not_whole(row: Row, tmp_path: Path) -> None:
         assert not is_whole(path)
     assert not is_whole(path.with_name("none.png"))
     assert not is_whole(path.parent)
+
+
+def test_what_to_do_about_a_patch_fits_where_it_comes_from(row: Row, tmp_path: Path) -> None:
+    ingested = replace(row, project_id=project_id_of_source("herlev"))
+    path = tmp_path / row.file
+    for content in (png(Image.fromarray(PATCH[::-1])), b"no image", None):
+        path.unlink() if content is None else path.write_bytes(content)
+        with pytest.raises(BadInputError, match="pycyto export again"):
+            read_patch(tmp_path, row)
+        with pytest.raises(BadInputError, match="ingest the source again") as raised:
+            read_patch(tmp_path, ingested)
+        assert "export" not in str(raised.value)

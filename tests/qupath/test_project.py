@@ -85,6 +85,9 @@ def test_no_project(tmp_path: Path) -> None:
         with pytest.raises(BadInputError, match="no QuPath project here") as raised:
             open_project(path)
         assert "project.qpproj" in str(raised.value)
+    (tmp_path / "manifest.csv").touch()
+    with pytest.raises(BadInputError, match="a data set, not a QuPath project"):
+        open_project(tmp_path)
 
 
 @pytest.mark.parametrize(

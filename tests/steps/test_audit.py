@@ -81,8 +81,11 @@ def test_a_copy_in_another_part_is_refused_and_its_place_named(data: Path) -> No
     change(data, tested, pixels_of(data, trained))
     with pytest.raises(RefusedError, match="pixel by pixel the same") as raised:
         audit(data)
-    assert f"{tested.entry_id}/{tested.object_id}" in str(raised.value)
+    assert f"{tested.entry_id}/{tested.object_id} ({tested.image_name}" in str(raised.value)
+    assert f"{trained.entry_id}/{trained.object_id} ({trained.image_name}" in str(raised.value)
     assert "identical patch in several parts" in checks(data)
+    # The page has no names.
+    assert "Muster" not in (data / "audit" / "index.html").read_text("utf-8")
 
 
 def test_a_near_copy_is_warned_of_and_shown_as_a_pair(data: Path) -> None:
@@ -93,7 +96,7 @@ def test_a_near_copy_is_warned_of_and_shown_as_a_pair(data: Path) -> None:
     result = audit(data, reporter=listener)
     assert [(pair.one.key, pair.other.key) for pair in result.pairs] == [(trained.key, tested.key)]
     assert checks(data) == ["near-identical patches in several parts"]
-    assert f"{tested.entry_id}/{tested.object_id}" in listener.warned[0]
+    assert f"{tested.entry_id}/{tested.object_id} ({tested.image_name}" in listener.warned[0]
     page = result.report.read_text("utf-8")
     assert page.count("data:image/jpeg") == 2
     assert "Muster" not in page

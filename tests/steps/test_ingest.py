@@ -21,6 +21,7 @@ from pycyto.manifest import UNKNOWN, Row, read_manifest
 from pycyto.provenance import records_in
 from pycyto.steps.ingest import ingest
 from tests import published
+from tests.links import link
 from tests.published import picture, save
 from tests.steps.test_split import Listener
 
@@ -353,7 +354,7 @@ def _twice(src: Path) -> None:
         (_text, "9-9-001.BMP: This image cannot be read"),
         (_misspelt, "'normal_superficial' (1 image) is of no class. Did you mean 'normal_superfic"),
         (_extra, "'artefacts' (1 image) is of no class"),
-        (_twice, "is there twice"),
+        (_twice, "-001 is there twice: light_dysplastic/1484"),
     ],
 )
 def test_a_source_that_is_wrong_is_refused_with_the_file(
@@ -387,14 +388,14 @@ def test_opaque_images_with_an_alpha_channel_are_read(tmp_path: Path) -> None:
         (",200,150", ",2000,150", "line 2: (2000, 150) is outside a.png, which is 400 x 300"),
         (",200,150", ",-1,150", "(-1, 150) is outside"),
         (",200,150", ",200,350", "(200, 350) is outside"),
-        (",200,150", ",20.5,150", "nucleus_x: '20.5' is not a number"),
+        (",200,150", ",20.5,150", "nucleus_x: '20.5' is not a whole number"),
         (
             ",HSIL,",
             ",HSLI,",
-            "class 'HSLI' (1 cell) is not in the table of classes. Did you mean 'HSIL'?",
+            "'HSLI' (1 cell; classifications.csv, line 2) is not in the table of classes. Did",
         ),
         ("10.1/x,2,", "10.1/x,1,", "line 3: the cell 1 is in line 2 too"),
-        (",200,150", ",200", "Line 2 has another number of columns"),
+        (",200,150", ",200", "line 2 has another number of columns"),
     ],
 )
 def test_a_table_of_cric_that_is_wrong_is_refused(
@@ -408,11 +409,196 @@ def test_a_table_of_cric_that_is_wrong_is_refused(
     assert told in refused("cric", src, tmp_path / "out")
 
 
-def test_spots_with_two_classes_are_told(tmp_path: Path) -> None:
+def test_all_lines_of_a_table_of_cric_that_are_wrong_are_told_at_once(tmp_path: Path) -> None:
+    src = published.cric(tmp_path / "c", [*FIELDS, *FIELDS])
+    path = src / "classifications.csv"
+    head, *lines = path.read_text("utf-8").splitlines()
+    lines[0] = lines[0].replace(",200,150", ",20.5,far")
+    lines[1] = lines[1].replace(",5,290", ",5")
+    lines[2] = lines[2].replace("ASC-H", "ASC-X")
+    lines[3] = lines[3].replace("SCC", " ")
+    lines[4] = lines[4].replace(",380,200", ",380,2000")
+    lines[5] = lines[5].replace("10.1/x,6,", "10.1/x,7,")
+    path.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
+    message = refused("cric", src, tmp_path / "out")
+    assert "7 problems" in message
+    for told in (
+        "The class 'ASC-X' (1 cell; classifications.csv, line 4) is not in the table",
+        "Did you mean 'ASC-H'?",
+        "classifications.csv, line 2, column nucleus_x: '20.5' is not a whole number",
+        "classifications.csv, line 2, column nucleus_y: 'far' is not a whole number",
+        "classifications.csv, line 3 has another number of columns",
+        "classifications.csv, line 5, column bethesda_system: it is empty",
+        "classifications.csv, line 6: (380, 2000) is outside b.png",
+        "classifications.csv, line 8: the cell 7 is in line 7 too",
+        "--table FILE",
+    ):
+        assert told in message
+
+
+def test_a_table_with_semicolons_says_so(tmp_path: Path) -> None:
+    src = published.cric(tmp_path / "c", FIELDS)
+    path = src / "classifications.csv"
+    path.write_text(path.read_text("utf-8").replace(",", ";"), encoding="utf-8")
+    assert "separated by semicolons" in refused("cric", src, tmp_path / "out")
+
+
+def test_an_image_that_is_there_twice_is_ambiguous(tmp_path: Path) -> None:
+    src = published.cric(tmp_path / "c", FIELDS)
+    save(src / "images" / "old" / "a.png", picture(1, 400, 300))
+    message = refused("cric", src, tmp_path / "out")
+    assert "a.png is there twice: images/a.png and images/old/a.png." in message
+
+
+def test_no_field_of_the_table_says_why_there_is_no_cell(tmp_path: Path) -> None:
+    src = published.cric(tmp_path / "c", FIELDS)
+    shutil.rmtree(src / "images")
+    message = refused("cric", src, tmp_path / "out")
+    assert "no cell in this source" in message
+    assert "5: in a field whose image is missing" in message
+    assert "Images are missing: a.png, b.png." in message
+
+
+def test_one_spot_with_two_labels_is_refused_and_both_lines_are_named(tmp_path: Path) -> None:
     src = published.cric(tmp_path / "c", [("a.png", "HSIL", 9, 9), ("a.png", "LSIL", 9, 9)])
+    message = refused("cric", src, tmp_path / "out")
+    assert "under two labels" in message
+    assert "classifications.csv, line 2 is HSIL, classifications.csv, line 3 is LSIL" in message
+
+
+def test_one_spot_with_a_class_that_is_left_out_is_told(tmp_path: Path) -> None:
+    src = published.cric(tmp_path / "c", [("a.png", "HSIL", 9, 9), ("a.png", "ASC-H", 9, 9)])
     listener = Listener()
-    ingest("cric", src, out=tmp_path / "out", reporter=listener)
-    assert "On 1 spot of a field the table has cells of several classes." in listener.warned
+    assert ingest("cric", src, out=tmp_path / "out", reporter=listener).cells == 1
+    assert (
+        "classifications.csv has several classes on one spot of a.png, (9, 9): HSIL (line 2), "
+        "ASC-H (line 3)." in listener.warned
+    )
+
+
+def _in_folders(src: Path) -> tuple[str, str, str]:
+    save(src / "HSIL" / "1.png", picture(1))
+    save(src / "NILM" / "p" / "2.png", picture(1))
+    save(src / "NILM" / "3.png", picture(3))
+    return "folder", "HSIL/1.png is HSIL", "NILM/p/2.png is NILM"
+
+
+def _in_herlev(src: Path) -> tuple[str, str, str]:
+    published.herlev(src, {"light_dysplastic": 1, "normal_columnar": 1})
+    one = next((src / "light_dysplastic").glob("*1.BMP"))
+    shutil.copyfile(one, src / "normal_columnar" / "9-9-009.BMP")
+    told = f"light_dysplastic/{one.name} is LSIL"
+    return "herlev", told, "normal_columnar/9-9-009.BMP is NILM"
+
+
+def _in_sipakmed(src: Path) -> tuple[str, str, str]:
+    published.sipakmed(src, {"Parabasal": [1], "Dyskeratotic": [1]})
+    one, other = (
+        src / f"im_{name}" / f"im_{name}" / "CROPPED" for name in ("Parabasal", "Dyskeratotic")
+    )
+    shutil.copyfile(one / "001_01.bmp", other / "001_01.bmp")
+    return "sipakmed", "Parabasal/001_01.bmp is NILM", "Dyskeratotic/001_01.bmp is HSIL"
+
+
+@pytest.mark.parametrize("make", [_in_folders, _in_herlev, _in_sipakmed])
+def test_one_picture_under_two_labels_is_refused_and_both_files_are_named(
+    tmp_path: Path, make: Callable[[Path], tuple[Any, str, str]]
+) -> None:
+    layout, one, other = make(tmp_path / "src")
+    message = refused(layout, tmp_path / "src", tmp_path / "out")
+    assert "1 problem" in message
+    assert "under two labels" in message
+    assert one in message
+    assert other in message
+    assert "Keep the one that is right" in message
+
+
+def test_one_picture_twice_under_one_label_is_one_group_counted_and_named(tmp_path: Path) -> None:
+    for name in ("1", "2"):
+        save(tmp_path / "lab" / "HSIL" / f"{name}.png", picture(1))
+    save(tmp_path / "lab" / "NILM" / "3.png", picture(3))
+    listener = Listener()
+    result = ingest("folder", tmp_path / "lab", out=tmp_path / "out", reporter=listener)
+    note = "the same picture, pixel by pixel, as another cell of their class"
+    assert (result.cells, result.notes) == (3, {note: 1})
+    assert len({row.group for row in read_manifest(tmp_path / "out")}) == 2
+    assert any("1 cell (HSIL/1.png and HSIL/2.png)" in text for text in listener.warned)
+
+
+def test_nearly_identical_cells_of_two_labels_are_named(tmp_path: Path) -> None:
+    brighter = np.clip(picture(1).astype(int) + 7, 0, 255).astype(np.uint8)
+    save(tmp_path / "lab" / "HSIL" / "1.png", picture(1))
+    save(tmp_path / "lab" / "NILM" / "2.png", brighter)
+    listener = Listener()
+    ingest("folder", tmp_path / "lab", out=tmp_path / "out", reporter=listener)
+    [told] = [text for text in listener.warned if "two classes" in text]
+    assert "HSIL/1.png (HSIL)" in told
+    assert "NILM/2.png (NILM)" in told
+
+
+def linked(src: Path, disk: Path) -> Path:
+    """A folder per class whose images lie elsewhere: a folder, a folder below, and a file."""
+    save(disk / "h" / "1.png", picture(1))
+    save(disk / "n" / "2.png", picture(2))
+    save(disk / "3.png", picture(3))
+    (src / "NILM").mkdir(parents=True)
+    link(src / "HSIL", disk / "h", folder=True)
+    link(src / "NILM" / "p1", disk / "n", folder=True)
+    link(src / "NILM" / "3.png", disk / "3.png")
+    return src
+
+
+def test_links_are_followed(tmp_path: Path) -> None:
+    src = linked(tmp_path / "lab", tmp_path / "disk")
+    link(src / "NILM" / "back", src / "NILM", folder=True)
+    listener = Listener()
+    ingest("folder", src, out=tmp_path / "out", reporter=listener)
+    assert set(rows_of(tmp_path / "out")) == {"HSIL/1.png", "NILM/p1/2.png", "NILM/3.png"}
+    assert not any("left alone" in text for text in listener.warned)
+
+
+def test_a_published_set_behind_links_is_read(tmp_path: Path) -> None:
+    src = published.cric(tmp_path / "c", FIELDS)
+    shutil.move(src / "images", tmp_path / "disk")
+    link(src / "images", tmp_path / "disk", folder=True)
+    assert ingest("cric", src, out=tmp_path / "out").cells == 3
+
+
+def test_links_to_nothing_are_named(tmp_path: Path) -> None:
+    src = linked(tmp_path / "lab", tmp_path / "disk")
+    shutil.rmtree(tmp_path / "disk" / "h")
+    (tmp_path / "disk" / "3.png").unlink()
+    link(src / ".lock", Path("somebody@elsewhere"))
+    message = refused("folder", src, tmp_path / "out")
+    assert "2 links in this source to what is not there" in message
+    assert f"HSIL → {tmp_path / 'disk' / 'h'}" in message
+    assert "NILM/3.png → " in message
+
+
+def test_an_unknown_class_folder_names_the_table(tmp_path: Path) -> None:
+    for name in ("1", "2"):
+        save(tmp_path / "lab" / "CIN 3" / f"{name}.png", picture(int(name)))
+    save(tmp_path / "lab" / "HSLI" / "3.png", picture(3))
+    message = refused("folder", tmp_path / "lab", tmp_path / "out")
+    assert "The class 'CIN 3' (2 cells; the first: CIN 3/1.png) is not in the table" in message
+    assert "Did you mean 'HSIL'?" in message
+    assert "Known classes: NILM, ASC-US, LSIL, HSIL. --table FILE" in message
+    assert "download" not in message
+
+
+def test_images_that_lie_loose_are_named(tmp_path: Path) -> None:
+    save(tmp_path / "lab" / "1.png", picture(1))
+    message = refused("folder", tmp_path / "lab", tmp_path / "out")
+    assert "no image in a folder of a class. 1 file left alone" in message
+    assert "1.png" in message
+
+
+@pytest.mark.parametrize("layout", ["herlev", "sipakmed", "cric", "ps3c", "folder"])
+def test_an_archive_is_no_folder(tmp_path: Path, layout: Any) -> None:
+    (tmp_path / "set.zip").touch()
+    message = refused(layout, tmp_path / "set.zip", tmp_path / "out")
+    assert "a file, not a folder" in message
+    assert "Unpack it" in message
 
 
 @pytest.mark.parametrize("layout", ["herlev", "sipakmed", "cric", "ps3c", "folder"])
@@ -429,6 +615,9 @@ def test_only_classes_that_are_left_out(tmp_path: Path) -> None:
 
 def test_a_group_regex_that_finds_nothing_is_refused(tmp_path: Path) -> None:
     save(tmp_path / "lab" / "NILM" / "1.png", picture(1))
+    message = refused("folder", tmp_path / "lab", tmp_path / "out", group_regex=r"p\d")
+    assert r"--group-regex p\d finds no group in any of 1 path, such as NILM/1.png" in message
+    save(tmp_path / "lab" / "NILM" / "p1.png", picture(2))
     message = refused("folder", tmp_path / "lab", tmp_path / "out", group_regex=r"p\d")
     assert "no group in NILM/1.png" in message
 
@@ -451,6 +640,14 @@ def test_options_that_do_not_fit(
     with pytest.raises(UsageError, match=told):
         ingest(layout, tmp_path, out=tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_data_set_inside_its_source_is_refused(tmp_path: Path) -> None:
+    src = published.herlev(tmp_path / "h", {"light_dysplastic": 1})
+    for out in (src, src / "light_dysplastic" / "out"):
+        with pytest.raises(UsageError, match="inside the source"):
+            ingest("herlev", src, out=out)
+    assert [path.name for path in src.iterdir()] == ["light_dysplastic"]
 
 
 def test_nothing_is_written_over_what_is_there(tmp_path: Path) -> None:

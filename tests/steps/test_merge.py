@@ -140,7 +140,10 @@ def test_a_cell_that_is_not_the_same_in_both_is_refused(
     write_manifest(copy, [change(first), *others])
     message = refused([*sets, copy], tmp_path / "all")
     assert "In two data sets, and not the same in both: 1 cell." in message
-    assert str(first.key) in message
+    changed = change(first)
+    for folder, row in ((sets[0], first), (copy, changed)):
+        named = f"{folder / row.file} ({row.image_name} of herlev, {row.label})"
+        assert named in message
     assert f"{sets[0]} and {copy}" in message
 
 
@@ -154,7 +157,19 @@ def test_a_picture_in_two_sources_is_refused(tmp_path: Path) -> None:
     )
     write_manifest(sets[1], [row, *read_manifest(sets[1])])
     message = refused(sets, tmp_path / "all")
-    assert "pixel by pixel the same: 1 picture. lab/1/o1/ and q/1/x/" in message
+    assert "pixel by pixel the same: 1 picture." in message
+    one, two = (folder / "images" / "HSIL" for folder in sets)
+    assert f"{one / '1_o1.png'} (a é.svs of lab, HSIL)\n    = {two / 'x.png'} (a é.sv" in message
+
+
+def test_of_many_cells_twenty_are_named(tmp_path: Path) -> None:
+    one = project(tmp_path / "one", *range(22))
+    two = Path(shutil.copytree(one, tmp_path / "two"))
+    write_manifest(two, [replace(row, label="LSIL") for row in read_manifest(two)])
+    message = refused([one, two], tmp_path / "all")
+    assert "not the same in both: 22 cells" in message
+    assert message.count(", LSIL)") == 20
+    assert "… and 2 more" in message
 
 
 def test_two_copies_of_a_project_are_refused(tmp_path: Path) -> None:

@@ -22,8 +22,12 @@ from pycyto.errors import (
 from pycyto.images.crop import Pixels
 from pycyto.images.resolution import Resolution
 from pycyto.learning.bundle import Bundle, mark_of
+from pycyto.manifest import read_manifest
 from pycyto.records import RUN_MARK, UPDATED_MARK, CellKey, Silent, run_mark
 from pycyto.steps.failures import Failures
+from pycyto.steps.ingest import ingest
+from pycyto.steps.merge import merge
+from tests import published
 from tests.stub_model import BUNDLE, Probabilities, in_place, likeliest
 from tests.tiny_project import TinyCell, TinyImage, build, save_cells
 
@@ -297,8 +301,10 @@ def test_a_run_of_another_project_is_refused(project: Path, tmp_path: Path) -> N
     foreign = predict(other, model="m", access=GEOJSON).run
     predict(project, model="m", access=GEOJSON)
 
+    before = [run.name for run in runs(project)]
     with pytest.raises(RefusedError, match="another project"):
         write_back(project, foreign.folder, access=GEOJSON)
+    assert [run.name for run in runs(project)] == before
 
 
 @pytest.mark.usefixtures("bundle")
@@ -483,10 +489,14 @@ def mark(run_id: str) -> float:
 
 
 class Said(Silent):
-    """A reporter that remembers warnings."""
+    """A reporter that remembers what it was told."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
 
     def warn(self, text: str) -> None:
         self.warnings.append(text)
@@ -506,3 +516,51 @@ def test_a_running_qupath_is_asked_about(project: Path, monkeypatch: pytest.Monk
     said = Said()
     assert undo(project, yes=True, access=GEOJSON, reporter=said).restored == 1
     assert "QuPath is running" in said.warnings[0]
+
+
+@pytest.mark.usefixtures("bundle")
+def test_ingested_cells_are_predicted_into_a_table_and_written_back_nowhere(
+    project: Path, tmp_path: Path
+) -> None:
+    src = published.herlev(tmp_path / "h", {"light_dysplastic": 2, "normal_columnar": 1})
+    ingest("herlev", src, out=tmp_path / "data")
+    said = Said()
+    run = predict(tmp_path / "data", model="m", reporter=said).run
+
+    with (run.folder / "predictions.csv").open(newline="", encoding="utf-8") as stream:
+        found = {row["file"]: row for row in csv.DictReader(stream)}
+    rows = read_manifest(tmp_path / "data")
+    assert set(found) == {row.file for row in rows}
+    for row in rows:
+        line = found[row.file]
+        assert (line["object_id"], line["image_name"], line["label"]) == (
+            row.object_id, row.image_name, row.label,
+        )  # fmt: skip
+        assert float(line[f"P({line['class']})"]) == max(
+            float(value) for name, value in line.items() if name.startswith("P(")
+        )
+    told = "\n".join(said.said)
+    assert str(run.folder / "predictions.csv") in told
+    assert "in no QuPath project" in told
+    assert "nothing in QuPath has changed yet" not in told
+
+    with pytest.raises(RefusedError, match=r"(?s)ingested from a public set.*predictions\.csv"):
+        write_back(project, run.folder, access=GEOJSON)
+    assert runs(project) == []
+    with pytest.raises(BadInputError, match="a data set, not a QuPath project"):
+        write_back(tmp_path / "data", run.name, access=GEOJSON)
+
+
+@pytest.mark.usefixtures("bundle")
+def test_merged_sources_are_predicted_one_by_one(tmp_path: Path) -> None:
+    for name, layout in (("one", "herlev"), ("two", "sipakmed")):
+        src = tmp_path / layout
+        if layout == "herlev":
+            published.herlev(src, {"light_dysplastic": 1})
+        else:
+            published.sipakmed(src, {"Parabasal": [1]})
+        ingest(layout, src, out=tmp_path / name)  # type: ignore[arg-type]
+    merge([tmp_path / "one", tmp_path / "two"], out=tmp_path / "all")
+    with pytest.raises(BadInputError, match=r"(?s)not of one project.*merged by itself"):
+        predict(tmp_path / "all", model="m")
+    assert not (tmp_path / "all" / "runs").exists()

@@ -12,6 +12,7 @@ from pycyto import files
 from pycyto.errors import BadInputError
 from pycyto.records import SILENT
 from pycyto.steps.study_stages import GONE, RECORD, TO_DO, Stages, digest_of_folder
+from tests.links import link
 
 
 class Maker:
@@ -147,3 +148,13 @@ def test_what_is_skipped_does_not_count(tmp_path: Path) -> None:
     (tmp_path / "own").touch()
     assert digest_of_folder(tmp_path, lambda path: path.name == "own") == before
     assert digest_of_folder(tmp_path / "missing") == GONE
+
+
+def test_what_is_behind_a_link_counts(tmp_path: Path) -> None:
+    disk, source = tmp_path / "disk", tmp_path / "source"
+    disk.mkdir()
+    source.mkdir()
+    link(source / "images", disk, folder=True)
+    before = digest_of_folder(source)
+    (disk / "1.png").touch()
+    assert digest_of_folder(source) != before

@@ -34,6 +34,8 @@ class SourceCell:
         Micrometres per pixel of the image, where that is published.
     said
         Further columns of the manifest, for example ``preparation``.
+    line
+        Where a table has it, for messages; empty where the image alone is the cell.
     """
 
     name: str
@@ -44,6 +46,12 @@ class SourceCell:
     centre: tuple[float, float] | None = None
     mpp: float | None = None
     said: Mapping[str, str] = field(default_factory=dict)
+    line: str = ""
+
+    @property
+    def place(self) -> str:
+        """What a message calls it: the line of its table, else its file."""
+        return self.line or self.image_name
 
 
 @dataclass(slots=True)
@@ -82,12 +90,15 @@ class Source(Protocol):
         Whether each image shows one cell, so that there is a choice of scale.
     outlined
         Whether its layout has outlines.
+    published
+        Whether it can be downloaded again.
     """
 
     name: str
     scheme: LabelScheme
     single: bool
     outlined: bool
+    published: bool
 
     def cells(self, folder: Path, notes: Notes) -> Iterator[SourceCell]:
         """Yield the cells, those of one image side by side.

@@ -8,15 +8,16 @@ it or below. Its coordinates count pixels from 1.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pycyto.datasets.outlines import Outlines
 from pycyto.datasets.sources.cells import Notes, SourceCell
-from pycyto.datasets.sources.folders import images_in
+from pycyto.datasets.sources.folders import demand_folder, images_in
 from pycyto.errors import BadInputError
 from pycyto.images.reading import size_of
-from pycyto.labels import BETHESDA, counted
+from pycyto.labels import BETHESDA, listed
 from pycyto.tables import records, value
 
 TABLE = "classifications.csv"
@@ -42,6 +43,7 @@ class Cric:
     scheme = BETHESDA
     single = False
     outlined = False
+    published = True
 
     def __init__(self, mpp: float | None = None) -> None:
         self._mpp = mpp
@@ -52,42 +54,43 @@ class Cric:
         Raises
         ------
         BadInputError
-            When there is no table, a column is missing, or a line cannot be read.
+            When there is no table, or a column is missing.
         """
+        demand_folder(folder)
         by_field = _by_field(folder / TABLE, notes)
-        images = {path.name: path for path in images_in(folder)}
+        images = _images(folder, by_field, notes)
         _tell_differences(by_field, images, notes)
-        for name, lines in sorted(by_field.items()):
+        for name, rows in sorted(by_field.items()):
             if name in images:
-                yield from self._of_field(images[name], lines, folder, notes)
+                yield from self._of_field(images[name], rows, notes)
 
     def _of_field(
-        self, image: Path, lines: Mapping[int, Mapping[str, str]], folder: Path, notes: Notes
+        self, image: Path, rows: Sequence[_Nucleus], notes: Notes
     ) -> Iterator[SourceCell]:
         try:
             width, height = size_of(image)
         except BadInputError as error:
             notes.problems.append(f"{image.name}: {error.what}")
             return
-        for number, line in lines.items():
-            place = folder / TABLE, number
-            x, y = (value(line, f"nucleus_{axis}", "int", place, _REMEDY) for axis in "xy")
-            if not (0 <= x <= width and 0 <= y <= height):
+        for row in rows:
+            if not (0 <= row.x <= width and 0 <= row.y <= height):
                 notes.problems.append(
-                    f"{TABLE}, line {number}: ({x}, {y}) is outside {image.name}, which is "
+                    f"{row.place}: ({row.x}, {row.y}) is outside {image.name}, which is "
                     f"{width} x {height} pixels."
                 )
                 continue
+            line = row.line
             said = {name: line[name].strip() for name in FURTHER if line.get(name, "").strip()}
             yield SourceCell(
                 name=f"{image.name}/{line['cell_id']}",
                 image=image,
                 image_name=image.name,
-                original_label=line["bethesda_system"].strip(),
+                original_label=row.label,
                 slide=line.get("slide", "").strip() or image.stem,
-                centre=(x - 0.5, y - 0.5),
+                centre=(row.x - 0.5, row.y - 0.5),
                 mpp=self._mpp,
                 said={"preparation": line.get("preparation", "").strip() or PREPARATION, **said},
+                line=row.place,
             )
 
     def outlines(self, cell: SourceCell) -> Outlines | None:
@@ -95,41 +98,101 @@ class Cric:
         return None
 
 
-_REMEDY = "Download the table again, or mend the line."
+_REMEDY = "Download the table again, or mend it."
 
 
-def _by_field(path: Path, notes: Notes) -> dict[str, dict[int, dict[str, str]]]:
-    """Return the lines of the table by field and number."""
+@dataclass(frozen=True, slots=True)
+class _Nucleus:
+    """A line of the table whose values can be read."""
+
+    number: int
+    line: Mapping[str, str]
+    x: int
+    y: int
+
+    @property
+    def place(self) -> str:
+        """Where it is, for messages."""
+        return f"{TABLE}, line {self.number}"
+
+    @property
+    def label(self) -> str:
+        """Its class in the table's words."""
+        return self.line["bethesda_system"].strip()
+
+
+def _by_field(path: Path, notes: Notes) -> dict[str, list[_Nucleus]]:
+    """Return the lines of the table by field; what is wrong with others is noted."""
     if not path.is_file():
         raise BadInputError(
             f"This is not CRIC as published: there is no {TABLE}.",
             where=path.parent,
             remedy=f"Give the folder that holds {TABLE} and the images.",
         )
-    found: dict[str, dict[int, dict[str, str]]] = defaultdict(dict)
+    found: dict[str, list[_Nucleus]] = defaultdict(list)
     first: dict[str, int] = {}
-    places: dict[tuple[str, ...], set[str]] = defaultdict(set)
-    for number, line in records(path, COLUMNS, "the download", _REMEDY):
+    for number, line in records(path, COLUMNS, "the download", _REMEDY, notes.problems):
+        row = _nucleus(line, number, path, notes)
+        if row is None:
+            continue
         earlier = first.setdefault(line["cell_id"], number)
         if earlier != number:
             notes.problems.append(
-                f"{TABLE}, line {number}: the cell {line['cell_id']} is in line {earlier} too."
+                f"{row.place}: the cell {line['cell_id']} is in line {earlier} too."
             )
             continue
-        found[line["image_filename"]][number] = line
-        places[line["image_filename"], line["nucleus_x"], line["nucleus_y"]].add(
-            line["bethesda_system"]
-        )
-    torn = sum(len(classes) > 1 for classes in places.values())
-    if torn:
-        notes.warnings.append(
-            f"On {counted(torn, 'spot')} of a field the table has cells of several classes."
-        )
+        found[line["image_filename"]].append(row)
+    for name, rows in found.items():
+        _tell_torn_spots(name, rows, notes)
+    return found
+
+
+def _nucleus(line: Mapping[str, str], number: int, path: Path, notes: Notes) -> _Nucleus | None:
+    """Return what a line says, or None, with all that is wrong with it noted."""
+    problems = [
+        f"Line {number}, column {name}: it is empty."
+        for name in ("image_filename", "cell_id", "bethesda_system")
+        if not line[name].strip()
+    ]
+    centre = []
+    for name in ("nucleus_x", "nucleus_y"):
+        try:
+            centre.append(int(value(line, name, "int", (path, number))))
+        except BadInputError as error:
+            problems.append(error.what)
+    notes.problems += [f"{TABLE}, l{problem.removeprefix('L')}" for problem in problems]
+    return None if problems else _Nucleus(number, line, *centre)
+
+
+def _tell_torn_spots(name: str, rows: Sequence[_Nucleus], notes: Notes) -> None:
+    """Tell where a field has cells of several classes on one spot.
+
+    Of these, cells that get two labels are refused when their patches are compared.
+    """
+    spots: dict[tuple[int, int], list[_Nucleus]] = defaultdict(list)
+    for row in rows:
+        spots[row.x, row.y].append(row)
+    for (x, y), own in spots.items():
+        if len({row.label for row in own}) > 1:
+            told = listed(f"{row.label} (line {row.number})" for row in own)
+            notes.warnings.append(
+                f"{TABLE} has several classes on one spot of {name}, ({x}, {y}): {told}."
+            )
+
+
+def _images(folder: Path, wanted: Container[str], notes: Notes) -> dict[str, Path]:
+    """Return the images by their names, which the table must tell apart."""
+    found: dict[str, Path] = {}
+    for path in images_in(folder):
+        earlier = found.setdefault(path.name, path)
+        if earlier != path and path.name in wanted:
+            places = (one.relative_to(folder).as_posix() for one in (earlier, path))
+            notes.problems.append(f"{path.name} is there twice: {' and '.join(places)}.")
     return found
 
 
 def _tell_differences(
-    by_field: Mapping[str, Mapping[int, object]], images: Mapping[str, Path], notes: Notes
+    by_field: Mapping[str, Sequence[_Nucleus]], images: Mapping[str, Path], notes: Notes
 ) -> None:
     """Tell which fields of the table are not there, and which images it does not know."""
     missing = Counter({name: len(own) for name, own in by_field.items() if name not in images})

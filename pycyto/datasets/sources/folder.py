@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from pycyto import files
 from pycyto.datasets.outlines import Outlines
 from pycyto.datasets.sources.cells import Notes, SourceCell
-from pycyto.datasets.sources.folders import images_in
+from pycyto.datasets.sources.folders import demand_folder, images_in
 from pycyto.errors import BadInputError, UsageError
 from pycyto.labels import LabelScheme, counted
 from pycyto.manifest import UNKNOWN
@@ -36,6 +37,7 @@ class Folder:
 
     single = True
     outlined = False
+    published = False
 
     def __init__(
         self, name: str, scheme: LabelScheme, *, group: str | None = None, mpp: float | None = None
@@ -58,19 +60,22 @@ class Folder:
         BadInputError
             When there is none.
         """
-        if not folder.is_dir():
-            raise BadInputError("There is no such folder.", where=folder)
+        demand_folder(folder)
         classes = [path for path in sorted(folder.iterdir()) if path.is_dir()]
         images = {
             path: images_in(path) for path in classes if not path.name.startswith((".", "__"))
         }
-        if not any(images.values()):
+        found = [image for own in images.values() for image in own]
+        others = _others(folder, found)
+        if not found:
             raise BadInputError(
-                "There is no image in a folder of a class.",
+                f"There is no image in a folder of a class.{others}",
                 where=folder,
                 remedy="Put the images into folders named after their classes, e.g. HSIL/1.png.",
             )
-        _tell_others(folder, images, notes)
+        if others:
+            notes.warnings.append(others.strip())
+        groups = self._groups([image.relative_to(folder).as_posix() for image in found], notes)
         for path, own in images.items():
             for image in own:
                 place = image.relative_to(folder).as_posix()
@@ -79,35 +84,47 @@ class Folder:
                     image=image,
                     image_name=place,
                     original_label=path.name,
-                    slide=self._slide(place, notes),
+                    slide=groups.get(place, UNKNOWN),
                     mpp=self._mpp,
                 )
 
-    def _slide(self, place: str, notes: Notes) -> str:
+    def _groups(self, places: Sequence[str], notes: Notes) -> dict[str, str]:
+        """Return the group of each image, by its path below the source."""
         if self._group is None:
-            return UNKNOWN
-        found = self._group.search(place)
-        group = found[min(self._group.groups, 1)] if found else None
-        if not group:
-            notes.problems.append(f"--group-regex finds no group in {place}.")
-        return group or UNKNOWN
+            return {}
+        found = {place: self._group.search(place) for place in places}
+        first = min(self._group.groups, 1)
+        groups = {place: match[first] for place, match in found.items() if match and match[first]}
+        if not groups:
+            notes.problems.append(
+                f"--group-regex {self._group.pattern} finds no group in any of "
+                f"{counted(len(places), 'path')}, such as {places[0]}. Mend the expression, or "
+                "leave it out."
+            )
+            return {}
+        notes.problems += [
+            f"--group-regex finds no group in {place}." for place in places if place not in groups
+        ]
+        return groups
 
     def outlines(self, cell: SourceCell) -> Outlines | None:
         """Return nothing: a plain folder has none."""
         return None
 
 
-def _tell_others(folder: Path, images: Mapping[Path, Sequence[Path]], notes: Notes) -> None:
-    """Tell of files that are no images of a class: some may be meant to be."""
-    read = {image for own in images.values() for image in own}
+def _others(folder: Path, images: Iterable[Path]) -> str:
+    """Return a sentence about files that are no images of a class: some may be meant to be."""
+    # A link may give a file two paths.
+    read = {image.resolve() for image in images}
     others = [
         path.relative_to(folder).as_posix()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path not in read and not path.name.startswith(".")
+        for path in files.files_below(folder)
+        if path.is_file() and not path.name.startswith(".") and path.resolve() not in read
     ]
-    if others:
-        told = ", ".join(others[:_NAMED]) + (", …" if len(others) > _NAMED else "")
-        notes.warnings.append(
-            f"{counted(len(others), 'file')} left alone, not in a folder of a class or of no type "
-            f"that is read (PNG, BMP, JPEG, TIFF): {told}."
-        )
+    if not others:
+        return ""
+    told = ", ".join(others[:_NAMED]) + (", …" if len(others) > _NAMED else "")
+    return (
+        f" {counted(len(others), 'file')} left alone, not in a folder of a class or of no type "
+        f"that is read (PNG, BMP, JPEG, TIFF): {told}."
+    )

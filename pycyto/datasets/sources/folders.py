@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 
+from pycyto import files
 from pycyto.datasets.sources.cells import Notes
-from pycyto.errors import BadInputError
-from pycyto.labels import counted, listed
+from pycyto.errors import BadInputError, itemised
+from pycyto.labels import counted, did_you_mean, listed
 
 _IMAGES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff")
 
@@ -19,8 +19,40 @@ def is_image(path: Path) -> bool:
 
 
 def images_in(folder: Path) -> list[Path]:
-    """Return the images in a folder and below, in the order of their paths."""
-    return sorted(path for path in folder.rglob("*") if is_image(path))
+    """Return the images in a folder and below, also behind links, in the order of their paths."""
+    return [path for path in files.files_below(folder) if is_image(path)]
+
+
+def refuse_dead_links(folder: Path) -> None:
+    """Raise `BadInputError` if links below a folder lead to nothing: cells would be missing.
+
+    Hidden ones, as editors make them, are left alone.
+    """
+    dead = [
+        f"{path.relative_to(folder).as_posix()} → {path.readlink()}"
+        for path in files.files_below(folder)
+        if path.is_symlink() and not path.exists() and not path.name.startswith(".")
+    ]
+    if dead:
+        raise BadInputError(
+            f"{counted(len(dead), 'link')} in this source to what is not there:\n{itemised(dead)}",
+            where=folder,
+            remedy="Mount the disk or bring back the folder that they lead to, or remove them.",
+        )
+
+
+def demand_folder(folder: Path) -> None:
+    """Raise `BadInputError` if there is no such folder."""
+    if folder.is_file():
+        raise BadInputError(
+            "This is a file, not a folder.",
+            where=folder,
+            remedy="Unpack it if it is an archive, and give the folder.",
+        )
+    if not folder.is_dir():
+        raise BadInputError(
+            "There is no such folder.", where=folder, remedy="Check how it is spelt."
+        )
 
 
 def class_folders(
@@ -43,8 +75,7 @@ def class_folders(
     BadInputError
         When there is no folder, or none of a class.
     """
-    if not folder.is_dir():
-        raise BadInputError("There is no such folder.", where=folder)
+    demand_folder(folder)
     named = _top_of(folder, {_plain(name) for name in classes})
     found = {name: named.pop(_plain(name)) for name in classes if _plain(name) in named}
     if not found:
@@ -78,8 +109,7 @@ def _unknown(folders: Mapping[str, Path], classes: Collection[str]) -> Iterator[
     for name, path in folders.items():
         number = len(images_in(path))
         if number and not name.startswith((".", "__")):
-            near = get_close_matches(name, list(map(_plain, classes)), 1)
-            hint = next((f" Did you mean {c!r}?" for c in classes if _plain(c) in near), "")
+            hint = did_you_mean(name, classes)
             yield f"The folder {path.name!r} ({counted(number, 'image')}) is of no class.{hint}"
 
 

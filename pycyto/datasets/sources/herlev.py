@@ -42,6 +42,7 @@ class Herlev:
     scheme = BETHESDA
     single = True
     outlined = True
+    published = True
 
     def cells(self, folder: Path, notes: Notes) -> Iterator[SourceCell]:
         """Yield the cells; the name without its last number is the slide."""

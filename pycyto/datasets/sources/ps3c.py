@@ -27,6 +27,7 @@ class Ps3c:
     scheme = PS3C
     single = True
     outlined = False
+    published = True
 
     def cells(self, folder: Path, notes: Notes) -> Iterator[SourceCell]:
         """Yield the images that have a class.

@@ -32,6 +32,7 @@ class Sipakmed:
     scheme = BETHESDA
     single = True
     outlined = True
+    published = True
 
     def cells(self, folder: Path, notes: Notes) -> Iterator[SourceCell]:
         """Yield the cropped cells; class and number of the field are the slide."""
