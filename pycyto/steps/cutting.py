@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid5
 
+from pycyto import files
 from pycyto.datasets.harmonise import Table
 from pycyto.datasets.outlines import Outlines, area_of
 from pycyto.datasets.sources.cells import Notes, Source, SourceCell
@@ -30,6 +31,7 @@ LEAVING = "nearer to the edge than half a patch: what lies outside is black"
 NO_OUTLINE = "without an outline"
 BAD_OUTLINE = "with an outline that cannot be read"
 TWIN = "the same picture, pixel by pixel, as another cell of their class"
+TORN = "the same picture, pixel by pixel, under two labels"
 
 
 @dataclass(slots=True)
@@ -65,6 +67,7 @@ class Cutting:
     twins: list[tuple[str, str]] = field(default_factory=list)
     _places: dict[str, str] = field(default_factory=dict)
     _pictures: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _torn: set[str] = field(default_factory=set)
     _broken: bool = False
     _unknown: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
@@ -77,6 +80,18 @@ class Cutting:
             wanted = [(cell, label) for cell in cells if (label := self._label_of(cell))]
             if wanted:
                 yield from self._of_image(path, wanted)
+
+    def leave_out_torn(self) -> None:
+        """Take back the cells of a published set whose very picture has two labels."""
+        kept = []
+        for row, picture in zip(self.rows, self.pictures, strict=True):
+            if row.content_hash in self._torn:
+                self.notes.skip(TORN)
+                files.remove(self.folder / row.file)
+            else:
+                kept.append((row, picture))
+        self.rows = [row for row, _ in kept]
+        self.pictures = [picture for _, picture in kept]
 
     def refuse_problems(self, src: Path) -> None:
         """Raise `BadInputError` with everything that makes the source unfit, or if it is empty."""
@@ -168,13 +183,20 @@ class Cutting:
         return row, outlines
 
     def _compare(self, cell: SourceCell, row: Row) -> None:
-        """Look for a cell with the very same picture: it must have the same label."""
+        """Look for a cell with the very same picture: it must have the same label.
+
+        Who made a folder can say which label is right; of a published set nobody can.
+        """
         place, label = self._pictures.setdefault(row.content_hash, (cell.place, row.label))
         if label != row.label:
-            self.notes.problems.append(
-                f"The same picture, pixel by pixel, under two labels: {place} is {label}, "
-                f"{cell.place} is {row.label}. Keep the one that is right."
-            )
+            told = f"{place} is {label}, {cell.place} is {row.label}."
+            if self.source.published:
+                self._torn.add(row.content_hash)
+                self.notes.warnings.append(f"Left out, {TORN}: {told}")
+            else:
+                self.notes.problems.append(
+                    f"{TORN.capitalize()}: {told} Keep the one that is right."
+                )
         elif place != cell.place:
             self.counts[TWIN] += 1
             self.twins.append((place, cell.place))

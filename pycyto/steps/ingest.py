@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -23,7 +23,7 @@ from pycyto.images.patches import read_patch
 from pycyto.images.resolution import check_mpp
 from pycyto.labels import BETHESDA, counted, listed
 from pycyto.manifest import Row, lines_of, write_lines
-from pycyto.records import SILENT, Reporter, path_from
+from pycyto.records import SILENT, CellKey, Reporter, path_from
 from pycyto.steps.cutting import Cutting
 from pycyto.steps.profiles import profile_counts, say_profiles
 from pycyto.steps.to_project import make_project_of
@@ -152,8 +152,13 @@ def ingest(  # noqa: PLR0913 - each is an option of the command
     with files.making_folder(target) as made:
         cutting = Cutting(source, classes, made, fit=scale == "fit", icc=icc)
         with reporter.progress("cells", None) as advance:
-            _write_outlines(made / OUTLINES_FILE, cutting.run(folder), advance)
+            drawn = []
+            for cell in cutting.run(folder):
+                drawn.append(cell)
+                advance(1)
+        cutting.leave_out_torn()
         cutting.refuse_problems(folder)
+        _write_outlines(made / OUTLINES_FILE, drawn, {row.key for row in cutting.rows})
         found = joined(cutting.rows, cutting.pictures, lambda row: read_patch(made, row))
         write_lines(made, [lines_of(found.rows)])
         result = _result(cutting, found, target)
@@ -166,16 +171,17 @@ def ingest(  # noqa: PLR0913 - each is an option of the command
 
 
 def _write_outlines(
-    path: Path, cells: Iterable[tuple[Row, Outlines | None]], advance: Callable[[int], None]
+    path: Path, cells: Iterable[tuple[Row, Outlines | None]], kept: Container[CellKey]
 ) -> None:
-    """Write what was drawn of the cells, if anything was."""
+    """Write what was drawn of the cells that are kept, if anything was."""
     lines = 0
     with files.writing(path) as stream:
         for row, outlines in cells:
-            for line in outlines.features(row.key, row.image_name) if outlines else ():
+            if outlines is None or row.key not in kept:
+                continue
+            for line in outlines.features(row.key, row.image_name):
                 stream.write(f"{',' if lines else OUTLINES_HEAD}\n{line}")
                 lines += 1
-            advance(1)
         stream.write(OUTLINES_END)
     if not lines:
         files.remove(path)

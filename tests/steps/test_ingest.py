@@ -19,7 +19,7 @@ from pycyto.images.patches import read_patch
 from pycyto.images.resolution import resolution_of
 from pycyto.manifest import UNKNOWN, Row, read_manifest
 from pycyto.provenance import records_in
-from pycyto.steps.ingest import ingest
+from pycyto.steps.ingest import OUTLINES_FILE, IngestResult, Layout, ingest
 from tests import published
 from tests.links import link
 from tests.published import picture, save
@@ -459,11 +459,25 @@ def test_no_field_of_the_table_says_why_there_is_no_cell(tmp_path: Path) -> None
     assert "Images are missing: a.png, b.png." in message
 
 
-def test_one_spot_with_two_labels_is_refused_and_both_lines_are_named(tmp_path: Path) -> None:
-    src = published.cric(tmp_path / "c", [("a.png", "HSIL", 9, 9), ("a.png", "LSIL", 9, 9)])
-    message = refused("cric", src, tmp_path / "out")
-    assert "under two labels" in message
-    assert "classifications.csv, line 2 is HSIL, classifications.csv, line 3 is LSIL" in message
+def test_one_spot_with_two_labels_is_left_out_and_both_lines_are_named(tmp_path: Path) -> None:
+    fields = [("a.png", "HSIL", 9, 9), ("a.png", "LSIL", 9, 9), ("a.png", "LSIL", 90, 90)]
+    listener = Listener()
+    src = published.cric(tmp_path / "c", fields)
+    result = ingest("cric", src, out=tmp_path / "out", reporter=listener)
+    told = "classifications.csv, line 2 is HSIL, classifications.csv, line 3 is LSIL."
+    assert_left_out(result, listener, told)
+
+
+def assert_left_out(result: IngestResult, listener: Listener, told: str) -> None:
+    """Check that two cells were left out and named, and that nothing of them is there."""
+    note = "the same picture, pixel by pixel, under two labels"
+    assert result.skipped[note] == 2
+    assert f"Left out, {note}: {told}" in listener.warned
+    rows = read_manifest(result.out)
+    assert len(rows) == result.cells == result.given - sum(result.skipped.values()) > 0
+    assert {path.name for path in result.out.rglob("*.png")} == {
+        Path(row.file).name for row in rows
+    }
 
 
 def test_one_spot_with_a_class_that_is_left_out_is_told(tmp_path: Path) -> None:
@@ -476,41 +490,46 @@ def test_one_spot_with_a_class_that_is_left_out_is_told(tmp_path: Path) -> None:
     )
 
 
-def _in_folders(src: Path) -> tuple[str, str, str]:
+def test_one_picture_under_two_labels_in_a_folder_is_refused(tmp_path: Path) -> None:
+    src = tmp_path / "src"
     save(src / "HSIL" / "1.png", picture(1))
     save(src / "NILM" / "p" / "2.png", picture(1))
     save(src / "NILM" / "3.png", picture(3))
-    return "folder", "HSIL/1.png is HSIL", "NILM/p/2.png is NILM"
+    message = refused("folder", src, tmp_path / "out")
+    assert "1 problem" in message
+    told = "under two labels: HSIL/1.png is HSIL, NILM/p/2.png is NILM. Keep the one that is right"
+    assert told in message
 
 
-def _in_herlev(src: Path) -> tuple[str, str, str]:
-    published.herlev(src, {"light_dysplastic": 1, "normal_columnar": 1})
+def _in_herlev(src: Path) -> tuple[Layout, str]:
+    published.herlev(src, {"light_dysplastic": 2, "normal_columnar": 1})
     one = next((src / "light_dysplastic").glob("*1.BMP"))
-    shutil.copyfile(one, src / "normal_columnar" / "9-9-009.BMP")
-    told = f"light_dysplastic/{one.name} is LSIL"
-    return "herlev", told, "normal_columnar/9-9-009.BMP is NILM"
+    for end in ("009.BMP", "009-d.bmp"):
+        own = one if end == "009.BMP" else one.with_name(f"{one.stem}-d.bmp")
+        shutil.copyfile(own, src / "normal_columnar" / f"9-9-{end}")
+    return "herlev", f"normal_columnar/9-9-009.BMP is NILM, light_dysplastic/{one.name} is LSIL."
 
 
-def _in_sipakmed(src: Path) -> tuple[str, str, str]:
-    published.sipakmed(src, {"Parabasal": [1], "Dyskeratotic": [1]})
+def _in_sipakmed(src: Path) -> tuple[Layout, str]:
+    published.sipakmed(src, {"Parabasal": [2], "Dyskeratotic": [1]})
     one, other = (
         src / f"im_{name}" / f"im_{name}" / "CROPPED" for name in ("Parabasal", "Dyskeratotic")
     )
     shutil.copyfile(one / "001_01.bmp", other / "001_01.bmp")
-    return "sipakmed", "Parabasal/001_01.bmp is NILM", "Dyskeratotic/001_01.bmp is HSIL"
+    return "sipakmed", "Parabasal/001_01.bmp is NILM, Dyskeratotic/001_01.bmp is HSIL."
 
 
-@pytest.mark.parametrize("make", [_in_folders, _in_herlev, _in_sipakmed])
-def test_one_picture_under_two_labels_is_refused_and_both_files_are_named(
-    tmp_path: Path, make: Callable[[Path], tuple[Any, str, str]]
+@pytest.mark.parametrize("make", [_in_herlev, _in_sipakmed])
+def test_one_picture_under_two_labels_in_a_published_set_is_left_out_and_named(
+    tmp_path: Path, make: Callable[[Path], tuple[Layout, str]]
 ) -> None:
-    layout, one, other = make(tmp_path / "src")
-    message = refused(layout, tmp_path / "src", tmp_path / "out")
-    assert "1 problem" in message
-    assert "under two labels" in message
-    assert one in message
-    assert other in message
-    assert "Keep the one that is right" in message
+    layout, told = make(tmp_path / "src")
+    listener = Listener()
+    result = ingest(layout, tmp_path / "src", out=tmp_path / "out", reporter=listener)
+    assert_left_out(result, listener, told)
+    drawn = json.loads((result.out / OUTLINES_FILE).read_text("utf-8"))["features"]
+    kept = {row.object_id for row in read_manifest(result.out)}
+    assert {feature["properties"]["object_id"] for feature in drawn} <= kept
 
 
 def test_one_picture_twice_under_one_label_is_one_group_counted_and_named(tmp_path: Path) -> None:
