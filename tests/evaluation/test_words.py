@@ -84,7 +84,7 @@ def test_a_class_that_the_model_does_not_know_is_told() -> None:
 def test_where_groups_suffice_the_interval_is_told() -> None:
     truth = [3] * 40 + [0] * 40
     said = words.summary(figures_of(truth, [0] * 4 + truth[4:]), {"patient": 80}, {})
-    assert said[0] == "4 of 40 HSIL cells (10 %, 95 % interval 2 to 21 %) were called NILM."
+    assert said[0] == "4 of 40 HSIL cells (10 %, 95 % interval 3 to 24 %) were called NILM."
 
 
 def test_figures_with_two_digits_are_never_rounded_to_one() -> None:
