@@ -143,6 +143,29 @@ def test_a_better_model_beats_the_best_control() -> None:
     assert said[1:] == ["Not compared: “two” (no outline)."]
 
 
+def test_a_control_of_some_cells_is_told_with_the_model_on_these() -> None:
+    """Three patients with outlines decide nothing, and do not hide what the others do."""
+    model = [0] * 20 + [0, 0] + [3] * 18
+    some = figures_of([0, 3, 3], [0, 3, 3])
+    part = Control(
+        "outline only", "", some, Estimate(-0.3, 3, 3, withheld="3 of at least 8 groups"),
+        of=40, beside=figures_of([0, 3, 3], [0, 0, 3]),
+    )  # fmt: skip
+    beats, said = words.beside_controls(
+        figures_of(TRUTH, model), [beside("one", TRUTH, model, [0] * 40), part]
+    )
+    assert beats is None
+    undecided = (
+        "Whether the model beats “outline only” is not decidable: 3 of at least 8 groups. Nearest "
+        "is “outline only” (macro-F1 1.00, the model 0.67, both on 3 of 40 cells)."
+    )
+    assert said == [
+        undecided,
+        "It beats every other control that was made.",
+        "“outline only” called fewer HSIL cells NILM (0 of 2) than the model (1 of 2).",
+    ]
+
+
 def test_with_few_groups_nothing_is_decided() -> None:
     truth = [0, 0, 0, 3, 3, 3]
     beats, said = words.beside_controls(
