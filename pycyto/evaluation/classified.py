@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from pycyto.errors import BadInputError
 from pycyto.evaluation.intervals import Estimate, Floats, Mask, Resampling, divided, estimate
+from pycyto.evaluation.shares import share_of
 
 Classes = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.floating[Any]]
@@ -50,22 +51,9 @@ class Tally:
         hits, of
             (k, k) masks over true class and class called.
         """
-        count, cells = (int((self.total * mask).sum()) for mask in (hits & of, of))
+        count = int((self.total * (hits & of)).sum())
         above, below = ((self.drawn * mask).sum((-1, -2)) for mask in (hits & of, of))
-        held = self._held(of)
-        same = cells > 0 and count in {0, cells}
-        if same:
-            # In the largest group one cell weighs least: no miss is never worse than one.
-            one = self.resampling.weights[:, int(held.argmax())].astype(np.float64)
-            above = above - one if count else above + one
-        return estimate(
-            (count, cells),
-            (above, below),
-            cells=cells,
-            groups=int((held > 0).sum()),
-            is_share=True,
-            one_otherwise=same,
-        )
+        return share_of(count, self._held(of), divided(above, below))
 
     def ratio(self, formula: Formula, *about: Mask) -> Estimate:
         """Return a figure that is no share of cells.

@@ -3,12 +3,14 @@
 Controls are fitted on the training part and applied to the cells that the model
 is tested on; where these are of several folds, each fold by a control of the other
 folds, as the model was. Both are drawn anew together, group by group, so that the
-interval is of the difference between them.
+interval is of the difference between them. What a control goes by may be known of some
+tested cells only, such as the size of a crop where other cells were cut from fields:
+both are then compared on those.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,9 +40,13 @@ class Control:
     figures
         None where it could not be made.
     lead
-        Macro-F1 of the model less that of the control.
+        Macro-F1 of the model less that of the control, on the same cells.
     reason
         Why it could not be made; empty where it could.
+    of
+        Number of all tested cells; `figures` has the number of those that are compared.
+    beside
+        Figures of the model on these cells, where they are some of all; else None.
     """
 
     name: str
@@ -48,6 +54,8 @@ class Control:
     figures: Figures | None = None
     lead: Estimate | None = None
     reason: str = ""
+    of: int = 0
+    beside: Figures | None = None
 
     @property
     def beaten(self) -> bool | None:
@@ -60,7 +68,10 @@ class Control:
         """Return the control as plain values."""
         return {
             "description": self.description,
+            "cells": self.of or None,
+            "cells_compared": self.figures.n if self.figures else None,
             "figures": self.figures.to_json() if self.figures else None,
+            "figures_of_the_model": self.beside.to_json() if self.beside else None,
             "lead_of_the_model": self.lead.to_json() if self.lead else None,
             "beaten": self.beaten,
             "reason": self.reason,
@@ -131,20 +142,17 @@ def linear(
     ----------
     train, features
         (m,) classes of the training cells; (m, d) and (n, d) numbers of these
-        and of the tested cells, NaN where unknown.
+        and of the tested cells, NaN where unknown: these cells are left out.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     control = Control(name, description)
-    unknown = int(np.isnan(features[1]).any(axis=1).sum())
-    if unknown:
-        return replace(control, reason=f"not known of {unknown} of {len(features[1])} cells")
-    known = ~np.isnan(features[0]).any(axis=1)
-    classes = np.unique(train[known])
-    if len(classes) < 2:
-        return replace(control, reason=f"training cells of {len(classes)} classes only")
+    known, told = (np.asarray(~np.isnan(own).any(axis=1)) for own in features)
+    reason = _not_comparable(train, known, model, told)
+    if reason:
+        return replace(control, reason=reason)
 
     def fit(learnt: Mask, asked: Mask) -> npt.NDArray[Any]:
         some = learnt & known
@@ -158,7 +166,19 @@ def linear(
         probabilities[:, np.unique(train[some])] = fitted.predict_proba(features[1][asked])
         return probabilities
 
-    return _beside(model, control, crossed(model, len(train), fit))
+    return _beside(model, control, crossed(model, len(train), fit, told), told)
+
+
+def _not_comparable(train: Truth, known: Mask, model: Classified, told: Mask) -> str:
+    """Return why a control is not made that is known of some cells, (m,) and (n,); else empty."""
+    unknown = f"not known of {int((~told).sum())} of {len(told)} cells"
+    if not told.any():
+        return unknown
+    if len(np.unique(model.truth[told])) < 2 <= len(np.unique(model.truth)):
+        return f"{unknown}, and the others are of one class"
+    halves = _halves(model, len(train))
+    classes = min(len(np.unique(train[learnt & known])) for learnt, _ in halves)
+    return f"training cells of {classes} classes only" if classes < 2 else ""
 
 
 def nearest(train: Truth, thumbnails: tuple[Features, Features], model: Classified) -> Control:
@@ -189,25 +209,44 @@ def _certain(classes: Truth, model: Classified) -> npt.NDArray[Any]:
     return certain
 
 
-def crossed(model: Classified, trained: int, fit: Fit) -> npt.NDArray[Any]:
+def crossed(
+    model: Classified, trained: int, fit: Fit, where: Mask | None = None
+) -> npt.NDArray[Any]:
     """Return what a control says of the tested cells, (n, k), each fold apart.
 
     Parameters
     ----------
     trained
         Number of training cells.
+    where
+        (n,) mask of the cells that it is asked about, all by default; 0 stands for the others.
     """
-    if model.fold is None:
-        return fit(np.ones(trained, bool), np.ones(len(model), bool))
     found = np.zeros((len(model), len(model.labels)))
-    for fold in np.unique(model.fold):
-        found[model.fold == fold] = fit(model.fold != fold, model.fold == fold)
+    for learnt, asked in _halves(model, trained):
+        some = asked if where is None else asked & where
+        if some.any():
+            found[some] = fit(learnt, some)
     return found
 
 
-def lead(model: Classified, control: Classified) -> Estimate:
-    """Return the macro-F1 of a model less that of a control, on the same draws of groups."""
-    ours, theirs = model.tally(), control.tally()
+def _halves(model: Classified, trained: int) -> Iterator[tuple[Mask, Mask]]:
+    """Yield which training cells a control learns from and which tested cells it is asked about."""
+    if model.fold is None:
+        yield np.ones(trained, bool), np.ones(len(model), bool)
+        return
+    for fold in np.unique(model.fold):
+        yield model.fold != fold, model.fold == fold
+
+
+def lead(model: Classified, control: Classified, where: Mask | None = None) -> Estimate:
+    """Return the macro-F1 of a model less that of a control, on the same draws of groups.
+
+    Parameters
+    ----------
+    where
+        (n,) mask of the cells to compare them on; all by default.
+    """
+    ours, theirs = model.tally(where), control.tally(where)
     formula = macro_f1_of(ours.total.sum(axis=1) > 0)
     everything = np.ones(ours.total.shape, bool)
     one, other = ours.ratio(formula, everything), theirs.ratio(formula, everything)
@@ -217,9 +256,21 @@ def lead(model: Classified, control: Classified) -> Estimate:
     return Estimate(value, one.cells, one.groups, None, interval, withheld, undefined=undefined)
 
 
-def _beside(model: Classified, control: Control, probabilities: npt.NDArray[Any]) -> Control:
+def _beside(
+    model: Classified,
+    control: Control,
+    probabilities: npt.NDArray[Any],
+    where: Mask | None = None,
+) -> Control:
     cells = replace(model, probabilities=probabilities)
-    return replace(control, figures=score(cells), lead=lead(model, cells))
+    some = None if where is None or where.all() else where
+    return replace(
+        control,
+        figures=score(cells, some),
+        lead=lead(model, cells, some),
+        of=len(model),
+        beside=None if some is None else score(model, some),
+    )
 
 
 def _crop_size(trained: Trained, rows: Sequence[Row], model: Classified, seed: int) -> Control:

@@ -21,10 +21,19 @@ Mask = npt.NDArray[np.bool_]
 # With fewer, the ends of an interval are mostly chance themselves.
 MIN_GROUPS = 8
 RESAMPLES = 2000
+# What an interval leaves out at each side.
+TAIL = 0.025
+# What reports tell of intervals; docs/metrics-schema.md explains it.
+METHODS = {
+    "method": "percentile bootstrap by group",
+    "method_of_shares": "Clopper-Pearson at the effective number of cells",
+    "level": 0.95,
+    "resamples": RESAMPLES,
+    "least_groups": MIN_GROUPS,
+}
 
 # Leaving resamples out bends an interval; with more of them undefined it is not shown.
 _MOST_UNDEFINED = 0.05
-_TAIL = 0.025
 _ELEMENTS_AT_ONCE = 2_000_000
 
 
@@ -43,11 +52,6 @@ class Estimate:
         Of a share: how many of the cells.
     interval
         Its ends, or None; `withheld` then says why.
-    one_otherwise
-        None or all of the cells count, so that every resample says the same. The
-        interval is then as if one cell, of the group with the most, were
-        otherwise. For independent cells that is within a few per cent of the
-        exact interval of Clopper and Pearson.
     undefined
         Share of the resamples that were left out, since the figure is not
         defined in them.
@@ -59,7 +63,6 @@ class Estimate:
     count: int | None = None
     interval: tuple[float, float] | None = None
     withheld: str = ""
-    one_otherwise: bool = False
     undefined: float = 0.0
 
     @property
@@ -78,7 +81,6 @@ class Estimate:
             "groups": self.groups,
             "low": low,
             "high": high,
-            "as_if_one_cell_were_otherwise": self.one_otherwise,
             "no_interval": self.withheld or None,
             "resamples_left_out": self.undefined,
         }
@@ -162,10 +164,8 @@ def estimate(
     *,
     cells: int,
     groups: int,
-    is_share: bool = False,
-    one_otherwise: bool = False,
 ) -> Estimate:
-    """Return a figure with its percentile interval.
+    """Return a figure with its percentile interval; a share of cells has another, of `share_of`.
 
     Parameters
     ----------
@@ -174,18 +174,13 @@ def estimate(
         (resamples,). The figure is not defined where the divisor is 0.
     cells, groups
         That it is about.
-    is_share
-        Whether it is so many of the cells.
-    one_otherwise
-        See `Estimate`.
     """
     above, below = point
     value = float(above / below) if below else None
-    count = int(above) if is_share else None
     interval, withheld, undefined = interval_of(divided(*drawn), groups)
     if value is None:
         interval, withheld = None, "not defined"
-    return Estimate(value, cells, groups, count, interval, withheld, one_otherwise, undefined)
+    return Estimate(value, cells, groups, None, interval, withheld, undefined)
 
 
 def interval_of(values: Floats, groups: int) -> tuple[tuple[float, float] | None, str, float]:
@@ -198,14 +193,21 @@ def interval_of(values: Floats, groups: int) -> tuple[tuple[float, float] | None
     groups
         That the figure is about.
     """
-    if groups < MIN_GROUPS or not len(values):
-        return None, f"{groups} of at least {MIN_GROUPS} groups", 0.0
-    known = values[~np.isnan(values)]
-    undefined = 1 - len(known) / len(values)
-    if undefined > _MOST_UNDEFINED:
-        return None, f"not defined in {undefined:.0%} of the resamples", undefined
-    low, high = np.quantile(known, (_TAIL, 1 - _TAIL))
+    withheld, undefined = undecided(values, groups)
+    if withheld:
+        return None, withheld, undefined
+    low, high = np.nanquantile(values, (TAIL, 1 - TAIL))
     return (float(low), float(high)), "", undefined
+
+
+def undecided(values: Floats, groups: int) -> tuple[str, float]:
+    """Return why there is no interval, empty where there is one, and the share left out."""
+    if groups < MIN_GROUPS or not len(values):
+        return f"{groups} of at least {MIN_GROUPS} groups", 0.0
+    undefined = float(np.isnan(values).mean())
+    if undefined > _MOST_UNDEFINED:
+        return f"not defined in {undefined:.0%} of the resamples", undefined
+    return "", undefined
 
 
 def divided(above: Floats, below: Floats) -> Floats:

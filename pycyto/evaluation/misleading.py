@@ -102,7 +102,8 @@ def size_alone(
     Parameters
     ----------
     trained, tested
-        Rows of that source; the same ones where `model` has folds.
+        Rows of that source; the same ones where `model` has folds. Cells that were cut from a
+        larger image are left out.
     model
         What a model said of the tested ones.
     """

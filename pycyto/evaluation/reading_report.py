@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pycyto.evaluation import drawing, reading_words, words
-from pycyto.evaluation.intervals import MIN_GROUPS, RESAMPLES
+from pycyto.evaluation.intervals import METHODS, MIN_GROUPS, RESAMPLES
 from pycyto.evaluation.readers import AgainstConsensus, Agreement, Mean
 from pycyto.evaluation.report import NOTICE
 from pycyto.evaluation.trend import TrendPoint, trend_curves
@@ -18,7 +18,7 @@ from pycyto.labels import scheme_named
 from pycyto.pages import rendered
 
 # Version of agreement.json; docs/agreement-schema.md describes it.
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,12 +246,7 @@ def as_json(report: ReadingReport) -> dict[str, Any]:
         "assignment": dict(report.assignment),
         "classes": list(report.labels),
         "groups": dict(report.groups),
-        "intervals": {
-            "method": "percentile bootstrap by group",
-            "level": 0.95,
-            "resamples": RESAMPLES,
-            "least_groups": MIN_GROUPS,
-        },
+        "intervals": dict(METHODS),
         "readers": [asdict(own) for own in report.progress],
         "labels": asdict(report.consensus),
         "between_readers": [pair.to_json() for pair in report.pairs],

@@ -16,7 +16,7 @@ from pycyto.evaluation.controls import Control
 from pycyto.evaluation.domains import Subset
 from pycyto.evaluation.gallery import Pictured
 from pycyto.evaluation.gates import Verdict
-from pycyto.evaluation.intervals import MIN_GROUPS, RESAMPLES
+from pycyto.evaluation.intervals import METHODS, MIN_GROUPS, RESAMPLES
 from pycyto.evaluation.leaking import MARK, Leaking
 from pycyto.evaluation.learning_curves import learning_curves
 from pycyto.evaluation.measured import Measured
@@ -26,7 +26,7 @@ from pycyto.labels import scheme_named
 from pycyto.pages import rendered
 
 # Version of metrics.json; docs/metrics-schema.md describes it.
-SCHEMA = 2
+SCHEMA = 3
 NOTICE = "Research use only. Not for diagnosis."
 CONFIDENTIAL = (
     "Confidential: this report names images, sources and sites. Keep it where the data are."
@@ -163,12 +163,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "groups_by_class": {own.label: own.groups for own in figures.classes},
         "folds": report.folds or None,
         "decision": "highest probability",
-        "intervals": {
-            "method": "percentile bootstrap by group",
-            "level": 0.95,
-            "resamples": RESAMPLES,
-            "least_groups": MIN_GROUPS,
-        },
+        "intervals": dict(METHODS),
         "figures": figures.to_json(),
         "validation": found.validation.to_json() if found.validation else None,
         "named_figures": {name: own.to_json() for name, own in found.named.items()},

@@ -197,6 +197,8 @@ def beside_controls(figures: Figures, controls: Sequence[Control]) -> tuple[bool
         why = undecided[0].lead.withheld if undecided[0].lead else NOT_DEFINED
         nearest = _compared(figures, min(undecided, key=_lead_of))
         said = [f"Whether the model beats {names} is not decidable: {why}. Nearest is {nearest}."]
+        if len(undecided) < len(made):
+            said.append("It beats every other control that was made.")
         return None, [*said, *misses, *untold]
     nearest = _compared(figures, min(made, key=_lead_of))
     said = [f"The model beats every control that was made. Nearest is {nearest}."]
@@ -213,7 +215,10 @@ def _compared(figures: Figures, control: Control) -> str:
     theirs, lead = control.figures, control.lead
     if theirs is None or lead is None or lead.value is None:
         return f"“{control.name}” (macro-F1 is not defined)"
-    both = f"macro-F1 {number(theirs.macro_f1)}, the model {number(figures.macro_f1)}"
+    ours = control.beside or figures
+    both = f"macro-F1 {number(theirs.macro_f1)}, the model {number(ours.macro_f1)}"
+    if control.beside:
+        both += f", both on {theirs.n} of {control.of} cells"
     if lead.interval is None:
         return f"“{control.name}” ({both})"
     low, high = lead.interval
@@ -221,13 +226,19 @@ def _compared(figures: Figures, control: Control) -> str:
 
 
 def _misses_more(figures: Figures, controls: Sequence[Control]) -> list[str]:
-    ours = figures.worst_miss
-    return [
-        f"“{own.name}” called fewer {figures.labels[-1]} cells {figures.labels[0]} "
-        f"({of(own.figures.worst_miss)}) than the model ({of(ours)})."
-        for own in controls
-        if own.figures and (own.figures.worst_miss.count or 0) < (ours.count or 0)
-    ]
+    return [text for own in controls if own.figures for text in _fewer(figures, own, own.figures)]
+
+
+def _fewer(figures: Figures, control: Control, theirs: Figures) -> list[str]:
+    """Return a sentence where a control missed less than the model on the same cells."""
+    ours = (control.beside or figures).worst_miss
+    if (theirs.worst_miss.count or 0) >= (ours.count or 0):
+        return []
+    told = (
+        f"“{control.name}” called fewer {figures.labels[-1]} cells {figures.labels[0]} "
+        f"({of(theirs.worst_miss)}) than the model ({of(ours)})."
+    )
+    return [told]
 
 
 def _two_digits(value: float) -> str:

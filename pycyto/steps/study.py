@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pycyto import files
+from pycyto.evaluation.report import SCHEMA
 from pycyto.parts import NO_FOLD
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.cross_domain import CrossDomainResult, cross_domain
@@ -120,7 +121,11 @@ def _evaluation(stages: Stages, plan: Study, places: Places, data: Stage, model:
         )  # fmt: skip
         return files.sha256_of(folder / METRICS_FILE)
 
-    own = {"leaking": plan.evaluation.leaking, "seed": plan.evaluation.seed}
+    own = {
+        "leaking": plan.evaluation.leaking,
+        "seed": plan.evaluation.seed,
+        "schema": SCHEMA,
+    }
     inputs = {"pooled": data.output, "model": model.trained.output}
     if plan.split.folds:
         # Whose figures those of the folds are; new sources for the test do not change them.

@@ -36,3 +36,12 @@ def called(
     probabilities = np.full((len(truth), len(labels)), 0.1)
     probabilities[np.arange(len(truth)), np.array(said, np.int64)] = 0.7
     return classified(truth, probabilities, labels, groups)
+
+
+def hsil_of(sizes: Sequence[int], wrong: Sequence[int]) -> Classified:
+    """Return HSIL cells of several groups, so many of each called NILM."""
+    said = [
+        0 if cell < bad else 3 for n, bad in zip(sizes, wrong, strict=True) for cell in range(n)
+    ]
+    groups = [f"g{number:04}" for number, n in enumerate(sizes) for _ in range(n)]
+    return called([3] * len(said), said, groups=groups)

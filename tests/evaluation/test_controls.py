@@ -55,14 +55,57 @@ def test_a_class_that_training_lacks_is_never_called() -> None:
     assert found.classes[1].precision.of == 0
 
 
-def test_what_is_not_known_of_a_tested_cell_is_no_control() -> None:
-    test = np.array([0, 2])
-    sizes = coloured(test, 2)
-    sizes[1] = np.nan
-    found = by_colour(CLASSES, coloured(CLASSES, 1), sizes, model(test))
-    assert found.figures is None
-    assert found.reason == "not known of 1 of 2 cells"
-    assert found.beaten is None
+def without(sizes: Features, unknown: np.ndarray) -> Features:
+    """Return numbers that are not known of some cells."""
+    return np.where(unknown[:, None], np.nan, sizes)
+
+
+def test_what_is_known_of_some_cells_is_compared_with_the_model_on_the_same() -> None:
+    """The model is right where nothing is known, and nowhere else: the control leads by all."""
+    unknown = np.arange(60) % 2 == 0
+    said = np.where(unknown, CLASSES, (CLASSES + 1) % 3)
+    sizes = without(coloured(CLASSES, 2), unknown)
+    found = by_colour(CLASSES, coloured(CLASSES, 1), sizes, model(CLASSES, said.tolist()))
+    assert found.figures is not None
+    assert found.beside is not None
+    assert found.lead is not None
+    assert (found.figures.n, found.of, found.beside.n) == (30, 60, 30)
+    assert found.figures.confusion == ((10, 0, 0), (0, 10, 0), (0, 0, 10))
+    assert found.beside.accuracy.count == 0
+    assert (found.lead.value, found.lead.cells, found.lead.groups) == (-1, 30, 30)
+    assert found.beaten is False
+    told = found.to_json()
+    assert (told["cells"], told["cells_compared"]) == (60, 30)
+    assert told["figures_of_the_model"]["accuracy"]["count"] == 0
+
+
+def test_what_is_known_of_all_cells_needs_no_figures_of_the_model_beside() -> None:
+    found = by_colour(CLASSES, coloured(CLASSES, 1), coloured(CLASSES, 2), model(CLASSES))
+    assert (found.of, found.beside) == (60, None)
+    assert found.to_json()["figures_of_the_model"] is None
+
+
+def test_what_is_known_of_no_cell_or_of_one_class_is_no_control() -> None:
+    sizes = coloured(CLASSES, 2)
+    for known, reason in (
+        (CLASSES > 2, "not known of 60 of 60 cells"),
+        (CLASSES == 1, "not known of 40 of 60 cells, and the others are of one class"),
+    ):
+        found = by_colour(CLASSES, coloured(CLASSES, 1), without(sizes, ~known), model(CLASSES))
+        assert (found.figures, found.reason, found.beaten) == (None, reason, None)
+
+
+def test_by_folds_a_control_learns_from_what_is_known_in_the_others() -> None:
+    """In a fold of which nothing is known nobody is asked."""
+    fold = np.arange(60) % 3
+    cells = replace(model(CLASSES), fold=fold)
+    sizes = without(coloured(CLASSES, 2), fold == 0)
+    found = by_colour(CLASSES, sizes, sizes, cells).figures
+    assert found is not None
+    assert (found.n, found.accuracy.count) == (40, 40)
+    # The other folds have one class, and nothing can be learnt from that.
+    sizes = without(sizes, (fold == 1) & (CLASSES > 0))
+    assert by_colour(CLASSES, sizes, sizes, cells).reason == "training cells of 1 classes only"
 
 
 def test_training_cells_of_which_it_is_not_known_are_left_out() -> None:

@@ -84,7 +84,7 @@ def test_a_class_that_the_model_does_not_know_is_told() -> None:
 def test_where_groups_suffice_the_interval_is_told() -> None:
     truth = [3] * 40 + [0] * 40
     said = words.summary(figures_of(truth, [0] * 4 + truth[4:]), {"patient": 80}, {})
-    assert said[0] == "4 of 40 HSIL cells (10 %, 95 % interval 2 to 21 %) were called NILM."
+    assert said[0] == "4 of 40 HSIL cells (10 %, 95 % interval 3 to 24 %) were called NILM."
 
 
 def test_figures_with_two_digits_are_never_rounded_to_one() -> None:
@@ -141,6 +141,29 @@ def test_a_better_model_beats_the_best_control() -> None:
         "model 1.00; 95 % interval of its lead +0."
     )
     assert said[1:] == ["Not compared: “two” (no outline)."]
+
+
+def test_a_control_of_some_cells_is_told_with_the_model_on_these() -> None:
+    """Three patients with outlines decide nothing, and do not hide what the others do."""
+    model = [0] * 20 + [0, 0] + [3] * 18
+    some = figures_of([0, 3, 3], [0, 3, 3])
+    part = Control(
+        "outline only", "", some, Estimate(-0.3, 3, 3, withheld="3 of at least 8 groups"),
+        of=40, beside=figures_of([0, 3, 3], [0, 0, 3]),
+    )  # fmt: skip
+    beats, said = words.beside_controls(
+        figures_of(TRUTH, model), [beside("one", TRUTH, model, [0] * 40), part]
+    )
+    assert beats is None
+    undecided = (
+        "Whether the model beats “outline only” is not decidable: 3 of at least 8 groups. Nearest "
+        "is “outline only” (macro-F1 1.00, the model 0.67, both on 3 of 40 cells)."
+    )
+    assert said == [
+        undecided,
+        "It beats every other control that was made.",
+        "“outline only” called fewer HSIL cells NILM (0 of 2) than the model (1 of 2).",
+    ]
 
 
 def test_with_few_groups_nothing_is_decided() -> None:

@@ -139,7 +139,7 @@ def test_the_figures_are_those_of_the_test_part(result: EvaluateResult) -> None:
 
 def test_the_json_holds_the_same_figures(result: EvaluateResult) -> None:
     content = files.read_json(result.metrics)
-    assert content["schema"] == 2
+    assert content["schema"] == 3
     assert content["figures"] == result.figures.to_json()
     assert content["summary"][0] == "1 of 2 HSIL cells (50 %) were called NILM."
     assert content["cells_of_other_classes"] == {"SCC": {"NILM": 1}}
@@ -389,6 +389,31 @@ def more(tmp_path: Path, data: Path) -> Path:
         path.unlink()
     write_data(data, ["NILM", "HSIL"] * 12)
     return data
+
+
+def test_what_is_known_of_some_cells_is_compared_on_these(
+    more: Path, model: Bundle, tmp_path: Path
+) -> None:
+    """The first sixteen cells came as pictures of their own; the others were cut from fields."""
+    rows = read_manifest(more)
+    tested = [row.key for row in rows_by_part(more)["test"]]
+    cropped = {*(row.key for row in rows_by_part(more)["train"]), *tested[:16]}
+    sizes = {"NILM": 60, "ASC-US": 70, "LSIL": 80, "HSIL": 90}
+    write_manifest(more, [
+        replace(
+            row, original_width=sizes[row.label], original_height=sizes[row.label]
+        ) if row.key in cropped else replace(row, original_width=None, original_height=None)
+        for row in rows
+    ])  # fmt: skip
+    result = evaluate(more, model=model.path, out=tmp_path / "out")
+    control = files.read_json(result.metrics)["controls"]["crop size only"]
+    assert (control["cells"], control["cells_compared"]) == (24, 16)
+    assert control["figures"]["accuracy"]["value"] == 1
+    assert control["figures_of_the_model"]["n"] == control["lead_of_the_model"]["cells"] == 16
+    page = result.report.read_text(encoding="utf-8")
+    assert "<small>on 16 of 24 cells</small>" in page
+    assert "this model, on the same 16 of 24 cells" in page
+    assert "both on 16 of 24 cells" in page
 
 
 def test_bounds_that_are_met_are_told(more: Path, model: Bundle, tmp_path: Path) -> None:

@@ -120,6 +120,14 @@ def test_only_what_changed_would_be_made_anew(
     assert carry_out(copy, dry_run=True).redone == redone
 
 
+def test_figures_of_another_format_are_made_anew(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page of the study reads them, and would miss what an earlier version did not write."""
+    monkeypatch.setattr("pycyto.steps.study.SCHEMA", 0)
+    assert carry_out(copy, dry_run=True).redone == ["evaluation"]
+
+
 def test_a_further_test_source_trains_nothing(copy: Path) -> None:
     draw_set(copy / "sets" / "more", 4, number=2)
     change(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ from pycyto.files import read_json
 from pycyto.learning.bundle import load_bundle, was_trained_on
 from pycyto.manifest import read_manifest
 from pycyto.parts import read_folds
+from pycyto.steps.ingest import ingest
 from pycyto.steps.scored import read_scores
 from pycyto.steps.study import study
 from pycyto.steps.study_folds import out_of_fold
 from pycyto.steps.study_stages import Stage
 from pycyto.temperature import at_temperature, best_temperature
+from tests.manifests import write_manifest
 from tests.steps.study_sets import STUDY, draw_set
 from tests.steps.test_train import Listener
 
@@ -24,14 +27,24 @@ NUMBER = 3
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a study of two sets in three folds, and one for the test."""
+    """Return the folder of a study of two sets in three folds, and one for the test.
+
+    Half of the cells of the second are as if they had been cut from larger images.
+    """
     folder = tmp_path_factory.mktemp("folds")
     draw_set(folder / "one", 1, number=12)
-    draw_set(folder / "two", 2, number=12, tint=25)
+    draw_set(folder / "drawn", 2, number=12, tint=25)
+    ingest("folder", folder / "drawn", out=folder / "two", reporter=Listener())
+    cut = [
+        replace(row, original_width=None, original_height=None) if number % 2 else row
+        for number, row in enumerate(read_manifest(folder / "two"))
+    ]
+    write_manifest(folder / "two", cut)
     draw_set(folder / "new", 3, number=4)
     text = STUDY.replace("fractions = [40, 30, 30]", f"folds = {NUMBER}")
     text = text.replace('[cross_domain]\nby = "source"\n', "")
     text = text.replace("atlas = 2", "atlas = 0\nleaking = true")
+    text = text.replace('kind = "folder"\npath = "two"', 'kind = "dataset"\npath = "two"')
     (folder / "study.toml").write_text(text, encoding="utf-8")
     study(folder / "study.toml", out=folder / "out", reporter=Listener())
     return folder / "out"
@@ -78,12 +91,15 @@ def test_what_misleads_is_told_source_by_source(out: Path) -> None:
     for own in found["misleading"]:
         claimed = own["macro_f1_claimed_by_leaking_splits"]
         assert set(claimed) == {"random split", "augmentation before the split"}
-        assert own["size_of_the_picture_alone"]["figures"]["n"] == 36
         assert (own["cells"], own["with_another_cell_in_the_patch"]) == (36, 0)
+    alone = [own["size_of_the_picture_alone"] for own in found["misleading"]]
+    assert [(own["cells_compared"], own["cells"]) for own in alone] == [(36, 36), (18, 36)]
     tested = [own["figures"]["n"] for own in found["leaking_variants"].values()]
     assert tested == [72, 4 * 72]
     page = (out / "index.html").read_text("utf-8")
     assert "LEAKING: random split" in page
+    assert "on 18 of 36 cells; the model there" in page
+    assert "this model, on the same 54 of 72 cells" in page
     assert "source-" not in page
 
 
