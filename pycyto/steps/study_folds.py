@@ -18,7 +18,6 @@ import numpy as np
 from pycyto import files
 from pycyto.labels import scheme_named
 from pycyto.learning.bundle import load_bundle
-from pycyto.learning.calibrating import DECIMALS
 from pycyto.learning.sampling import source_weights
 from pycyto.manifest import Row
 from pycyto.parts import read_folds, rows_by_part
@@ -119,7 +118,7 @@ def out_of_fold(data: Path, stages: Sequence[Stage], *, by_source: bool) -> OutO
     crossed = np.empty_like(answers)
     for number in np.unique(fold):
         crossed[fold == number] = at_temperature(answers[fold == number], fit(fold != number))
-    return OutOfFold(labels, rows, crossed, round(fit(fold > 0), DECIMALS))
+    return OutOfFold(labels, rows, crossed, fit(fold > 0))
 
 
 def _temperature(
