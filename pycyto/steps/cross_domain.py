@@ -36,6 +36,7 @@ from pycyto.steps.profiles import icc_of
 from pycyto.steps.report_folder import check_report_folder
 from pycyto.steps.scored import Floats, answered_rows, joined, read_scores, write_scores
 from pycyto.steps.study_file import NO_COLOUR, By
+from pycyto.steps.study_log import Once
 from pycyto.steps.study_stages import Stage, Stages
 from pycyto.steps.subset import write_subset
 from pycyto.steps.train import train
@@ -128,6 +129,7 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
         raise UsageError(f"--by is {by!r}; it can be {listed(get_args(By))}.")
     folder, target = path_from(data), path_from(out)
     check_report_folder(target, FIGURES_FILE)
+    reporter = Once(reporter)
     found = read_domains(folder, by, reporter, folds=folds, identifiers=identifiers)
     trainings = trainings_of(found.domains, group or {}, folder)
     tests = {name: own for name, own in trainings.items() if not name.startswith(ALL_BUT)}
@@ -207,25 +209,32 @@ def _training(work: _Work, name: str, domains: Sequence[str], colour: str) -> St
     data = work.data.folder
     inputs = {file: files.sha256_of(data / file) for file in work.data.files}
     digest = hashlib.sha256(f"{colour} {name}".encode()).hexdigest()[:8]
-    work.reporter.say(f"Learns from {name} (colour {colour}).")
 
-    def make(folder: Path) -> str:
-        return _make(work, domains, options, folder)
+    def make(folder: Path, reporter: Reporter) -> str:
+        return _make(work, domains, options, folder, reporter)
 
     # Where files are does not change what comes of it; what is in them does.
     own = {key: value for key, value in options.items() if key not in _PLACES}
     for key in ("weights", "reference"):
         if options.get(key) and Path(options[key]).is_file():
             inputs[key] = files.sha256_of(Path(options[key]))
-    return work.stages.run(digest, {"domains": domains, "training": own}, inputs, make)
+    title = f"Learning from {name}" + (f", colour {colour}" if colour != NO_COLOUR else "")
+    settings = {"domains": domains, "training": own}
+    return work.stages.run(digest, settings, inputs, make, title=title)
 
 
-def _make(work: _Work, domains: Sequence[str], options: Mapping[str, Any], folder: Path) -> str:
+def _make(
+    work: _Work,
+    domains: Sequence[str],
+    options: Mapping[str, Any],
+    folder: Path,
+    reporter: Reporter,
+) -> str:
     """Train on some domains, and keep what the model says of the tested cells of all."""
     data = work.data
     if "colour" in options:
-        options = _coloured(work, domains, options)
-    said = [_round(work, own, domains, options, folder) for own in data.rounds]
+        options = _coloured(work, domains, options, reporter)
+    said = [_round(work, own, domains, options, folder, reporter) for own in data.rounds]
     labels, scores = joined(said, scheme_named(data.parts["test"][0].scheme).names)
     known = [row for row in data.parts["test"] if row.label in labels]
     found = np.array([scores[row.key] for row in known], np.float32).reshape(-1, len(labels))
@@ -233,21 +242,28 @@ def _make(work: _Work, domains: Sequence[str], options: Mapping[str, Any], folde
     return files.sha256_of(folder / _SCORES_FILE)
 
 
-def _coloured(work: _Work, domains: Sequence[str], options: Mapping[str, Any]) -> Mapping[str, Any]:
+def _coloured(
+    work: _Work, domains: Sequence[str], options: Mapping[str, Any], reporter: Reporter
+) -> Mapping[str, Any]:
     """Fix the target of colours for all rounds: no label of a cell has a say in it."""
     data = work.data
     rows = [row for row in data.parts["train"] if data.domain[row.key] in domains]
     asked = dict(options)
     stats, reference = asked.pop("stats"), asked.pop("reference")
     colour = colour_for(
-        rows, data.folder, asked["colour"], stats, reference, work.reporter,
+        rows, data.folder, asked["colour"], stats, reference, reporter,
         icc=icc_of(data.folder),
     )  # fmt: skip
     return {**asked, "colour": colour}
 
 
 def _round(
-    work: _Work, own: Round, domains: Sequence[str], options: Mapping[str, Any], folder: Path
+    work: _Work,
+    own: Round,
+    domains: Sequence[str],
+    options: Mapping[str, Any],
+    folder: Path,
+    reporter: Reporter,
 ) -> tuple[tuple[str, ...], dict[CellKey, Floats]]:
     """Train once, and return what the model says of the tested cells of the round."""
     data = work.data
@@ -255,10 +271,10 @@ def _round(
     with tempfile.TemporaryDirectory(prefix="pycyto-", dir=folder) as temporary:
         subset, model = Path(temporary) / "data", Path(temporary) / "model"
         write_subset(data.folder, rows, own.part, subset)
-        train(subset, out=model, validate=own.validate, reporter=work.reporter, **options)
+        train(subset, out=model, validate=own.validate, reporter=reporter, **options)
         bundle = load_bundle(model)
         cache = Path(options["cache"] or default_folder())
-        found = answered_rows(bundle, data.folder, own.tested, cache, work.reporter)
+        found = answered_rows(bundle, data.folder, own.tested, cache, reporter)
     keys = [row.key for row in own.tested]
     return bundle.labels, dict(zip(keys, found, strict=True))
 

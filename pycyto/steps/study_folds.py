@@ -29,8 +29,8 @@ from pycyto.temperature import at_temperature, best_temperature
 
 _MODEL, _SCORES = "model", "scores.csv"
 
-# Given a fold and the place for a bundle, learns from all other folds.
-Learn = Callable[[int, Path], object]
+# Given a fold, the place for a bundle and a reporter, learns from all other folds.
+Learn = Callable[[int, Path, Reporter], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +83,15 @@ class Folds:
         return [
             stages.run(
                 f"folds/{self.name}/fold{fold}", self.decides, self.inputs,
-                partial(self._make, learn, stages.reporter, fold), goes_on=True,
+                partial(self._make, learn, fold), goes_on=True,
             )
             for fold in range(1, self.number + 1)
         ]  # fmt: skip
 
-    def _make(self, learn: Learn, reporter: Reporter, fold: int, folder: Path) -> str:
+    def _make(self, learn: Learn, fold: int, folder: Path, reporter: Reporter) -> str:
         # What an earlier try has finished is there already.
         if not (folder / _MODEL).exists():
-            learn(fold, folder / _MODEL)
+            learn(fold, folder / _MODEL, reporter)
         bundle = load_bundle(folder / _MODEL)
         rows = rows_by_part(self.data, fold)["test"]
         found = answered_rows(bundle, self.data, rows, self.features, reporter)

@@ -116,14 +116,14 @@ def model_of(
 ) -> Model:
     """Train a network with one seed and ask it about all cells, unless that was done before."""
     options = training_options(network, seed, study.colour, places)
-    recipe = _Recipe(f"{network.name}-seed{seed}", options, data, stages.reporter)
+    recipe = _Recipe(f"{network.name}-seed{seed}", options, data)
     folds = recipe.folds(stages, study.split.folds)
     trained = recipe.trained(stages, folds)
     tested = [own for own in sources if own.settings.role == TEST]
     inputs = {"pooled": data.output, "model": trained.output}
     inputs |= {f"source {own.settings.name}": own.stage.output for own in tested}
     said = recipe.out_of_fold(folds)
-    answer = partial(_answer, trained.folder / _MODEL, recipe.pool, tested, said, stages.reporter)
+    answer = partial(_answer, trained.folder / _MODEL, recipe.pool, tested, said)
     answered = stages.run(f"answers/{recipe.name}", {}, inputs, answer)
     return Model(network, seed, trained, answered, folds)
 
@@ -148,7 +148,6 @@ class _Recipe:
     name: str
     options: Mapping[str, Any]
     data: Stage
-    reporter: Reporter
 
     @property
     def pool(self) -> Path:
@@ -198,11 +197,11 @@ class _Recipe:
         make = partial(self._train, self.out_of_fold(folds))
         return stages.run(f"models/{self.name}", self.decides, inputs, make, goes_on=True)
 
-    def _learn_fold(self, fold: int, place: Path) -> None:
+    def _learn_fold(self, fold: int, place: Path, reporter: Reporter) -> None:
         own = {**self.options, "calibrate": "none"}
-        train(self.pool, out=place, fold=fold, validate=False, reporter=self.reporter, **own)
+        train(self.pool, out=place, fold=fold, validate=False, reporter=reporter, **own)
 
-    def _train(self, said: Callable[[], OutOfFold] | None, folder: Path) -> str:
+    def _train(self, said: Callable[[], OutOfFold] | None, folder: Path, reporter: Reporter) -> str:
         started = time.monotonic()
         own = dict(self.options)
         if said is not None:
@@ -212,7 +211,7 @@ class _Recipe:
         with peak_memory() as peak:
             # What an earlier try has finished is there already.
             if not (folder / _MODEL).exists():
-                train(self.pool, out=folder / _MODEL, reporter=self.reporter, **own)
+                train(self.pool, out=folder / _MODEL, reporter=reporter, **own)
         bundle = load_bundle(folder / _MODEL)
         costs = {
             "seconds_of_training": round(time.monotonic() - started, 1),
@@ -228,8 +227,8 @@ def _answer(
     data: Path,
     tested: Sequence[Ready],
     said: Callable[[], OutOfFold] | None,
-    reporter: Reporter,
     folder: Path,
+    reporter: Reporter,
 ) -> str:
     """Keep what stands for the model on cells that it has not seen."""
     bundle, parts = load_bundle(model), study_parts(data)

@@ -40,7 +40,7 @@ from pycyto.images.patches import read_patch
 from pycyto.images.pictures import data_uri
 from pycyto.labels import scheme_named
 from pycyto.manifest import Row, read_manifest
-from pycyto.records import CellKey, Reporter
+from pycyto.records import CellKey
 from pycyto.steps.cross_domain import CrossDomainResult
 from pycyto.steps.evaluate import METRICS_FILE
 from pycyto.steps.scored import read_scores
@@ -74,18 +74,18 @@ class Found:
     reasons: Mapping[str, str]
 
 
-def write_report(root: Path, found: Found, reporter: Reporter) -> None:
-    """Write ``index.html`` and ``study.json`` of a study."""
+def write_report(root: Path, found: Found) -> list[str]:
+    """Write ``index.html`` and ``study.json`` of a study; return them in a few sentences."""
     report = _report(found)
     page = as_html(report)
     # The figures first: by them the next run knows a page as a report, also after a kill between.
     files.write_json(root / FIGURES_FILE, as_json(report))
     files.write_text(root / REPORT_FILE, page)
-    for sentence in report.summary:
-        reporter.say(sentence)
-    for model in found.models:
-        reporter.say(f"Model {model.network.name}, seed {model.seed}: {model.bundle}")
-    reporter.say(f"Report: {root / REPORT_FILE}. Research use only.")
+    return [
+        *report.summary,
+        *(f"Model {own.network.name}, seed {own.seed}: {own.bundle}" for own in found.models),
+        f"Report: {root / REPORT_FILE}. Research use only.",
+    ]
 
 
 def _report(found: Found) -> StudyReport:
