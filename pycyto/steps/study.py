@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from pycyto import files
@@ -22,7 +22,6 @@ from pycyto.steps.study_models import (
     SCORES_FILE,
     Model,
     demand_a_network,
-    demand_colour,
     model_of,
     not_measured,
     start_of,
@@ -87,7 +86,6 @@ def study(
     plan = read_study(path)
     places = Places((*map(path_from, folders), path.parent))
     demand_sources(plan, places, root)
-    demand_colour(plan, path, places)
     demand_a_network(plan, places)
 
     stages = Stages(root, reporter, dry_run)
@@ -169,7 +167,7 @@ def _cross_domain(
     del options["calibrate"]
     reference = places.find(plan.colour.reference) if plan.colour.reference else None
     return cross_domain(
-        data.folder / DATA, by=asked.by, out=root / "cross-domain", group=asdict(asked)["groups"],
+        data.folder / DATA, by=asked.by, out=root / "cross-domain", group=asked.groups,
         colour=asked.colour, stats=plan.colour.stats, reference=reference,
         folds=plan.split.folds is not None, reporter=reporter, **options,
     )  # fmt: skip

@@ -18,6 +18,7 @@ import numpy as np
 from pycyto import files
 from pycyto.labels import scheme_named
 from pycyto.learning.bundle import load_bundle
+from pycyto.learning.feature_cache import default_folder
 from pycyto.learning.sampling import source_weights
 from pycyto.manifest import Row
 from pycyto.parts import read_folds, rows_by_part
@@ -65,8 +66,6 @@ class Folds:
         Of folds.
     data
         The pooled data set.
-    features
-        Folder for what a frozen backbone sees.
     decides, inputs
         As of `pycyto.steps.study_stages.Stages.run`.
     """
@@ -74,7 +73,6 @@ class Folds:
     name: str
     number: int
     data: Path
-    features: Path
     decides: object
     inputs: Mapping[str, str]
 
@@ -94,7 +92,7 @@ class Folds:
             learn(fold, folder / _MODEL, reporter)
         bundle = load_bundle(folder / _MODEL)
         rows = rows_by_part(self.data, fold)["test"]
-        found = answered_rows(bundle, self.data, rows, self.features, reporter)
+        found = answered_rows(bundle, self.data, rows, default_folder(), reporter)
         write_scores(folder / _SCORES, bundle.labels, rows, found)
         return files.sha256_of(folder / _SCORES)
 

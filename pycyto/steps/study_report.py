@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +172,7 @@ def _cells_of(found: Found) -> _Cells:
 
 def _of_model(model: Model, cells: _Cells, seed: int) -> OfModel:
     labels, scores = read_scores(model.answered.folder / SCORES_FILE)
-    seeds = iter(range(seed, seed + 1000))
+    seeds = count(seed)
 
     def classified(rows: Iterable[Row]) -> Classified:
         known = [row for row in rows if row.key in scores]
@@ -216,14 +217,14 @@ def _folds_of(
 def _misleading(
     own: OfSource, found: Found, cells: _Cells, variants: Mapping[str, Any]
 ) -> Misleading:
-    def of_source(rows: Sequence[Row]) -> list[Row]:
+    def of_it(rows: Sequence[Row]) -> list[Row]:
         return [row for row in rows if cells.source[row.key] == own.name]
 
     parts = cells.parts
     rows = {row.key: row for row in (*parts.learnt, *parts.tested)}
     return misleading(
-        own, found.data.folder / DATA, of_source([*rows.values()]), of_source(parts.train),
-        of_source(parts.tested), variants, found.study.evaluation.seed,
+        own, found.data.folder / DATA, of_it([*rows.values()]), of_it(parts.train),
+        of_it(parts.tested), variants, found.study.evaluation.seed,
     )  # fmt: skip
 
 

@@ -92,12 +92,17 @@ def _take_in(
     if settings.kind == "project":
         export(path, out=out, mpp=settings.mpp, icc=settings.icc, reporter=reporter)
     elif settings.kind == "dataset":
-        with files.making_folder(out) as made:
-            write_subset(path, read_manifest(path), None, made)
+        _copy(path, out)
     else:
         options = _options(settings, places)
         ingest(settings.kind, path, out=out, icc=settings.icc, reporter=reporter, **options)
     return files.sha256_of(out / "manifest.csv")
+
+
+def _copy(data: Path, out: Path) -> None:
+    """Make a data set of all cells of another one."""
+    with files.making_folder(out) as made:
+        write_subset(data, read_manifest(data), None, made)
 
 
 def _options(settings: SourceSettings, places: Places) -> dict[str, Any]:
@@ -122,8 +127,7 @@ def pooled(stages: Stages, study: Study, sources: Sequence[Ready]) -> Stage:
         if len(used) > 1:
             merge([own.data for own in used], out=out, reporter=reporter)
         else:
-            with files.making_folder(out) as made:
-                write_subset(used[0].data, read_manifest(used[0].data), None, made)
+            _copy(used[0].data, out)
         folds, seed = study.split.folds, study.split.seed
         shares = None if folds else study.split.shares
         split(out, fractions=shares, folds=folds, seed=seed, reporter=reporter)
@@ -196,7 +200,7 @@ def say_unseen(name: str, found: Unseen, reporter: Reporter) -> None:
 
 
 def demand_sources(study: Study, places: Places, root: Path) -> None:
-    """Refuse a study whose sources are not there or cannot be read so, before anything is computed.
+    """Refuse a study whose files are not there or cannot be read so, before anything is computed.
 
     Raises
     ------
@@ -213,6 +217,9 @@ def demand_sources(study: Study, places: Places, root: Path) -> None:
         for own in study.source
         if own.table and not places.find(own.table).exists()
     ]
+    reference = study.colour.reference
+    if reference is not None and not places.find(reference).is_file():
+        missing.append(f"  reference for colours: {places.find(reference)}")
     if missing:
         lines = "\n".join(missing)
         raise BadInputError(

@@ -191,6 +191,15 @@ def test_nothing_is_computed_where_a_source_cannot_be_read_so(
         carry_out(copy)
     assert not (copy / "out").exists()
 
+def test_all_that_is_missing_is_named_at_once(copy: Path) -> None:
+    shutil.rmtree(copy / "out")
+    shutil.rmtree(copy / "sets" / "two")
+    change(copy, "[split]", '[colour]\nmethod = "reinhard"\nreference = "glass.png"\n[split]')
+    with pytest.raises(BadInputError, match=r"two: .*two\n  reference for colours: .*glass.png"):
+        carry_out(copy)
+    assert not (copy / "out").exists()
+
+
 
 def test_a_study_needs_a_network_that_can_be_trained(copy: Path) -> None:
     shutil.rmtree(copy / "out")
