@@ -154,8 +154,8 @@ class StudyReport:
     misleading
         Of each source that is learnt from.
     matrices, by, crossing
-        Of the comparison of domains, and the network that learns for it; none where it was not
-        asked for.
+        Of the comparison of domains, and the network that learnt for it; none where it was not
+        made.
     """
 
     title: str
@@ -227,6 +227,7 @@ def as_json(report: StudyReport) -> dict[str, Any]:
 
 
 def _figure_name(classes: Sequence[str], name: str) -> str:
+            "network": report.crossing,
     """Return the name of a figure as people say it: ``hsil_to_nilm`` is HSIL called NILM."""
     said = name
     for label in classes:

@@ -52,12 +52,15 @@ class CrossDomainResult:
     """What came of it.
 
     Attributes
+    network
+        That learnt for it.
     ----------
     matrices
         One for each way to treat colours.
     """
 
     report: Path
+    network: str
     figures: Path
     matrices: Sequence[Matrix]
 
@@ -156,7 +159,7 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
     )
     files.write_text(target / REPORT_FILE, as_html(matrices, by, record))
     _say(matrices, target, reporter)
-    return CrossDomainResult(target / REPORT_FILE, target / FIGURES_FILE, matrices)
+    return CrossDomainResult(target / REPORT_FILE, target / FIGURES_FILE, network, matrices)
 
 
 @dataclass(frozen=True, slots=True)

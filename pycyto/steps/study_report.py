@@ -113,7 +113,7 @@ def _report(found: Found) -> StudyReport:
         ],
         matrices=found.matrices.matrices if found.matrices else [],
         by=asked.by if asked else "",
-        crossing=found.study.crossing.name if asked else "",
+        crossing=found.matrices.network if found.matrices else "",
         papers=published(),
         atlas=_atlas(found, cells),
         provenance=_record(found),
