@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 # In a log: often enough to follow, and no more than ten lines for one thing.
-SECONDS_BETWEEN_LINES = 15.0
+SECONDS_BETWEEN_LINES = 60.0
 SHARE_BETWEEN_LINES = 0.1
 SECONDS_BETWEEN_EVENTS = 0.2
 
