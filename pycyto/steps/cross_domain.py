@@ -19,8 +19,8 @@ from pycyto.evaluation.cross_domain_page import as_html
 from pycyto.evaluation.intervals import resampling
 from pycyto.evaluation.matrix import SCHEMA, Field, Matrix, field_of
 from pycyto.evaluation.report import NOTICE
-from pycyto.evaluation.words import between, number
-from pycyto.images.colour import Kind, Method
+from pycyto.evaluation.words import lost, lost_between, number
+from pycyto.images.colour import NO_COLOUR, Kind, Method
 from pycyto.labels import listed, scheme_named
 from pycyto.learning.augmentation import Named
 from pycyto.learning.bundle import load_bundle
@@ -31,11 +31,10 @@ from pycyto.learning.weights import IMAGENET, NONE
 from pycyto.parts import PARTS
 from pycyto.records import SILENT, CellKey, Reporter, path_from
 from pycyto.steps.colours import colour_for
-from pycyto.steps.domains import ALL_BUT, Domains, Round, read_domains, trainings_of
+from pycyto.steps.domains import ALL_BUT, By, Domains, Round, read_domains, trainings_of
 from pycyto.steps.profiles import icc_of
 from pycyto.steps.report_folder import check_report_folder
 from pycyto.steps.scored import Floats, answered_rows, joined, read_scores, write_scores
-from pycyto.steps.study_file import NO_COLOUR, By
 from pycyto.steps.study_log import Once
 from pycyto.steps.study_stages import Stage, Stages
 from pycyto.steps.subset import write_subset
@@ -52,16 +51,16 @@ class CrossDomainResult:
     """What came of it.
 
     Attributes
+    ----------
     network
         That learnt for it.
-    ----------
     matrices
         One for each way to treat colours.
     """
 
     report: Path
-    network: str
     figures: Path
+    network: str
     matrices: Sequence[Matrix]
 
 
@@ -344,9 +343,8 @@ def _say(matrices: Sequence[Matrix], target: Path, reporter: Reporter) -> None:
             texts = [_told(matrix.fields.get((name, test))) for test in matrix.tested]
             reporter.say("  ".join([name.ljust(width), *texts]))
         for own in matrix.drops:
-            reporter.say(
-                f"{own.trained}: lower by {number(own.drop)} ({between(own.drop)}) outside."
-            )
+            told = f"{lost(own.drop)} ({lost_between(own.drop)})"
+            reporter.say(f"Learnt from {own.trained}: {told} outside.")
     reporter.say(f"Report: {target / REPORT_FILE}. {NOTICE}")
 
 
