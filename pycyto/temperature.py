@@ -21,6 +21,9 @@ Probabilities = npt.NDArray[np.floating[Any]]
 # Beyond these a temperature is none: all probabilities would be equal, or all 0 or 1.
 COLDEST, HOTTEST = 0.05, 20.0
 
+# As it is told, kept in a model and used.
+_DECIMALS = 4
+
 # A network may round a probability to 0, whose logarithm would be infinite.
 _SMALLEST = 1e-12
 
@@ -52,7 +55,7 @@ def best_temperature(
     for _ in range(60):
         middle = (low * high) ** 0.5
         low, high = (low, middle) if slope(middle) > 0 else (middle, high)
-    return 1 / low
+    return round(1 / low, _DECIMALS)
 
 
 def at_temperature(probabilities: Probabilities, by: float) -> npt.NDArray[np.float64]:

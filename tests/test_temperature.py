@@ -17,6 +17,7 @@ def test_the_temperature_is_where_the_loss_is_least(true: float, seed: int) -> N
     found = best_temperature(truth, at_temperature(honest, 1 / true))
     assert found is not None
     assert found == pytest.approx(true, rel=0.15)
+    assert found == round(found, 4)
     sharpened = at_temperature(honest, 1 / true)
 
     def loss(by: float) -> float:

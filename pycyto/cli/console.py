@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-SECONDS_BETWEEN_LINES = 15.0
+# In a log: often enough to follow, and no more than ten lines for one thing.
+SECONDS_BETWEEN_LINES = 60.0
+SHARE_BETWEEN_LINES = 0.1
 SECONDS_BETWEEN_EVENTS = 0.2
 
 # Names from a project may hold what a terminal obeys: it could rewrite lines that were printed
@@ -54,6 +56,7 @@ class Console:
         """Print what is going on, unless ``--quiet``."""
         if not self.quiet:
             self.show(text)
+            sys.stdout.flush()  # a log is read while it is written
 
     def warn(self, text: str) -> None:
         """Print what the user should know although the work goes on."""
@@ -114,16 +117,16 @@ class Console:
             yield _ignore
         elif self.events:
             told = _NowAndThen(partial(_print_progress, description, total), SECONDS_BETWEEN_EVENTS)
-            told.finish()  # there is something to wait for
+            told.tell()  # there is something to wait for
             yield told.advance
-            told.finish()
+            told.tell()
         elif sys.stderr.isatty():
             with _bar(description, total) as advance:
                 yield advance
         else:
-            told = _NowAndThen(partial(_print_line, description, total), SECONDS_BETWEEN_LINES)
-            yield told.advance
-            told.finish()
+            steps = SHARE_BETWEEN_LINES * (total or 0)
+            line = partial(_print_line, description, total)
+            yield _NowAndThen(line, SECONDS_BETWEEN_LINES, steps).advance
 
 
 def _print_event(event: str, **values: str | int | None) -> None:
@@ -160,21 +163,23 @@ def _bar(description: str, total: int | None) -> Iterator[Callable[[int], None]]
 
 
 class _NowAndThen:
-    """Tells how many steps are done, now and then and at the end."""
+    """Tells how many steps are done, where so much time has passed and so many more are done."""
 
-    def __init__(self, tell: Callable[[int], None], seconds_between: float) -> None:
+    def __init__(self, tell: Callable[[int], None], seconds: float, steps: float = 0) -> None:
         self._tell = tell
-        self._seconds_between = seconds_between
-        self._done = 0
+        self._seconds = seconds
+        self._steps = steps
+        self._done = self._told = 0
         self._last_told = time.monotonic()
 
     def advance(self, steps: int) -> None:
         self._done += steps
-        if time.monotonic() - self._last_told >= self._seconds_between:
-            self.finish()
+        late = time.monotonic() - self._last_told >= self._seconds
+        if late and self._done - self._told >= self._steps:
+            self.tell()
 
-    def finish(self) -> None:
-        self._last_told = time.monotonic()
+    def tell(self) -> None:
+        self._last_told, self._told = time.monotonic(), self._done
         self._tell(self._done)
 
 

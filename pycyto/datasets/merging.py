@@ -29,6 +29,8 @@ class Inventory:
 
     Attributes
     ----------
+    name
+        By which messages call it.
     ordered
         Whether its rows are in the order of their keys.
     projects
@@ -38,6 +40,7 @@ class Inventory:
     """
 
     folder: Path
+    name: str
     cells: int = 0
     ordered: bool = True
     projects: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -156,6 +159,15 @@ def _lines(pairs: Sequence[tuple[Place, Place]], named: Mapping[Place, str]) -> 
     return "\n".join([*lines, *more])
 
 
+def names_of(folders: Sequence[Path]) -> list[str]:
+    """Return names that tell folders apart: with that of the folder around where they are alike."""
+    for length in (1, 2):
+        names = ["/".join(folder.parts[-length:]) for folder in folders]
+        if len(set(names)) == len(names):
+            return names
+    return [str(folder) for folder in folders]
+
+
 def check_schemes(inventories: list[Inventory]) -> None:
     """Refuse data sets that were labelled by different schemes.
 
@@ -164,7 +176,7 @@ def check_schemes(inventories: list[Inventory]) -> None:
     RefusedError
         There are two schemes.
     """
-    found = {one.folder.name: listed(sorted(one.schemes)) for one in inventories if one.schemes}
+    found = {one.name: listed(sorted(one.schemes)) for one in inventories if one.schemes}
     if len({scheme for one in inventories for scheme in one.schemes}) > 1:
         raise RefusedError(
             f"These data sets have different classes: {_by_name(found)}.",
@@ -184,7 +196,7 @@ def check_resolutions(inventories: list[Inventory]) -> Resolution:
     found: dict[str, Resolution] = {}
     for one in inventories:
         try:
-            found[one.folder.name] = resolution_of(list(one.scales.values()), one.folder)
+            found[one.name] = resolution_of(list(one.scales.values()), one.folder)
         except BadInputError as error:
             raise RefusedError(
                 error.what,

@@ -16,6 +16,8 @@ FILTERS = {
     "of": words.of,
     "number": words.number,
     "between": words.between,
+    "lost": words.lost,
+    "lost_between": words.lost_between,
 }
 
 

@@ -53,6 +53,11 @@ class OfSource:
     transferred: Sequence[Threshold]
     cells: Classified
 
+    @property
+    def flatters(self) -> bool:
+        """Whether the model has learnt from the same groups, though not from these cells."""
+        return self.which == KNOWN_GROUPS
+
     def to_json(self) -> dict[str, Any]:
         """Return the source as plain values; docs/study.md explains them."""
         return {

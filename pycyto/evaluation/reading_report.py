@@ -225,7 +225,7 @@ def as_html(report: ReadingReport) -> str:
         most=report.labels[-1],
         summary=reading_words.summary(report),
         cautions=reading_words.cautions(report),
-        held=words.held(report.groups),
+        held=words.held(report.groups, slide="slide"),
         drawings=trend_curves(report.trend, report.labels[-1]),
         size=drawing,
         min_groups=MIN_GROUPS,

@@ -17,7 +17,7 @@ from pycyto.evaluation.of_source import OUT_OF_FOLD, SPECIFICITIES, TEST_PART, O
 from pycyto.evaluation.published import Paper
 from pycyto.evaluation.report import NOTICE
 from pycyto.evaluation.words import in_brackets, number, of
-from pycyto.labels import scheme_named
+from pycyto.labels import counted, scheme_named
 from pycyto.pages import rendered
 
 # Version of study.json; docs/study.md describes it.
@@ -154,8 +154,8 @@ class StudyReport:
     misleading
         Of each source that is learnt from.
     matrices, by, crossing
-        Of the comparison of domains, and the network that learns for it; none where it was not
-        asked for.
+        Of the comparison of domains, and the network that learnt for it; none where it was not
+        made.
     """
 
     title: str
@@ -183,8 +183,14 @@ class StudyReport:
 
     @property
     def summary(self) -> list[str]:
-        """The report in a few sentences, what is most dangerous first."""
-        return [*map(_missed, self.first.sources), _mean(self.first)]
+        """The report in a few sentences, what is most dangerous first, and what flatters last."""
+        sources = self.first.sources
+        return [
+            *(_missed(own) for own in sources if not own.flatters),
+            _mean(self.first),
+            *self.evaluation["beside_controls"],
+            *(f"Flattering: {_missed(own)}" for own in sources if own.flatters),
+        ]
 
 
 def _missed(source: OfSource) -> str:
@@ -198,9 +204,11 @@ def _missed(source: OfSource) -> str:
 
 
 def _mean(model: OfModel) -> str:
+    together = model.named["macro_f1"]
     return (
-        f"{model.network}, seed {model.seed}: macro-F1 {number(model.mean)} in the mean of "
-        f"{len(model.learnt)} sources, on {model.mean.cells} cells."
+        f"{model.network}, seed {model.seed}, {model.learnt[0].which}: macro-F1 "
+        f"{number(model.mean)}, the mean of {counted(len(model.learnt), 'source')}; "
+        f"{number(together)} for all {together.cells} cells together."
     )
 
 
@@ -219,6 +227,7 @@ def as_json(report: StudyReport) -> dict[str, Any]:
         "misleading": [own.to_json() for own in report.misleading],
         "cross_domain": {
             "by": report.by,
+            "network": report.crossing,
             "matrices": [own.to_json() for own in report.matrices],
         },
         "published": [own.key for own in report.papers],

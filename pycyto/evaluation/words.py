@@ -52,6 +52,22 @@ def between(found: Estimate) -> str:
     return f"{_whole(100 * low)} to {_whole(100 * high)} %"
 
 
+def lost(drop: Estimate) -> str:
+    """Return a drop in words: what is below 0 is gained."""
+    return NOT_DEFINED if drop.value is None else _lost(drop.value)
+
+
+def lost_between(drop: Estimate) -> str:
+    """Return the interval of a drop as `lost` tells it, or why there is none."""
+    if drop.interval is None:
+        return between(drop)
+    low, high = drop.interval
+    if low < 0 < high:
+        return f"{_lost(low)} to {_lost(high)}"
+    least, most = sorted((abs(low), abs(high)))
+    return f"{_two_digits(least)} to {_two_digits(most)}"
+
+
 def in_brackets(share: Estimate) -> str:
     """Return a share in per cent, with its interval where it has one."""
     known = f", 95 % interval {between(share)}" if share.interval else ""
@@ -163,14 +179,16 @@ def cautions(figures: Figures) -> list[str]:
     return found
 
 
-def held(groups: Mapping[str, int]) -> str:
-    """Return the number of groups and what they rest on."""
-    names = {"patient": "patients", "slide": "slides", "image": "images"}
-    kinds = [
-        f"{count} {names.get(level, level) if count > 1 else level}"
-        for level, count in groups.items()
-        if count
-    ]
+def held(groups: Mapping[str, int], *, slide: str = "group") -> str:
+    """Return the number of groups and what they rest on.
+
+    Parameters
+    ----------
+    slide
+        What a slide is called: public sets have no more for it than a part of a file's name.
+    """
+    names = {level: slide if level == "slide" else level for level in groups}
+    kinds = [counted(count, names[level]) for level, count in groups.items() if count]
     return " and ".join(kinds) or "no group"
 
 
@@ -244,6 +262,10 @@ def _fewer(figures: Figures, control: Control, theirs: Figures) -> list[str]:
 def _two_digits(value: float) -> str:
     text = f"{value:.2f}"
     return "> 0.99" if text == "1.00" and value < 1 else text
+
+
+def _lost(value: float) -> str:
+    return f"{_two_digits(abs(value))} {'gained' if value < 0 else 'lost'}"
 
 
 def _whole(value: float) -> str:

@@ -30,6 +30,7 @@ from pycyto.records import Reporter
 
 Method = Literal["none", "reinhard"]
 Kind = Literal["patch", "slide", "source"]
+NO_COLOUR: Method = "none"
 METHODS = cast("tuple[Method, ...]", get_args(Method))
 KINDS = cast("tuple[Kind, ...]", get_args(Kind))
 

@@ -23,8 +23,6 @@ Calibrate = Literal["temperature", "none"]
 # What is fitted on fewer cells says more of these cells than of the model.
 FEWEST = 50
 
-# As it is kept, and as its model then answers.
-DECIMALS = 4
 _BATCH_SIZE = 32
 
 
@@ -68,4 +66,4 @@ def temperature_of(
         reporter.say(f"No temperature: on {cells} the model is all but right, or all but guesses.")
         return 1.0
     reporter.say(f"Temperature {found:.2f}, fitted on {cells}.")
-    return round(found, DECIMALS)
+    return found

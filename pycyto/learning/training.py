@@ -37,6 +37,9 @@ from pycyto.records import SILENT, Reporter
 # Every so many epochs a line is said: enough to follow, few enough to read.
 SAY_EVERY = 5
 
+# Of a training that was told to leave the backbone as it is.
+ONLY_THE_HEAD = "No weight of the backbone learns in any phase: only the head does."
+
 # Probabilities below this count as this in the cross-entropy, as in Keras.
 _SMALLEST = 1e-7
 
@@ -93,7 +96,7 @@ def fit(
         run.all_phases(kept)
     except KeyboardInterrupt:
         if checkpoint:
-            reporter.warn(_what_is_kept(len(run.history)))
+            reporter.say(_what_is_kept(len(run.history)))
         raise
     return Training(tuple(run.history), run.best, learning)
 
@@ -133,8 +136,14 @@ def _learning_weights(
     counts = {phase.name: thaw(model, network, phase.unfrozen) for phase in settings.phases}
     told = ", ".join(f"{count:,} in the phase “{name}”" for name, count in counts.items())
     reporter.say(f"Of {backbone_size(model):,} weights of the backbone learn: {told}.")
-    if not any(counts.values()):
-        reporter.warn("No weight of the backbone learns in any phase: only the head does.")
+    *_, last = settings.phases
+    if last.unfrozen == "none":
+        reporter.warn(ONLY_THE_HEAD)
+    elif not any(counts.values()):
+        reporter.warn(
+            f"No weight of the backbone learns, not in the phase “{last.name}” either: only the "
+            "head does."
+        )
     return counts
 
 

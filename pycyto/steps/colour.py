@@ -115,7 +115,8 @@ def colour(  # noqa: PLR0913 - each is an option of the command
     """
     data, out = path_from(data), path_from(out)
     _check(verdict, by, note, cells)
-    check_report_folder(out, FIGURES_FILE)
+    if verdict is None:
+        check_report_folder(out, FIGURES_FILE)
     rows = read_manifest(data)
     if not rows:
         raise BadInputError("There is no cell in this data set.", where=data / "manifest.csv")

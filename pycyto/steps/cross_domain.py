@@ -19,8 +19,8 @@ from pycyto.evaluation.cross_domain_page import as_html
 from pycyto.evaluation.intervals import resampling
 from pycyto.evaluation.matrix import SCHEMA, Field, Matrix, field_of
 from pycyto.evaluation.report import NOTICE
-from pycyto.evaluation.words import between, number
-from pycyto.images.colour import Kind, Method
+from pycyto.evaluation.words import lost, lost_between, number
+from pycyto.images.colour import NO_COLOUR, Kind, Method
 from pycyto.labels import listed, scheme_named
 from pycyto.learning.augmentation import Named
 from pycyto.learning.bundle import load_bundle
@@ -31,11 +31,11 @@ from pycyto.learning.weights import IMAGENET, NONE
 from pycyto.parts import PARTS
 from pycyto.records import SILENT, CellKey, Reporter, path_from
 from pycyto.steps.colours import colour_for
-from pycyto.steps.domains import ALL_BUT, Domains, Round, read_domains, trainings_of
+from pycyto.steps.domains import ALL_BUT, By, Domains, Round, read_domains, trainings_of
 from pycyto.steps.profiles import icc_of
 from pycyto.steps.report_folder import check_report_folder
 from pycyto.steps.scored import Floats, answered_rows, joined, read_scores, write_scores
-from pycyto.steps.study_file import NO_COLOUR, By
+from pycyto.steps.study_log import Once
 from pycyto.steps.study_stages import Stage, Stages
 from pycyto.steps.subset import write_subset
 from pycyto.steps.train import train
@@ -52,12 +52,15 @@ class CrossDomainResult:
 
     Attributes
     ----------
+    network
+        That learnt for it.
     matrices
         One for each way to treat colours.
     """
 
     report: Path
     figures: Path
+    network: str
     matrices: Sequence[Matrix]
 
 
@@ -128,6 +131,7 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
         raise UsageError(f"--by is {by!r}; it can be {listed(get_args(By))}.")
     folder, target = path_from(data), path_from(out)
     check_report_folder(target, FIGURES_FILE)
+    reporter = Once(reporter)
     found = read_domains(folder, by, reporter, folds=folds, identifiers=identifiers)
     trainings = trainings_of(found.domains, group or {}, folder)
     tests = {name: own for name, own in trainings.items() if not name.startswith(ALL_BUT)}
@@ -154,7 +158,7 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
     )
     files.write_text(target / REPORT_FILE, as_html(matrices, by, record))
     _say(matrices, target, reporter)
-    return CrossDomainResult(target / REPORT_FILE, target / FIGURES_FILE, matrices)
+    return CrossDomainResult(target / REPORT_FILE, target / FIGURES_FILE, network, matrices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,25 +211,32 @@ def _training(work: _Work, name: str, domains: Sequence[str], colour: str) -> St
     data = work.data.folder
     inputs = {file: files.sha256_of(data / file) for file in work.data.files}
     digest = hashlib.sha256(f"{colour} {name}".encode()).hexdigest()[:8]
-    work.reporter.say(f"Learns from {name} (colour {colour}).")
 
-    def make(folder: Path) -> str:
-        return _make(work, domains, options, folder)
+    def make(folder: Path, reporter: Reporter) -> str:
+        return _make(work, domains, options, folder, reporter)
 
     # Where files are does not change what comes of it; what is in them does.
     own = {key: value for key, value in options.items() if key not in _PLACES}
     for key in ("weights", "reference"):
         if options.get(key) and Path(options[key]).is_file():
             inputs[key] = files.sha256_of(Path(options[key]))
-    return work.stages.run(digest, {"domains": domains, "training": own}, inputs, make)
+    title = f"Learning from {name}" + (f", colour {colour}" if colour != NO_COLOUR else "")
+    settings = {"domains": domains, "training": own}
+    return work.stages.run(digest, settings, inputs, make, title=title)
 
 
-def _make(work: _Work, domains: Sequence[str], options: Mapping[str, Any], folder: Path) -> str:
+def _make(
+    work: _Work,
+    domains: Sequence[str],
+    options: Mapping[str, Any],
+    folder: Path,
+    reporter: Reporter,
+) -> str:
     """Train on some domains, and keep what the model says of the tested cells of all."""
     data = work.data
     if "colour" in options:
-        options = _coloured(work, domains, options)
-    said = [_round(work, own, domains, options, folder) for own in data.rounds]
+        options = _coloured(work, domains, options, reporter)
+    said = [_round(work, own, domains, options, folder, reporter) for own in data.rounds]
     labels, scores = joined(said, scheme_named(data.parts["test"][0].scheme).names)
     known = [row for row in data.parts["test"] if row.label in labels]
     found = np.array([scores[row.key] for row in known], np.float32).reshape(-1, len(labels))
@@ -233,21 +244,28 @@ def _make(work: _Work, domains: Sequence[str], options: Mapping[str, Any], folde
     return files.sha256_of(folder / _SCORES_FILE)
 
 
-def _coloured(work: _Work, domains: Sequence[str], options: Mapping[str, Any]) -> Mapping[str, Any]:
+def _coloured(
+    work: _Work, domains: Sequence[str], options: Mapping[str, Any], reporter: Reporter
+) -> Mapping[str, Any]:
     """Fix the target of colours for all rounds: no label of a cell has a say in it."""
     data = work.data
     rows = [row for row in data.parts["train"] if data.domain[row.key] in domains]
     asked = dict(options)
     stats, reference = asked.pop("stats"), asked.pop("reference")
     colour = colour_for(
-        rows, data.folder, asked["colour"], stats, reference, work.reporter,
+        rows, data.folder, asked["colour"], stats, reference, reporter,
         icc=icc_of(data.folder),
     )  # fmt: skip
     return {**asked, "colour": colour}
 
 
 def _round(
-    work: _Work, own: Round, domains: Sequence[str], options: Mapping[str, Any], folder: Path
+    work: _Work,
+    own: Round,
+    domains: Sequence[str],
+    options: Mapping[str, Any],
+    folder: Path,
+    reporter: Reporter,
 ) -> tuple[tuple[str, ...], dict[CellKey, Floats]]:
     """Train once, and return what the model says of the tested cells of the round."""
     data = work.data
@@ -255,10 +273,10 @@ def _round(
     with tempfile.TemporaryDirectory(prefix="pycyto-", dir=folder) as temporary:
         subset, model = Path(temporary) / "data", Path(temporary) / "model"
         write_subset(data.folder, rows, own.part, subset)
-        train(subset, out=model, validate=own.validate, reporter=work.reporter, **options)
+        train(subset, out=model, validate=own.validate, reporter=reporter, **options)
         bundle = load_bundle(model)
         cache = Path(options["cache"] or default_folder())
-        found = answered_rows(bundle, data.folder, own.tested, cache, work.reporter)
+        found = answered_rows(bundle, data.folder, own.tested, cache, reporter)
     keys = [row.key for row in own.tested]
     return bundle.labels, dict(zip(keys, found, strict=True))
 
@@ -325,9 +343,8 @@ def _say(matrices: Sequence[Matrix], target: Path, reporter: Reporter) -> None:
             texts = [_told(matrix.fields.get((name, test))) for test in matrix.tested]
             reporter.say("  ".join([name.ljust(width), *texts]))
         for own in matrix.drops:
-            reporter.say(
-                f"{own.trained}: lower by {number(own.drop)} ({between(own.drop)}) outside."
-            )
+            told = f"{lost(own.drop)} ({lost_between(own.drop)})"
+            reporter.say(f"Learnt from {own.trained}: {told} outside.")
     reporter.say(f"Report: {target / REPORT_FILE}. {NOTICE}")
 
 

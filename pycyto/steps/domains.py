@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pycyto.errors import BadInputError, UsageError
 from pycyto.labels import listed
@@ -21,8 +22,8 @@ from pycyto.parts import (
 )
 from pycyto.pseudonyms import pseudonyms_of
 from pycyto.records import CellKey, Reporter
-from pycyto.steps.study_file import By
 
+By = Literal["source", "scanner", "site", "preparation"]
 ALL, ALL_BUT = "all", "all but "
 
 

@@ -20,6 +20,7 @@ from pycyto.datasets.merging import (
     Meetings,
     check_resolutions,
     check_schemes,
+    names_of,
     namesakes,
 )
 from pycyto.datasets.near import same_cells
@@ -94,7 +95,7 @@ def merge(
     inventories = _inventories(folders)
     check_schemes(inventories)
     check_resolutions(inventories)
-    icc = _one_state(folders)
+    icc = _one_state(inventories)
     target = path_from(out)
     with files.making_folder(target) as made:
         joining = _Joining(made)
@@ -107,11 +108,11 @@ def merge(
     return result
 
 
-def _one_state(folders: Sequence[Path]) -> bool:
+def _one_state(inventories: Sequence[Inventory]) -> bool:
     """Return whether colour profiles were applied, or refuse where they were in some only."""
-    states = {folder: icc_of(folder) for folder in folders}
+    states = {one.name: icc_of(one.folder) for one in inventories}
     if len(set(states.values())) > 1:
-        told = listed(f"{folder.name} {state(icc)}" for folder, icc in states.items())
+        told = listed(f"{name} {state(icc)}" for name, icc in states.items())
         raise RefusedError(
             f"The patches of these data sets were cut in two ways: {told}.",
             remedy="Export or ingest them again, all with --icc or all without. Images that have "
@@ -123,8 +124,8 @@ def _one_state(folders: Sequence[Path]) -> bool:
 def _inventories(folders: Sequence[Path]) -> list[Inventory]:
     """Look through the manifests, and refuse what is there twice."""
     meetings, found = Meetings(), []
-    for number, folder in enumerate(folders):
-        inventory = Inventory(folder)
+    for number, (folder, name) in enumerate(zip(folders, names_of(folders), strict=True)):
+        inventory = Inventory(folder, name)
         for row in iter_manifest(folder):
             inventory.add(row)
             meetings.add(row, number, inventory)
@@ -272,7 +273,7 @@ def _record(
 def _say(result: MergeResult, inventories: Sequence[Inventory], reporter: Reporter) -> None:
     for one in inventories:
         reporter.say(
-            f"{one.folder.name}: {counted(one.cells, 'cell')}; micrometres per pixel: {one.mpps}."
+            f"{one.name}: {counted(one.cells, 'cell')}; micrometres per pixel: {one.mpps}."
         )
     for source, labels in result.by_source.items():
         told = listed(

@@ -10,6 +10,9 @@ from pycyto.pseudonyms import NAMES, pseudonyms_of
 from pycyto.records import Reporter
 from pycyto.steps.tested import Tested
 
+# Columns whose pseudonyms the tables of a report show.
+SHOWN_NAMES = ("source", "site")
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -49,7 +52,7 @@ def say_names(test: Tested, shown: Shown, reporter: Reporter) -> None:
     found = {
         getattr(hidden, column): getattr(named, column)
         for named, hidden in zip(test.known, shown.rows, strict=True)
-        for column in ("source", "site")
+        for column in SHOWN_NAMES
     }
     for pseudonym, name in sorted(found.items()):
         if pseudonym != UNKNOWN:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from pycyto import files
+<<<<<<< HEAD
 from pycyto.evaluation.report import SCHEMA
+=======
+from pycyto.manifest import UNKNOWN, read_manifest
+>>>>>>> pages
 from pycyto.parts import NO_FOLD
+from pycyto.pseudonyms import pseudonyms_of
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.cross_domain import CrossDomainResult, cross_domain
 from pycyto.steps.evaluate import METRICS_FILE, evaluate
 from pycyto.steps.report_folder import check_report_folder
+from pycyto.steps.shown import SHOWN_NAMES
 from pycyto.steps.study_file import ColourSettings, Places, Study, read_study
+from pycyto.steps.study_log import Once, duration
 from pycyto.steps.study_models import (
     SCORES_FILE,
     Model,
     demand_a_network,
-    demand_colour,
     model_of,
     not_measured,
     start_of,
@@ -77,12 +84,12 @@ def study(
     MissingDependencyError
         None of the networks has weights to start from.
     """
+    started, reporter = time.monotonic(), Once(reporter)
     path, root = path_from(file), path_from(out)
     check_report_folder(root, FIGURES_FILE)
     plan = read_study(path)
     places = Places((*map(path_from, folders), path.parent))
     demand_sources(plan, places, root)
-    demand_colour(plan, path, places)
     demand_a_network(plan, places)
 
     stages = Stages(root, reporter, dry_run)
@@ -102,9 +109,15 @@ def study(
     if dry_run:
         reporter.say("cross-domain, report: made from these, what is there of them is kept.")
     else:
+        _say_names(data.folder / DATA, reporter)
         matrices = _cross_domain(root, plan, places, data, reasons, reporter)
         files.copy_file(path, root / "study.toml")
-        write_report(root, Found(plan, sources, data, models, tested, matrices, reasons), reporter)
+        reporter.say("report: begins.")
+        found = Found(plan, sources, data, models, tested, matrices, reasons)
+        sentences = write_report(root, found)
+        reporter.say(f"report: done. The study took {duration(time.monotonic() - started)}.")
+        for sentence in sentences:
+            reporter.say(sentence)
     return StudyResult(root / REPORT_FILE, root / FIGURES_FILE, stages.redone, stages.kept)
 
 
@@ -113,11 +126,11 @@ def _evaluation(stages: Stages, plan: Study, places: Places, data: Stage, model:
     start = start_of(model.network, places)
     weights = start if Path(start).is_file() else None
 
-    def make(folder: Path) -> str:
+    def make(folder: Path, reporter: Reporter) -> str:
         evaluate(
             data.folder / DATA, model=model.bundle, out=folder, seed=plan.evaluation.seed,
             fold=NO_FOLD if plan.split.folds else None, scores=model.answered.folder / SCORES_FILE,
-            leaking=plan.evaluation.leaking, weights=weights, reporter=stages.reporter,
+            leaking=plan.evaluation.leaking, weights=weights, reporter=reporter,
         )  # fmt: skip
         return files.sha256_of(folder / METRICS_FILE)
 
@@ -131,6 +144,14 @@ def _evaluation(stages: Stages, plan: Study, places: Places, data: Stage, model:
         # Whose figures those of the folds are; new sources for the test do not change them.
         inputs |= {fold.name: fold.output for fold in model.folds}
     return stages.run("evaluation", own, inputs, make)
+
+
+def _say_names(data: Path, reporter: Reporter) -> None:
+    """Tell the user, and nobody else, what the pseudonyms in the evaluation's page stand for."""
+    hide, rows = pseudonyms_of(data, reporter), read_manifest(data)
+    for kind, name in sorted({(kind, getattr(row, kind)) for row in rows for kind in SHOWN_NAMES}):
+        if name not in ("", UNKNOWN):
+            reporter.say(f"In the page of the evaluation {hide.of(kind, name)} stands for {name}.")
 
 
 def _cross_domain(
@@ -149,11 +170,12 @@ def _cross_domain(
     if reasons[network.name]:
         reporter.warn(f"No matrix: {network.name} is not measured.")
         return None
+    reporter.say(f"cross-domain: by {asked.by}, with {network.name}.")
     options = training_options(network, plan.seeds[0], ColourSettings(), places)
     del options["calibrate"]
     reference = places.find(plan.colour.reference) if plan.colour.reference else None
     return cross_domain(
-        data.folder / DATA, by=asked.by, out=root / "cross-domain", group=asdict(asked)["groups"],
+        data.folder / DATA, by=asked.by, out=root / "cross-domain", group=asked.groups,
         colour=asked.colour, stats=plan.colour.stats, reference=reference,
         folds=plan.split.folds is not None, reporter=reporter, **options,
     )  # fmt: skip

@@ -13,11 +13,12 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from pycyto import files
 from pycyto.datasets.split import FEWEST_FOLDS
 from pycyto.errors import BadInputError
-from pycyto.images.colour import Kind, Method
+from pycyto.images.colour import NO_COLOUR, Kind, Method
 from pycyto.labels import listed
 from pycyto.learning.augmentation import Named
 from pycyto.learning.calibrating import Calibrate
 from pycyto.learning.sampling import Balance
+from pycyto.steps.domains import By
 from pycyto.steps.ingest import Scale
 
 # Bytes; a study file is written by hand.
@@ -32,9 +33,7 @@ NetworkName = Literal[
 Orientations = Literal[1, 2, 4, 8]
 TRAIN: Role = "train"
 TEST: Role = "test"
-By = Literal["source", "scanner", "site", "preparation"]
 Use = Literal["all", "cross_domain"]
-NO_COLOUR: Method = "none"
 # Of train, validation and test.
 _FRACTIONS = (60.0, 20.0, 20.0)
 
@@ -341,20 +340,20 @@ class _Reader:
             return next((own for own in tried if own is not NotImplemented), NotImplemented)
         if get_origin(hint) is tuple and isinstance(value, list):
             inner = get_args(hint)[0]
-            label = f"[[{name}]]" if isinstance(inner, type) and fields_of(inner) else name
+            label = f"[[{name}]]" if isinstance(inner, type) and _is_table(inner) else name
             found = [self._value(inner, own, "", label) for own in value]
             return tuple(found)
         if get_origin(hint) is Mapping and isinstance(value, dict):
             return {
                 key: self._value(get_args(hint)[1], own, key, name) for key, own in value.items()
             }
-        if isinstance(hint, type) and fields_of(hint) and isinstance(value, dict):
+        if isinstance(hint, type) and _is_table(hint) and isinstance(value, dict):
             return self.table(hint, value, name if name.startswith("[[") else f"[{name}]")
         plain = (int, float) if hint is float else (hint,)
         return value if type(value) in plain else NotImplemented
 
 
-def fields_of(kind: object) -> bool:
+def _is_table(kind: object) -> bool:
     """Whether a type is one of the tables of a study."""
     return hasattr(kind, "__dataclass_fields__")
 

@@ -18,7 +18,7 @@ import numpy as np
 from pycyto import files
 from pycyto.labels import scheme_named
 from pycyto.learning.bundle import load_bundle
-from pycyto.learning.calibrating import DECIMALS
+from pycyto.learning.feature_cache import default_folder
 from pycyto.learning.sampling import source_weights
 from pycyto.manifest import Row
 from pycyto.parts import read_folds, rows_by_part
@@ -30,8 +30,8 @@ from pycyto.temperature import at_temperature, best_temperature
 
 _MODEL, _SCORES = "model", "scores.csv"
 
-# Given a fold and the place for a bundle, learns from all other folds.
-Learn = Callable[[int, Path], object]
+# Given a fold, the place for a bundle and a reporter, learns from all other folds.
+Learn = Callable[[int, Path, Reporter], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,6 @@ class Folds:
         Of folds.
     data
         The pooled data set.
-    features
-        Folder for what a frozen backbone sees.
     decides, inputs
         As of `pycyto.steps.study_stages.Stages.run`.
     """
@@ -75,7 +73,6 @@ class Folds:
     name: str
     number: int
     data: Path
-    features: Path
     decides: object
     inputs: Mapping[str, str]
 
@@ -84,18 +81,18 @@ class Folds:
         return [
             stages.run(
                 f"folds/{self.name}/fold{fold}", self.decides, self.inputs,
-                partial(self._make, learn, stages.reporter, fold), goes_on=True,
+                partial(self._make, learn, fold), goes_on=True,
             )
             for fold in range(1, self.number + 1)
         ]  # fmt: skip
 
-    def _make(self, learn: Learn, reporter: Reporter, fold: int, folder: Path) -> str:
+    def _make(self, learn: Learn, fold: int, folder: Path, reporter: Reporter) -> str:
         # What an earlier try has finished is there already.
         if not (folder / _MODEL).exists():
-            learn(fold, folder / _MODEL)
+            learn(fold, folder / _MODEL, reporter)
         bundle = load_bundle(folder / _MODEL)
         rows = rows_by_part(self.data, fold)["test"]
-        found = answered_rows(bundle, self.data, rows, self.features, reporter)
+        found = answered_rows(bundle, self.data, rows, default_folder(), reporter)
         write_scores(folder / _SCORES, bundle.labels, rows, found)
         return files.sha256_of(folder / _SCORES)
 
@@ -119,7 +116,7 @@ def out_of_fold(data: Path, stages: Sequence[Stage], *, by_source: bool) -> OutO
     crossed = np.empty_like(answers)
     for number in np.unique(fold):
         crossed[fold == number] = at_temperature(answers[fold == number], fit(fold != number))
-    return OutOfFold(labels, rows, crossed, round(fit(fold > 0), DECIMALS))
+    return OutOfFold(labels, rows, crossed, fit(fold > 0))
 
 
 def _temperature(

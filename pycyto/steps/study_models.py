@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from pycyto import files, provenance
-from pycyto.errors import BadInputError, MissingDependencyError
-from pycyto.learning import feature_cache
+from pycyto.errors import MissingDependencyError
+from pycyto.images.colour import NO_COLOUR
 from pycyto.learning.bundle import WEIGHTS_FILE, load_bundle
+from pycyto.learning.feature_cache import default_folder
 from pycyto.learning.networks import network_named
 from pycyto.learning.weights import IMAGENET, NONE, default_weights
 from pycyto.manifest import Row, read_manifest
@@ -22,7 +23,7 @@ from pycyto.parts import NO_FOLD
 from pycyto.records import Reporter
 from pycyto.steps.scored import answered_rows, write_scores
 from pycyto.steps.study_costs import costs_of, peak_memory
-from pycyto.steps.study_file import NO_COLOUR, TEST, ColourSettings, NetworkSettings, Places, Study
+from pycyto.steps.study_file import TEST, ColourSettings, NetworkSettings, Places, Study
 from pycyto.steps.study_folds import Folds, OutOfFold, out_of_fold
 from pycyto.steps.study_parts import study_parts
 from pycyto.steps.study_sources import DATA, Ready, say_unseen, unseen
@@ -116,21 +117,16 @@ def model_of(
 ) -> Model:
     """Train a network with one seed and ask it about all cells, unless that was done before."""
     options = training_options(network, seed, study.colour, places)
-    recipe = _Recipe(f"{network.name}-seed{seed}", options, data, stages.reporter)
+    recipe = _Recipe(f"{network.name}-seed{seed}", options, data)
     folds = recipe.folds(stages, study.split.folds)
     trained = recipe.trained(stages, folds)
     tested = [own for own in sources if own.settings.role == TEST]
     inputs = {"pooled": data.output, "model": trained.output}
     inputs |= {f"source {own.settings.name}": own.stage.output for own in tested}
     said = recipe.out_of_fold(folds)
-    answer = partial(_answer, trained.folder / _MODEL, recipe.pool, tested, said, stages.reporter)
+    answer = partial(_answer, trained.folder / _MODEL, recipe.pool, tested, said)
     answered = stages.run(f"answers/{recipe.name}", {}, inputs, answer)
     return Model(network, seed, trained, answered, folds)
-
-
-def features_folder() -> Path:
-    """Return where a study keeps what frozen backbones see: where `pycyto.train` does."""
-    return feature_cache.default_folder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +144,6 @@ class _Recipe:
     name: str
     options: Mapping[str, Any]
     data: Stage
-    reporter: Reporter
 
     @property
     def pool(self) -> Path:
@@ -182,7 +177,7 @@ class _Recipe:
         """Train a model for each fold; none where there are no folds."""
         if number is None:
             return []
-        folds = Folds(self.name, number, self.pool, features_folder(), self.decides, self.inputs)
+        folds = Folds(self.name, number, self.pool, self.decides, self.inputs)
         return folds.stages(stages, self._learn_fold)
 
     def out_of_fold(self, folds: Sequence[Stage]) -> Callable[[], OutOfFold] | None:
@@ -198,11 +193,11 @@ class _Recipe:
         make = partial(self._train, self.out_of_fold(folds))
         return stages.run(f"models/{self.name}", self.decides, inputs, make, goes_on=True)
 
-    def _learn_fold(self, fold: int, place: Path) -> None:
+    def _learn_fold(self, fold: int, place: Path, reporter: Reporter) -> None:
         own = {**self.options, "calibrate": "none"}
-        train(self.pool, out=place, fold=fold, validate=False, reporter=self.reporter, **own)
+        train(self.pool, out=place, fold=fold, validate=False, reporter=reporter, **own)
 
-    def _train(self, said: Callable[[], OutOfFold] | None, folder: Path) -> str:
+    def _train(self, said: Callable[[], OutOfFold] | None, folder: Path, reporter: Reporter) -> str:
         started = time.monotonic()
         own = dict(self.options)
         if said is not None:
@@ -212,7 +207,7 @@ class _Recipe:
         with peak_memory() as peak:
             # What an earlier try has finished is there already.
             if not (folder / _MODEL).exists():
-                train(self.pool, out=folder / _MODEL, reporter=self.reporter, **own)
+                train(self.pool, out=folder / _MODEL, reporter=reporter, **own)
         bundle = load_bundle(folder / _MODEL)
         costs = {
             "seconds_of_training": round(time.monotonic() - started, 1),
@@ -228,8 +223,8 @@ def _answer(
     data: Path,
     tested: Sequence[Ready],
     said: Callable[[], OutOfFold] | None,
-    reporter: Reporter,
     folder: Path,
+    reporter: Reporter,
 ) -> str:
     """Keep what stands for the model on cells that it has not seen."""
     bundle, parts = load_bundle(model), study_parts(data)
@@ -239,7 +234,7 @@ def _answer(
     def ask(place: Path, asked: Sequence[Row]) -> None:
         known = [row for row in asked if row.label in bundle.labels]
         rows.extend(known)
-        answers.append(answered_rows(bundle, place, known, features_folder(), reporter))
+        answers.append(answered_rows(bundle, place, known, default_folder(), reporter))
 
     if said is None:
         ask(data, [*parts.fixing, *parts.tested])
@@ -255,12 +250,3 @@ def _answer(
     write_scores(folder / SCORES_FILE, bundle.labels, rows, np.concatenate(answers))
     files.write_json(folder / COSTS_FILE, costs_of(bundle, data, parts.tested, reporter))
     return files.sha256_of(folder / SCORES_FILE)
-
-
-def demand_colour(study: Study, path: Path, places: Places) -> None:
-    """Refuse a reference for colours that is not there."""
-    reference = study.colour.reference
-    if reference is not None and not places.find(reference).is_file():
-        raise BadInputError(
-            f"The reference for colours is not there: {places.find(reference)}.", where=path
-        )

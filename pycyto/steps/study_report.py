@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from pycyto.images.patches import read_patch
 from pycyto.images.pictures import data_uri
 from pycyto.labels import scheme_named
 from pycyto.manifest import Row, read_manifest
-from pycyto.records import CellKey, Reporter
+from pycyto.records import CellKey
 from pycyto.steps.cross_domain import CrossDomainResult
 from pycyto.steps.evaluate import METRICS_FILE
 from pycyto.steps.scored import read_scores
@@ -74,18 +75,18 @@ class Found:
     reasons: Mapping[str, str]
 
 
-def write_report(root: Path, found: Found, reporter: Reporter) -> None:
-    """Write ``index.html`` and ``study.json`` of a study."""
+def write_report(root: Path, found: Found) -> list[str]:
+    """Write ``index.html`` and ``study.json`` of a study; return them in a few sentences."""
     report = _report(found)
     page = as_html(report)
     # The figures first: by them the next run knows a page as a report, also after a kill between.
     files.write_json(root / FIGURES_FILE, as_json(report))
     files.write_text(root / REPORT_FILE, page)
-    for sentence in report.summary:
-        reporter.say(sentence)
-    for model in found.models:
-        reporter.say(f"Model {model.network.name}, seed {model.seed}: {model.bundle}")
-    reporter.say(f"Report: {root / REPORT_FILE}. Research use only.")
+    return [
+        *report.summary,
+        *(f"Model {own.network.name}, seed {own.seed}: {own.bundle}" for own in found.models),
+        f"Report: {root / REPORT_FILE}. Research use only.",
+    ]
 
 
 def _report(found: Found) -> StudyReport:
@@ -112,7 +113,7 @@ def _report(found: Found) -> StudyReport:
         ],
         matrices=found.matrices.matrices if found.matrices else [],
         by=asked.by if asked else "",
-        crossing=found.study.crossing.name if asked else "",
+        crossing=found.matrices.network if found.matrices else "",
         papers=published(),
         atlas=_atlas(found, cells),
         provenance=_record(found),
@@ -171,7 +172,7 @@ def _cells_of(found: Found) -> _Cells:
 
 def _of_model(model: Model, cells: _Cells, seed: int) -> OfModel:
     labels, scores = read_scores(model.answered.folder / SCORES_FILE)
-    seeds = iter(range(seed, seed + 1000))
+    seeds = count(seed)
 
     def classified(rows: Iterable[Row]) -> Classified:
         known = [row for row in rows if row.key in scores]
@@ -216,14 +217,14 @@ def _folds_of(
 def _misleading(
     own: OfSource, found: Found, cells: _Cells, variants: Mapping[str, Any]
 ) -> Misleading:
-    def of_source(rows: Sequence[Row]) -> list[Row]:
+    def of_it(rows: Sequence[Row]) -> list[Row]:
         return [row for row in rows if cells.source[row.key] == own.name]
 
     parts = cells.parts
     rows = {row.key: row for row in (*parts.learnt, *parts.tested)}
     return misleading(
-        own, found.data.folder / DATA, of_source([*rows.values()]), of_source(parts.train),
-        of_source(parts.tested), variants, found.study.evaluation.seed,
+        own, found.data.folder / DATA, of_it([*rows.values()]), of_it(parts.train),
+        of_it(parts.tested), variants, found.study.evaluation.seed,
     )  # fmt: skip
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pycyto import files
+from pycyto import files, provenance
 from pycyto.errors import BadInputError, UsageError
 from pycyto.labels import counted, listed
 from pycyto.manifest import Row, read_manifest
@@ -20,6 +21,7 @@ from pycyto.steps.ingest import ingest, reader_of_source
 from pycyto.steps.merge import merge
 from pycyto.steps.split import split
 from pycyto.steps.study_file import TEST, Places, SourceSettings, Study
+from pycyto.steps.study_log import Inside
 from pycyto.steps.study_stages import GONE, Stage, Stages, digest_of_folder
 from pycyto.steps.subset import write_subset
 
@@ -52,14 +54,28 @@ def source_of(stages: Stages, settings: SourceSettings, places: Places) -> Ready
     own = (settings.kind, settings.name, settings.table, settings.alternative, settings.scale,
            settings.mpp, settings.group_regex, settings.icc)  # fmt: skip
     name = f"sources/{settings.name}"
-    stages.reporter.say(f"{settings.name}: {path}")
-    take_in = partial(_take_in, settings, path, places, stages.reporter)
-    stage = stages.run(name, own, inputs, take_in, keeps=True)
+    take_in = partial(_take_in, settings, path, places)
+    stage = stages.run(name, own, inputs, take_in, place=path, keeps=True)
     if GONE in inputs.values():
         stages.reporter.warn(
             f"The source {settings.name} is no longer at {path}: what was taken in before is used."
         )
-    return Ready(settings, stage)
+    ready = Ready(settings, stage)
+    if not stages.dry_run:
+        _say_cells(ready, stages.reporter)
+    return ready
+
+
+def _say_cells(source: Ready, reporter: Reporter) -> None:
+    """Tell what a source has, and what of it was left out."""
+    rows = read_manifest(source.data)
+    labels = Counter(row.label or "unclassified" for row in rows)
+    told = listed(f"{label} {number}" for label, number in labels.most_common())
+    groups = counted(len({row.group for row in rows}), "group")
+    reporter.say(f"{source.settings.name}: {counted(len(rows), 'cell')} of {groups} ({told}).")
+    for record in provenance.records_in(source.data).values():
+        for reason, number in record.get("counts", {}).get("skipped", {}).items():
+            reporter.say(f"{source.settings.name}: {number} skipped: {reason}.")
 
 
 def _of_no_matter(kind: str, path: Path) -> bool:
@@ -70,18 +86,23 @@ def _of_no_matter(kind: str, path: Path) -> bool:
 
 
 def _take_in(
-    settings: SourceSettings, path: Path, places: Places, reporter: Reporter, folder: Path
+    settings: SourceSettings, path: Path, places: Places, folder: Path, reporter: Reporter
 ) -> str:
-    out = folder / DATA
+    out, reporter = folder / DATA, Inside(reporter, settings.name)
     if settings.kind == "project":
         export(path, out=out, mpp=settings.mpp, icc=settings.icc, reporter=reporter)
     elif settings.kind == "dataset":
-        with files.making_folder(out) as made:
-            write_subset(path, read_manifest(path), None, made)
+        _copy(path, out)
     else:
         options = _options(settings, places)
         ingest(settings.kind, path, out=out, icc=settings.icc, reporter=reporter, **options)
     return files.sha256_of(out / "manifest.csv")
+
+
+def _copy(data: Path, out: Path) -> None:
+    """Make a data set of all cells of another one."""
+    with files.making_folder(out) as made:
+        write_subset(data, read_manifest(data), None, made)
 
 
 def _options(settings: SourceSettings, places: Places) -> dict[str, Any]:
@@ -101,17 +122,16 @@ def pooled(stages: Stages, study: Study, sources: Sequence[Ready]) -> Stage:
     used = [own for own in sources if own.settings.role != TEST]
     inputs = {own.settings.name: own.stage.output for own in used}
 
-    def make(folder: Path) -> str:
+    def make(folder: Path, reporter: Reporter) -> str:
         out = folder / DATA
         if len(used) > 1:
-            merge([own.data for own in used], out=out, reporter=stages.reporter)
+            merge([own.data for own in used], out=out, reporter=reporter)
         else:
-            with files.making_folder(out) as made:
-                write_subset(used[0].data, read_manifest(used[0].data), None, made)
+            _copy(used[0].data, out)
         folds, seed = study.split.folds, study.split.seed
         shares = None if folds else study.split.shares
-        split(out, fractions=shares, folds=folds, seed=seed, reporter=stages.reporter)
-        audit(out, fold=NO_FOLD if folds else None, reporter=stages.reporter)
+        split(out, fractions=shares, folds=folds, seed=seed, reporter=reporter)
+        audit(out, fold=NO_FOLD if folds else None, reporter=reporter)
         table = FOLDS_FILE if folds else SPLIT_FILE
         return " ".join(files.sha256_of(out / name) for name in ("manifest.csv", table))
 
@@ -180,7 +200,7 @@ def say_unseen(name: str, found: Unseen, reporter: Reporter) -> None:
 
 
 def demand_sources(study: Study, places: Places, root: Path) -> None:
-    """Refuse a study whose sources are not there or cannot be read so, before anything is computed.
+    """Refuse a study whose files are not there or cannot be read so, before anything is computed.
 
     Raises
     ------
@@ -197,6 +217,9 @@ def demand_sources(study: Study, places: Places, root: Path) -> None:
         for own in study.source
         if own.table and not places.find(own.table).exists()
     ]
+    reference = study.colour.reference
+    if reference is not None and not places.find(reference).is_file():
+        missing.append(f"  reference for colours: {places.find(reference)}")
     if missing:
         lines = "\n".join(missing)
         raise BadInputError(

@@ -18,11 +18,15 @@ from typing import Any
 from pycyto import files, provenance
 from pycyto.errors import BadInputError
 from pycyto.records import Reporter
+from pycyto.steps.study_log import Inside, duration
 
 RECORD = "stage.json"
 # Stands for the output of a stage that is still to be made, in a rehearsal.
 TO_DO = "to do"
 GONE = "gone"
+
+# Given its folder and a reporter, makes a stage, and returns its output.
+Make = Callable[[Path, Reporter], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class Stages:
 
     Attributes
     ----------
+    reporter
+        Is told of each stage when it begins and when it is done.
     dry_run
         Nothing is made; `redone` lists what would be.
     redone, kept
@@ -63,8 +69,10 @@ class Stages:
         name: str,
         settings: object,
         inputs: Mapping[str, str],
-        make: Callable[[Path], str],
+        make: Make,
         *,
+        title: str = "",
+        place: Path | None = None,
         goes_on: bool = False,
         keeps: bool = False,
     ) -> Stage:
@@ -80,7 +88,11 @@ class Stages:
             Outputs of other stages, and digests of files, by name. `GONE` stands for files that
             are no longer there: a finished stage with the same settings is then kept.
         make
-            Given the folder, makes what is in it, and returns the output.
+            Given the folder and a reporter, makes what is in it, and returns the output.
+        title
+            What the user is told instead of the name.
+        place
+            Where the user has what it is made from, to be told as well.
         goes_on
             Whether `make` goes on itself with what an interrupted one has left.
         keeps
@@ -91,7 +103,8 @@ class Stages:
         BadInputError
             The inputs are gone, and there is no finished stage to keep.
         """
-        folder = self.root / name
+        folder, title = self.root / name, title or name
+        named = f"{title} ({place})" if place else title
         wanted = {
             "settings": _digest(settings),
             "inputs": {key: _short(value) for key, value in inputs.items()},
@@ -100,11 +113,11 @@ class Stages:
         found = _record_in(folder)
         if _is_made(found, wanted):
             self.kept.append(name)
-            self.reporter.say(f"{name}: done before, kept.")
+            self.reporter.say(f"{named}: done before, kept.")
             return Stage(name, folder, str(found["output"]))
         self.redone.append(name)
         if self.dry_run:
-            self.reporter.say(f"{name}: {'to be made anew' if found else 'to be made'}.")
+            self.reporter.say(f"{named}: {'to be made anew' if found else 'to be made'}.")
             return Stage(name, folder, TO_DO)
         gone = [key for key, value in inputs.items() if value == GONE]
         if gone:
@@ -113,32 +126,28 @@ class Stages:
                 where=folder,
                 remedy="Bring it back, or take it out of the study file.",
             )
-        self.reporter.say(f"{name}:")
+        again = goes_on and _same(found, wanted)
+        self.reporter.say(f"{named}: {'goes on' if again else 'begins'}.")
+        record = {"stage": name, **wanted}
         if keeps:
-            with files.making_folder(folder, replacing=True) as place:
-                output = _make(name, place, wanted, make)
+            with files.making_folder(folder, replacing=True) as made:
+                done = self._make(made, record, make)
         else:
-            if not (goes_on and _same(found, wanted)):
+            if not again:
                 files.remove_folder(folder)
-            output = _make(name, folder, wanted, make)
-        return Stage(name, folder, output)
+            done = self._make(folder, record, make)
+        self.reporter.say(f"{title}: done in {duration(done['seconds'])}.")
+        return Stage(name, folder, done["output"])
 
-
-def _make(name: str, folder: Path, wanted: Mapping[str, Any], make: Callable[[Path], str]) -> str:
-    """Make what is in a stage's folder, with its record; return the output."""
-    files.write_json(folder / RECORD, {"stage": name, **wanted, "output": None})
-    started = time.monotonic()
-    output = make(folder)
-    seconds = round(time.monotonic() - started, 1)
-    record = {"stage": name, **wanted, "output": output, "seconds": seconds}
-    files.write_json(folder / RECORD, {**record, "finished_at": files.now()})
-    return output
-
-
-def seconds_of(stage: Stage) -> float | None:
-    """Return how long it took to make a stage, the last time."""
-    value = _record_in(stage.folder).get("seconds")
-    return float(value) if isinstance(value, (int, float)) else None
+    def _make(self, folder: Path, record: Mapping[str, Any], make: Make) -> dict[str, Any]:
+        """Make what is in a stage's folder; return the record that is there then."""
+        files.write_json(folder / RECORD, {**record, "output": None})
+        started = time.monotonic()
+        output = make(folder, Inside(self.reporter))
+        seconds = round(time.monotonic() - started, 1)
+        done = {**record, "output": output, "seconds": seconds, "finished_at": files.now()}
+        files.write_json(folder / RECORD, done)
+        return done
 
 
 def digest_of_folder(folder: Path, skip: Callable[[Path], bool] = lambda _: False) -> str:

@@ -19,7 +19,7 @@ from pycyto.learning import feature_cache
 from pycyto.learning.augmentation import Named, Views
 from pycyto.learning.batches import PatchSet
 from pycyto.learning.bundle import ORIENTATIONS
-from pycyto.learning.calibrating import DECIMALS, Calibrate, temperature_of
+from pycyto.learning.calibrating import Calibrate, temperature_of
 from pycyto.learning.checkpoint import Checkpoint, place_of
 from pycyto.learning.contact_sheet import write_contact_sheet
 from pycyto.learning.history import Training
@@ -321,7 +321,7 @@ def _learn(
 
 def _temperature(model: Any, validation: PatchSet, options: _Options, reporter: Reporter) -> float:
     if not isinstance(options.calibrate, str):
-        return round(options.calibrate, DECIMALS)
+        return options.calibrate
     if options.calibrate == "none":
         return 1.0
     return temperature_of(

@@ -29,19 +29,28 @@ def test_a_table_has_columns_as_wide_as_their_widest_cell(
     ]
 
 
-def test_progress_in_a_log_is_a_line_now_and_then(
+def test_progress_in_a_log_is_ten_lines_at_most(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.0)
-    with Console().progress("cutting", 3) as advance:
-        advance(1)
-        advance(2)
+    with Console().progress("cutting", 60) as advance:
+        for _ in range(60):
+            advance(1)
     captured = capsys.readouterr()
-    assert captured.err.splitlines() == ["cutting: 1 of 3", "cutting: 3 of 3", "cutting: 3 of 3"]
+    assert captured.err.splitlines() == [f"cutting: {done} of 60" for done in range(6, 61, 6)]
     assert captured.out == ""
 
 
-def test_progress_without_a_total_counts(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_done_at_once_leaves_no_line_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
+    with Console().progress("cutting", 3) as advance:
+        advance(3)
+    assert capsys.readouterr().err == ""
+
+
+def test_progress_without_a_total_counts(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.0)
     with Console().progress("cutting", None) as advance:
         advance(5)
     assert capsys.readouterr().err == "cutting: 5\n"
@@ -110,3 +119,10 @@ def test_people_do_not_see_what_programs_are_told(capsys: pytest.CaptureFixture[
     Console().tell(run="2026-01-31_120000_1f9c2a")
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
+
+
+def test_a_log_can_be_read_while_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, newline="\n"))
+    Console().say("sources/herlev: begins.")
+    assert written.getvalue() == b"sources/herlev: begins.\n"

@@ -53,6 +53,29 @@ def test_a_share_is_never_rounded_to_none_or_all(own: Estimate, text: str) -> No
     assert words.percent(own) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "interval", "told", "between"),
+    [
+        (0.2, (0.11, 0.294), "0.20 lost", "0.11 to 0.29"),
+        (-0.08, (-0.14, -0.02), "0.08 gained", "0.02 to 0.14"),
+        (0.02, (-0.03, 0.07), "0.02 lost", "0.03 gained to 0.07 lost"),
+        (0.02, None, "0.02 lost", "no interval: too few groups"),
+        (None, None, "not defined", "no interval: too few groups"),
+    ],
+)
+def test_a_drop_below_nothing_is_a_gain(
+    value: float | None, interval: tuple[float, float] | None, told: str, between: str
+) -> None:
+    drop = Estimate(value, 90, 30, None, interval, "" if interval else "too few groups")
+    assert (words.lost(drop), words.lost_between(drop)) == (told, between)
+
+
+def test_what_public_sets_have_as_slides_are_groups() -> None:
+    found = {"patient": 2, "slide": 7, "image": 1}
+    assert words.held(found) == "2 patients and 7 groups and 1 image"
+    assert words.held({"slide": 1}, slide="slide") == "1 slide"
+
+
 def test_missed_hsil_comes_first() -> None:
     said = words.summary(
         figures_of([0, 0, 3, 3, 3, 1], [0, 1, 0, 3, 2, 1]), {"patient": 3, "image": 1}, {}

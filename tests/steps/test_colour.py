@@ -269,6 +269,11 @@ def test_files_that_were_changed_are_named(data: Path, reference: Path, tmp_path
             colour(data, out=out, verdict="acceptable", by="Bo")
         (out / name).write_bytes(whole[name])
     assert (out / "index.html").read_bytes() == whole["index.html"]
+    # A verdict would replace no page: what is wrong is the file itself.
+    edit(out / "colour.json", lambda text: text[:-9])
+    with pytest.raises(BadInputError, match=r"not valid JSON(.|\n)*colour.json"):
+        colour(data, out=out, verdict="acceptable", by="Bo")
+    (out / "colour.json").write_bytes(whole["colour.json"])
     edit(out / "verdicts.csv", lambda text: text.replace("acceptable", "perhaps"))
     with pytest.raises(BadInputError, match="'perhaps' is no verdict"):
         colour(data, out=out)

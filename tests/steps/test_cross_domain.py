@@ -6,25 +6,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from pycyto.errors import BadInputError, UsageError
 from pycyto.evaluation.matrix import Matrix
 from pycyto.files import read_json
-from pycyto.learning.bundle import Bundle
-from pycyto.manifest import Row, read_manifest
+from pycyto.manifest import read_manifest
 from pycyto.parts import read_folds, rows_by_part
 from pycyto.steps import cross_domain as step
 from pycyto.steps.cross_domain import cross_domain
 from pycyto.steps.split import split
 from tests.learning.patch_data import write_data
 from tests.manifests import write_manifest
+from tests.steps.stand_in_training import FAILING, LABELS, stand_in
 from tests.steps.test_train import Listener
 
 # Of every part, cell by cell in turn.
 DOMAINS = ("one", "two", "three")
-PART = {"NILM": 12, "LSIL": 12, "HSIL": 12}
+PART = dict.fromkeys(LABELS, 12)
 
 
 @pytest.fixture
@@ -42,33 +41,7 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def learnt(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Replace the training by one that knows the cells of what it learns from."""
-    calls: list[dict[str, Any]] = []
-
-    def train(data: Path, *, out: Path, reporter: Any, **options: Any) -> None:
-        rows = rows_by_part(data)
-        labels = tuple(name for name in PART if any(row.label == name for row in rows["train"]))
-        if options.get("epochs") == 99 and len({row.source for row in rows["train"]}) == 1:
-            raise BadInputError("No cell to learn from.")
-        calls.append({"rows": rows, "labels": labels, **options})
-
-    def load(path: Path) -> Any:
-        return type("Stub", (), {"labels": calls[-1]["labels"]})()
-
-    def classified(
-        bundle: Bundle, folder: Path, rows: list[Row], cache: Path, reporter: Any
-    ) -> np.ndarray:
-        sources = {row.source for row in calls[-1]["rows"]["train"]}
-        found = np.full((len(rows), len(bundle.labels)), 0.1, np.float32)
-        for index, row in enumerate(rows):
-            known = row.source in sources
-            found[index, bundle.labels.index(row.label) if known else 0] = 0.8
-        return found
-
-    monkeypatch.setattr(step, "train", train)
-    monkeypatch.setattr(step, "load_bundle", load)
-    monkeypatch.setattr(step, "answered_rows", classified)
-    return calls
+    return stand_in(monkeypatch)
 
 
 def made(data: Path, **options: Any) -> Matrix:
@@ -115,6 +88,9 @@ def test_figures_are_those_of_the_answers(data: Path, learnt: list[dict[str, Any
     assert matrix.fields["one", "three"].scored == ("NILM", "HSIL")
     assert matrix.fields["three", "one"].scored == ("NILM", "HSIL")
     assert matrix.fields["three", "one"].not_scored == {"LSIL": 4}
+    page = (data.parent / "out" / "index.html").read_text("utf-8")
+    (one,) = (own for own in matrix.drops if own.trained == "one")
+    assert f"<b>{one.drop.value:.2f} lost</b>" in page
     drops = {own.trained: own.drop.value for own in matrix.drops}
     assert set(drops) == set(matrix.trained) - {"all"}
     assert all(value is not None and value > 0 for value in drops.values())
@@ -153,7 +129,7 @@ def test_with_and_without_normalisation(data: Path, learnt: list[dict[str, Any]]
 
 
 def test_a_training_that_fails_is_listed(data: Path, learnt: list[dict[str, Any]]) -> None:
-    matrix = made(data, epochs=99)
+    matrix = made(data, epochs=FAILING)
     assert matrix.failed == dict.fromkeys(DOMAINS, "No cell to learn from.")
     assert matrix.fields["all", "one"].macro_f1.value == 1
     page = (data.parent / "out" / "index.html").read_text("utf-8")

@@ -209,6 +209,14 @@ def test_other_resolutions_are_refused(sets: list[Path], tmp_path: Path) -> None
     assert "herlev: full resolution; sipakmed: full resolution; half: 0.5 micrometres" in message
 
 
+def test_data_sets_in_folders_of_one_name_are_told_apart(sets: list[Path], tmp_path: Path) -> None:
+    half = project(tmp_path / "half" / "data", 1, mpp=0.5, downsample=2.0)
+    others = [shutil.copytree(one, tmp_path / "in" / one.name / "data") for one in sets]
+    message = refused([half, *others], tmp_path / "all")
+    assert "half/data: 0.5 micrometres" in message
+    assert "sipakmed/data: full resolution" in message
+
+
 def test_patches_brought_to_fit_are_refused(sets: list[Path], tmp_path: Path) -> None:
     ingest("herlev", tmp_path / "h", out=tmp_path / "fit", scale="fit")
     save = tmp_path / "h" / "light_dysplastic" / "8-8-001.BMP"

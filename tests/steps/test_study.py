@@ -14,6 +14,7 @@ from pycyto.errors import BadInputError, MissingDependencyError, RefusedError
 from pycyto.files import read_json
 from pycyto.manifest import read_manifest
 from pycyto.steps.study import StudyResult, study
+from tests.steps.stand_in_training import stand_in
 from tests.steps.study_sets import STUDY, draw_set
 from tests.steps.test_train import Listener
 
@@ -75,6 +76,21 @@ def test_the_report_has_every_source_and_every_network(place: Path) -> None:
     assert model["costs"]["peak_megabytes"] > 100
     trainings = found["cross_domain"]["matrices"][0]["trainings"]
     assert trainings == {"one": ["one"], "two": ["two"], "all": ["one", "two"]}
+
+
+def test_the_page_names_the_network_that_learnt_for_the_matrix(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt = stand_in(monkeypatch)
+    more = 'name = "mobilenetv2"\nweights = "none"\nuse = "cross_domain"'
+    change(copy, "[cross_domain]", f'[[network]]\n{more}\n[cross_domain]\nnetwork = "mobilenetv2"')
+    done = carry_out(copy)
+    assert {own["network"] for own in learnt} == {"mobilenetv2"}
+    assert read_json(done.figures)["cross_domain"]["network"] == "mobilenetv2"
+    page = done.report.read_text("utf-8")
+    assert "Network: mobilenetv2, which learns for this comparison alone" in page
+    # The figures of all sources together stay those of the first.
+    assert "Of small, trained on all sources together" in page
 
 
 def test_the_page_is_one_file_that_fetches_nothing(place: Path) -> None:
@@ -179,6 +195,15 @@ def test_nothing_is_computed_where_something_is_missing(copy: Path) -> None:
     shutil.rmtree(copy / "out")
     shutil.rmtree(copy / "sets" / "two")
     with pytest.raises(BadInputError, match=r"two: .*two"):
+        carry_out(copy)
+    assert not (copy / "out").exists()
+
+
+def test_all_that_is_missing_is_named_at_once(copy: Path) -> None:
+    shutil.rmtree(copy / "out")
+    shutil.rmtree(copy / "sets" / "two")
+    change(copy, "[split]", '[colour]\nmethod = "reinhard"\nreference = "glass.png"\n[split]')
+    with pytest.raises(BadInputError, match=r"two: .*two\n  reference for colours: .*glass.png"):
         carry_out(copy)
     assert not (copy / "out").exists()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 from typing import get_args
 
@@ -9,7 +11,9 @@ import pytest
 
 from pycyto.errors import BadInputError
 from pycyto.learning.networks import NETWORKS
-from pycyto.steps.study_file import NetworkName, Places, read_study
+from pycyto.steps.cross_domain import cross_domain
+from pycyto.steps.study_file import NetworkName, NetworkSettings, Places, read_study
+from pycyto.steps.train import train
 
 SAMPLES = Path(__file__).parents[2] / "sample_projects" / "studies"
 GOOD = """
@@ -95,6 +99,21 @@ def test_a_study_learns_from_something(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["pooled", "paper", "project"])
 def test_the_examples_can_be_read(name: str) -> None:
     assert read_study(SAMPLES / f"{name}.toml").source
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {own.name: own.default for own in fields(NetworkSettings)},
+        {own.name: own.default for own in signature(cross_domain).parameters.values()},
+    ],
+    ids=["study file", "cross-domain"],
+)
+def test_what_is_left_out_is_the_default_of_a_training(told: dict[str, object]) -> None:
+    known = {own.name: own.default for own in signature(train).parameters.values()}
+    shared = (told.keys() & known.keys()) - {"data", "out", "colour", "reporter"}
+    assert len(shared) >= 10
+    assert {name: told[name] for name in shared} == {name: known[name] for name in shared}
 
 
 def test_every_network_can_be_named() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 
 from pycyto import files
 from pycyto.errors import BadInputError
-from pycyto.records import SILENT
+from pycyto.records import SILENT, Reporter
 from pycyto.steps.study_stages import GONE, RECORD, TO_DO, Stages, digest_of_folder
 from tests.links import link
+from tests.steps.test_train import Listener
 
 
 class Maker:
@@ -21,7 +23,7 @@ class Maker:
     def __init__(self) -> None:
         self.made = 0
 
-    def __call__(self, folder: Path) -> str:
+    def __call__(self, folder: Path, reporter: Reporter) -> str:
         self.made += 1
         files.write_text(folder / "made", str(self.made))
         return "output"
@@ -55,7 +57,7 @@ def test_it_is_made_anew_when_something_changed(
     assert not (tmp_path / "a" / "old").exists()
 
 
-def stops(folder: Path) -> str:
+def stops(folder: Path, reporter: Reporter) -> str:
     (folder / "half").touch()
     raise KeyboardInterrupt
 
@@ -66,7 +68,7 @@ def test_a_broken_off_stage_is_not_taken_for_made(tmp_path: Path, goes_on: bool)
     with pytest.raises(KeyboardInterrupt):
         stages.run("a", {}, {}, stops, goes_on=goes_on)
 
-    def make(folder: Path) -> str:
+    def make(folder: Path, reporter: Reporter) -> str:
         assert (folder / "half").exists() == goes_on
         return "output"
 
@@ -77,15 +79,40 @@ def test_a_broken_off_stage_is_not_taken_for_made(tmp_path: Path, goes_on: bool)
     stages.run("b", {"other": 1}, {}, _expects_nothing, goes_on=True)
 
 
-def _expects_nothing(folder: Path) -> str:
+def _expects_nothing(folder: Path, reporter: Reporter) -> str:
     assert [path.name for path in folder.iterdir()] == [RECORD]
     return "output"
+
+
+def test_the_user_hears_of_the_stage_and_not_of_its_steps(tmp_path: Path) -> None:
+    listener = Listener()
+
+    def make(folder: Path, reporter: Reporter) -> str:
+        reporter.say("Split them with pycyto split.")
+        reporter.warn("There is no HSIL in test.")
+        return "output"
+
+    for _ in range(2):
+        Stages(tmp_path, listener).run("a", {}, {}, make, title="The first", place=Path("here"))
+    begins, done, kept = listener.said
+    assert begins == "The first (here): begins."
+    assert re.fullmatch(r"The first: done in \d+ s\.", done)
+    assert kept == "The first (here): done before, kept."
+    assert listener.warned == ["There is no HSIL in test."]
+
+
+def test_what_was_broken_off_goes_on(tmp_path: Path) -> None:
+    listener = Listener()
+    with pytest.raises(KeyboardInterrupt):
+        Stages(tmp_path, listener).run("a", {}, {}, stops, goes_on=True)
+    Stages(tmp_path, listener).run("a", {}, {}, Maker(), goes_on=True)
+    assert listener.said[:2] == ["a: begins.", "a: goes on."]
 
 
 def test_what_is_there_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
     make = Maker()
 
-    def breaks(folder: Path) -> str:
+    def breaks(folder: Path, reporter: Reporter) -> str:
         raise BadInputError("This source cannot be read.")
 
     Stages(tmp_path, SILENT).run("sources/a", {}, {"x": "1"}, make, keeps=True)

@@ -152,7 +152,7 @@ def test_the_same_command_goes_on_after_ctrl_c_and_ends_with_the_same_weights(
     with pytest.raises(KeyboardInterrupt):
         train(data, out=out, reporter=stopped, **options)
     assert sorted(tmp_path.iterdir()) == sorted([*before, place_of(out)])
-    assert any("--restart" in line for line in stopped.warned)
+    assert any("--restart" in line for line in stopped.said)
     left = place_of(out).read_bytes()
     assert not any(secret.encode() in left for secret in (*SECRETS, str(tmp_path), "entry-"))
 
