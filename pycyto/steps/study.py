@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pycyto import files
-<<<<<<< HEAD
 from pycyto.evaluation.report import SCHEMA
-=======
 from pycyto.manifest import UNKNOWN, read_manifest
->>>>>>> pages
 from pycyto.parts import NO_FOLD
 from pycyto.pseudonyms import pseudonyms_of
 from pycyto.records import SILENT, Reporter, path_from
