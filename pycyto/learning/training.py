@@ -29,6 +29,7 @@ from pycyto.learning.history import Epoch, Training, macro_f1
 from pycyto.learning.lessons import Lesson, OnPixels, on_features
 from pycyto.learning.linear_head import fit_linear
 from pycyto.learning.networks import Network
+from pycyto.learning.optimizer import adam
 from pycyto.learning.plan import Phase, TrainingSettings
 from pycyto.learning.sampling import Draws, draws_of, patch_weights
 from pycyto.learning.thawing import backbone_size, thaw
@@ -200,7 +201,7 @@ class _Run:
 
     def _compile(self, model: Any, phase: Phase) -> None:
         model.compile(
-            optimizer=keras().optimizers.Adam(phase.learning_rate),
+            optimizer=adam(phase.learning_rate),
             loss=_loss(self.settings.label_smoothing, len(self.train.labels)),
             metrics=["accuracy"],
             # Compiling costs more than it saves on a processor, and is not repeatable.
