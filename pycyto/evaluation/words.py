@@ -215,8 +215,9 @@ def beside_controls(figures: Figures, controls: Sequence[Control]) -> tuple[bool
         why = undecided[0].lead.withheld if undecided[0].lead else NOT_DEFINED
         nearest = _compared(figures, min(undecided, key=_lead_of))
         said = [f"Whether the model beats {names} is not decidable: {why}. Nearest is {nearest}."]
-        if len(undecided) < len(made):
-            said.append("It beats every other control that was made.")
+        if others := [control for control in made if control.beaten]:
+            nearest = _compared(figures, min(others, key=_lead_of))
+            said.append(f"It beats every other control that was made; nearest is {nearest}.")
         return None, [*said, *misses, *untold]
     nearest = _compared(figures, min(made, key=_lead_of))
     said = [f"The model beats every control that was made. Nearest is {nearest}."]
