@@ -85,7 +85,10 @@ def _classes(parts: Parts, groups: Sequence[Group]) -> Iterator[Finding]:
             remedy = f"Label {label} on more slides."
         else:
             what = f"There is no {label} in {where}, though {held} groups have some."
-            remedy = "Split anew with pycyto split --reshuffle, or with larger --fractions."
+            remedy = (
+                "Split anew with another seed or larger fractions; pycyto split wants --reshuffle "
+                "for that."
+            )
         yield Finding("class missing from a part", "warning", what, remedy=remedy)
 
 

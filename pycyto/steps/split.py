@@ -207,8 +207,8 @@ def _say(result: SplitResult, reporter: Reporter) -> None:
     if 0 < tested < FEW_GROUPS:
         reporter.warn(
             f"The test part has {tested} groups: under {FEW_GROUPS} no interval can be given. "
-            "--reshuffle with --fractions 50,20,30 gives it more, and --folds 5 tests every group "
-            "once."
+            "Fractions of 50,20,30 give it more (pycyto split wants --reshuffle for that), and "
+            "folds test every group once."
         )
     trained = found.parts["train"].groups if "train" in found.parts else FEW_GROUPS
     if trained < FEW_GROUPS:

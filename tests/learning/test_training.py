@@ -18,7 +18,7 @@ from pycyto.learning.history import Training, macro_f1
 from pycyto.learning.networks import build, network_named
 from pycyto.learning.plan import Phase, TrainingSettings, default_settings
 from pycyto.learning.thawing import Unfrozen
-from pycyto.learning.training import _loss, fit
+from pycyto.learning.training import ONLY_THE_HEAD, _loss, fit
 from pycyto.records import SILENT
 from tests.learning.conftest import Saved
 from tests.learning.patch_data import write_data
@@ -159,6 +159,17 @@ def test_a_training_counts_the_weights_of_the_backbone_that_learn(
     _, training = tuned(patches, listener, epochs=1, features=tmp_path, unfreeze="none")
     assert training.backbone_weights == {"head": 0}
     assert any("No weight of the backbone" in line for line in listener.warned)
+
+
+def test_a_phase_that_was_to_tune_layers_without_weights_is_named(
+    patches: PatchSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pycyto.learning.training.thaw", lambda *_: 0)
+    listener = Listener()
+    tuned(patches, listener, epochs=1, features=tmp_path)
+    (told,) = listener.warned
+    assert "not in the phase “last layer” either" in told
+    assert told != ONLY_THE_HEAD
 
 
 class Stops(Listener):

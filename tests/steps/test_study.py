@@ -32,7 +32,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     draw_set(folder / "sets" / "two", 2, tint=25)
     draw_set(folder / "sets" / "new", 3, number=4)
     (folder / "study.toml").write_text(STUDY, encoding="utf-8")
-    carry_out(folder)
+    listener = Listener()
+    carry_out(folder, reporter=listener)
+    heard = {"said": listener.said, "warned": listener.warned}
+    (folder / "heard.json").write_text(json.dumps(heard), encoding="utf-8")
     return folder
 
 
@@ -110,6 +113,19 @@ def test_the_report_names_no_file_and_no_path(place: Path) -> None:
     for row in read_manifest(place / "out" / "pooled" / "data"):
         assert row.image_name not in text
     assert str(place) not in text
+
+
+def test_the_user_hears_of_every_stage_and_of_no_step_inside(place: Path) -> None:
+    heard = read_json(place / "heard.json")
+    told = [re.sub(r" \(.*\)|in .*", "", text) for text in heard["said"]]
+    for name in STAGES:
+        assert told.index(f"{name}: begins.") < told.index(f"{name}: done ")
+    assert "one: 27 cells of 27 groups." in told
+    for word in ("pycyto ", "Epoch", "Features", "data:", "Audit"):
+        assert not any(text.startswith(word) or f" {word}" in text for text in heard["said"]), word
+    # Who rests on the image alone is told for each source; of the sources together once.
+    assert len(set(heard["warned"])) == len(heard["warned"])
+    assert sum("rest on the image alone" in text for text in heard["warned"]) == 4
 
 
 def test_what_was_done_is_kept(copy: Path) -> None:
