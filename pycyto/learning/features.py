@@ -7,16 +7,22 @@ import json
 from typing import Any
 
 from pycyto.learning.backend import keras
+from pycyto.learning.folding import folded
 from pycyto.learning.networks import HEAD_LAYERS, POOL, Network, backbone_of
 from pycyto.provenance import version_of
 
-# How: another way gives other rounding errors.
+# How a frozen backbone is computed: another way gives other rounding errors.
 _COMPUTED = "batch normalisations folded"
 
 
 def extractor_of(model: Any) -> Any:
     """Return the part of a built model from pixels to features, (n, d) float32."""
     return keras().Model(model.input, model.get_layer(POOL).output)
+
+
+def frozen_extractor_of(model: Any) -> Any:
+    """Return the same part while it does not learn: a quicker copy of it."""
+    return folded(extractor_of(model))
 
 
 def with_features(model: Any) -> Any:
@@ -39,7 +45,7 @@ def head_of(model: Any) -> Any:
 
 
 def identity_of(model: Any, network: Network) -> str:
-    """Return what the features of a patch depend on besides its pixels: nothing of the head."""
+    """Return what features of a frozen backbone depend on besides pixels: nothing of the head."""
     digest = hashlib.sha256()
     for weights in backbone_of(model).get_weights():
         digest.update(weights.tobytes())

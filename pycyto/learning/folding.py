@@ -2,7 +2,7 @@
 
 A batch normalisation that no longer learns multiplies each channel by one number and
 adds another. The convolution before it can do both with other weights. What a network
-sees changes by rounding errors only, and a third of the time of MobileNetV2 is saved.
+sees changes by rounding errors only, and a quarter of the time of MobileNetV2 is saved.
 """
 
 from __future__ import annotations

@@ -15,8 +15,7 @@ from pycyto.learning.augmentation import look_at
 from pycyto.learning.batches import PatchSet
 from pycyto.learning.bundle import Bundle
 from pycyto.learning.feature_cache import FeatureCache
-from pycyto.learning.features import extractor_of, head_of, identity_of
-from pycyto.learning.folding import folded
+from pycyto.learning.features import frozen_extractor_of, head_of, identity_of
 from pycyto.learning.inference import Probabilities, keras_model
 from pycyto.learning.networks import Network, network_named
 from pycyto.learning.plan import TrainingSettings
@@ -70,7 +69,7 @@ def answers_of(
         The folder cannot be written to.
     """
     head = head_of(model)
-    cache = FeatureCache(folder, folded(extractor_of(model)), identity_of(model, network))
+    cache = FeatureCache(folder, frozen_extractor_of(model), identity_of(model, network))
     looks = [(patches, look_at(number)) for number in range(orientations)]
     with reporter.progress("Classify cells by their features", len(looks) * len(patches)) as move:
         tables = cache.tables(looks, move)

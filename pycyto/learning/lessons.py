@@ -17,8 +17,7 @@ from pycyto.labels import counted
 from pycyto.learning.augmentation import AS_IT_IS, Look, Views
 from pycyto.learning.batches import Batch, PatchSet, drawn, in_order
 from pycyto.learning.feature_cache import FeatureCache, Table, batches_of
-from pycyto.learning.features import extractor_of, head_of, identity_of
-from pycyto.learning.folding import folded
+from pycyto.learning.features import frozen_extractor_of, head_of, identity_of
 from pycyto.learning.networks import Network
 from pycyto.learning.sampling import Draws
 from pycyto.records import Reporter
@@ -105,7 +104,7 @@ def on_features(
     NotWritableError
         When `folder` cannot be written to.
     """
-    cache = FeatureCache(folder, folded(extractor_of(model)), identity_of(model, network))
+    cache = FeatureCache(folder, frozen_extractor_of(model), identity_of(model, network))
     total = len(looks) * len(train) + len(unchanged)
     with reporter.progress("Features of the frozen backbone", total) as advance:
         wanted = [*((train, look) for look in looks), (unchanged, AS_IT_IS)]
