@@ -26,8 +26,8 @@ def folded(extractor: Any) -> Any:
     Parameters
     ----------
     extractor
-        Keras model that holds a backbone of `pycyto.learning.networks`. It stays as it is, and
-        what it learns later the copy does not know.
+        Keras model that holds a backbone of `pycyto.learning.networks`. It stays as it is. The
+        copy shares its other layers, and does not know what it learns later.
 
     Notes
     -----
@@ -47,17 +47,13 @@ def _folded(backbone: Any) -> Any:
     def clone(layer: Any) -> Any:
         if layer.name in gone:
             return keras().layers.Identity(name=layer.name)
-        config = layer.get_config()
         if layer.name in norms:
-            config["use_bias"] = True
-        return type(layer).from_config(config)
+            return type(layer)(**{**layer.get_config(), "use_bias": True})
+        return layer
 
     found = _copy(backbone, clone)
-    for layer in backbone.layers:
-        if layer.name in norms:
-            found.get_layer(layer.name).set_weights(_with_norm(layer, norms[layer.name]))
-        elif layer.weights and layer.name not in gone:
-            found.get_layer(layer.name).set_weights(layer.get_weights())
+    for name, norm in norms.items():
+        found.get_layer(name).set_weights(_with_norm(backbone.get_layer(name), norm))
     return found
 
 
