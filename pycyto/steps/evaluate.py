@@ -180,7 +180,8 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     for sentence in (*content["summary"], *content["beside_controls"]):
         reporter.say(sentence)
     say_left(len(test.reader.left), reporter)
-    say_names(test, shown, reporter)
+    if not shown.confidential:
+        say_names(test.known, shown.rows, reporter)
     _keep_in_bundle(bundle, report, content, reporter)
     reporter.say(f"Report: {out / REPORT_FILE}. {content['notice']}")
     _pass_gates(report.verdicts, out / REPORT_FILE, reporter)

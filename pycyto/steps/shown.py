@@ -11,7 +11,7 @@ from pycyto.records import Reporter
 from pycyto.steps.tested import Tested
 
 # Columns whose pseudonyms the tables of a report show.
-SHOWN_NAMES = ("source", "site")
+_COLUMNS = ("source", "site")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +45,23 @@ def _names_in(rows: Sequence[Row]) -> frozenset[str]:
     return frozenset(getattr(row, name) for row in rows for name in columns) - {"", UNKNOWN}
 
 
-def say_names(test: Tested, shown: Shown, reporter: Reporter) -> None:
-    """Tell the user, and nobody else, what the pseudonyms of the report's tables stand for."""
-    if shown.confidential:
-        return
+def say_names(
+    named: Sequence[Row], hidden: Sequence[Row], reporter: Reporter, *, page: str = "report"
+) -> None:
+    """Tell the user, and nobody else, what the pseudonyms of a report's tables stand for.
+
+    Parameters
+    ----------
+    named, hidden
+        The same cells, with names and with pseudonyms.
+    page
+        What the report is called.
+    """
     found = {
-        getattr(hidden, column): getattr(named, column)
-        for named, hidden in zip(test.known, shown.rows, strict=True)
-        for column in SHOWN_NAMES
+        getattr(other, column): getattr(own, column)
+        for own, other in zip(named, hidden, strict=True)
+        for column in _COLUMNS
     }
     for pseudonym, name in sorted(found.items()):
-        if pseudonym != UNKNOWN:
-            reporter.say(f"In the report {pseudonym} stands for {name}.")
+        if pseudonym not in ("", UNKNOWN):
+            reporter.say(f"In the {page} {pseudonym} stands for {name}.")

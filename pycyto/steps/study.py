@@ -9,14 +9,14 @@ from pathlib import Path
 
 from pycyto import files
 from pycyto.evaluation.report import SCHEMA
-from pycyto.manifest import UNKNOWN, read_manifest
+from pycyto.manifest import read_manifest
 from pycyto.parts import NO_FOLD
 from pycyto.pseudonyms import pseudonyms_of
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.cross_domain import CrossDomainResult, cross_domain
 from pycyto.steps.evaluate import METRICS_FILE, evaluate
 from pycyto.steps.report_folder import check_report_folder
-from pycyto.steps.shown import SHOWN_NAMES
+from pycyto.steps.shown import say_names
 from pycyto.steps.study_file import ColourSettings, Places, Study, read_study
 from pycyto.steps.study_log import Once, duration
 from pycyto.steps.study_models import (
@@ -144,11 +144,9 @@ def _evaluation(stages: Stages, plan: Study, places: Places, data: Stage, model:
 
 
 def _say_names(data: Path, reporter: Reporter) -> None:
-    """Tell the user, and nobody else, what the pseudonyms in the evaluation's page stand for."""
+    """Tell what the pseudonyms in the page of the evaluation stand for."""
     hide, rows = pseudonyms_of(data, reporter), read_manifest(data)
-    for kind, name in sorted({(kind, getattr(row, kind)) for row in rows for kind in SHOWN_NAMES}):
-        if name not in ("", UNKNOWN):
-            reporter.say(f"In the page of the evaluation {hide.of(kind, name)} stands for {name}.")
+    say_names(rows, [hide.hide(row) for row in rows], reporter, page="page of the evaluation")
 
 
 def _cross_domain(

@@ -553,13 +553,10 @@ def test_ingested_cells_are_predicted_into_a_table_and_written_back_nowhere(
 
 @pytest.mark.usefixtures("bundle")
 def test_merged_sources_are_predicted_one_by_one(tmp_path: Path) -> None:
-    for name, layout in (("one", "herlev"), ("two", "sipakmed")):
-        src = tmp_path / layout
-        if layout == "herlev":
-            published.herlev(src, {"light_dysplastic": 1})
-        else:
-            published.sipakmed(src, {"Parabasal": [1]})
-        ingest(layout, src, out=tmp_path / name)  # type: ignore[arg-type]
+    one = published.herlev(tmp_path / "herlev", {"light_dysplastic": 1})
+    ingest("herlev", one, out=tmp_path / "one")
+    two = published.sipakmed(tmp_path / "sipakmed", {"Parabasal": [1]})
+    ingest("sipakmed", two, out=tmp_path / "two")
     merge([tmp_path / "one", tmp_path / "two"], out=tmp_path / "all")
     with pytest.raises(BadInputError, match=r"(?s)not of one project.*merged by itself"):
         predict(tmp_path / "all", model="m")

@@ -167,7 +167,7 @@ def _nucleus(line: Mapping[str, str], number: int, path: Path, notes: Notes) -> 
 def _tell_torn_spots(name: str, rows: Sequence[_Nucleus], notes: Notes) -> None:
     """Tell where a field has cells of several classes on one spot.
 
-    Of these, cells that get two labels are refused when their patches are compared.
+    Of these, cells that get two labels are left out when their patches are compared.
     """
     spots: dict[tuple[int, int], list[_Nucleus]] = defaultdict(list)
     for row in rows:
