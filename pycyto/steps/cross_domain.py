@@ -70,6 +70,7 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
     by: By = "source",
     out: Path | str,
     group: Mapping[str, Sequence[str]] | None = None,
+    called: Mapping[str, str] | None = None,
     colour: Sequence[Method] = (NO_COLOUR,),
     stats: Kind = "slide",
     reference: Path | str | None = None,
@@ -106,6 +107,8 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
         Folder of the report, the figures, and the probabilities that they come of.
     group
         Names for several domains together, which are learnt from and tested on as well.
+    called
+        Other names for domains, by which groups name them too. Two with one name are one domain.
     colour
         The matrix is made once with each: ``none``, ``reinhard``.
     stats, reference
@@ -132,7 +135,9 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
     folder, target = path_from(data), path_from(out)
     check_report_folder(target, FIGURES_FILE)
     reporter = Once(reporter)
-    found = read_domains(folder, by, reporter, folds=folds, identifiers=identifiers)
+    found = read_domains(
+        folder, by, reporter, folds=folds, identifiers=identifiers, called=called or {}
+    )
     trainings = trainings_of(found.domains, group or {}, folder)
     tests = {name: own for name, own in trainings.items() if not name.startswith(ALL_BUT)}
     options: dict[str, Any] = {

@@ -77,9 +77,20 @@ class Domains:
 
 
 def read_domains(
-    folder: Path, by: By, reporter: Reporter, *, folds: bool, identifiers: bool
+    folder: Path,
+    by: By,
+    reporter: Reporter,
+    *,
+    folds: bool,
+    identifiers: bool,
+    called: Mapping[str, str],
 ) -> Domains:
     """Read a data set that is split, or divided into folds.
+
+    Parameters
+    ----------
+    called
+        Other names for domains; two that have one name are one domain.
 
     Raises
     ------
@@ -88,7 +99,8 @@ def read_domains(
     """
     rows = read_manifest(folder)
     parts, rounds = _by_folds(folder, rows) if folds else _by_split(folder, rows)
-    names = {row.key: getattr(row, by) or UNKNOWN for row in rows}
+    found_names = {row.key: getattr(row, by) or UNKNOWN for row in rows}
+    names = {key: called.get(name, name) for key, name in found_names.items()}
     if by == "site" and not identifiers:
         hide = pseudonyms_of(folder, reporter)
         told = {name: hide.of("site", name) for name in set(names.values())}

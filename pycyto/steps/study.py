@@ -13,23 +13,22 @@ from pycyto.manifest import read_manifest
 from pycyto.parts import NO_FOLD
 from pycyto.pseudonyms import pseudonyms_of
 from pycyto.records import SILENT, Reporter, path_from
-from pycyto.steps.cross_domain import CrossDomainResult, cross_domain
 from pycyto.steps.evaluate import METRICS_FILE, evaluate
 from pycyto.steps.report_folder import check_report_folder
 from pycyto.steps.shown import say_names
-from pycyto.steps.study_file import ColourSettings, Places, Study, read_study
+from pycyto.steps.study_checks import demand
+from pycyto.steps.study_comparison import comparison_of
+from pycyto.steps.study_file import Places, Study, read_study
 from pycyto.steps.study_log import Once, duration
 from pycyto.steps.study_models import (
     SCORES_FILE,
     Model,
-    demand_a_network,
     model_of,
     not_measured,
     start_of,
-    training_options,
 )
 from pycyto.steps.study_report import FIGURES_FILE, REPORT_FILE, Found, write_report
-from pycyto.steps.study_sources import DATA, demand_sources, pooled, source_of
+from pycyto.steps.study_sources import DATA, pooled, source_of
 from pycyto.steps.study_stages import Stage, Stages
 
 
@@ -86,12 +85,14 @@ def study(
     check_report_folder(root, FIGURES_FILE)
     plan = read_study(path)
     places = Places((*map(path_from, folders), path.parent))
-    demand_sources(plan, places, root)
-    demand_a_network(plan, places)
+    demand(plan, path, places, root)
 
     stages = Stages(root, reporter, dry_run)
     sources = [source_of(stages, own, places) for own in plan.source]
     data = pooled(stages, plan, sources)
+    comparison = comparison_of(plan, data, sources)
+    if comparison:
+        comparison.check()
     reasons: dict[str, str] = {own.name: not_measured(own, places) for own in plan.network}
     for name, reason in reasons.items():
         if reason:
@@ -107,7 +108,9 @@ def study(
         reporter.say("cross-domain, report: made from these, what is there of them is kept.")
     else:
         _say_names(data.folder / DATA, reporter)
-        matrices = _cross_domain(root, plan, places, data, reasons, reporter)
+        matrices = None
+        if comparison:
+            matrices = comparison.run(root / "cross-domain", places, reasons, reporter)
         files.copy_file(path, root / "study.toml")
         reporter.say("report: begins.")
         found = Found(plan, sources, data, models, tested, matrices, reasons)
@@ -147,30 +150,3 @@ def _say_names(data: Path, reporter: Reporter) -> None:
     """Tell what the pseudonyms in the page of the evaluation stand for."""
     hide, rows = pseudonyms_of(data, reporter), read_manifest(data)
     say_names(rows, [hide.hide(row) for row in rows], reporter, page="page of the evaluation")
-
-
-def _cross_domain(
-    root: Path,
-    plan: Study,
-    places: Places,
-    data: Stage,
-    reasons: dict[str, str],
-    reporter: Reporter,
-) -> CrossDomainResult | None:
-    """Make the matrix, if it is asked for; its trainings are kept by themselves."""
-    asked = plan.cross_domain
-    if asked is None:
-        return None
-    network = plan.crossing
-    if reasons[network.name]:
-        reporter.warn(f"No matrix: {network.name} is not measured.")
-        return None
-    reporter.say(f"cross-domain: by {asked.by}, with {network.name}.")
-    options = training_options(network, plan.seeds[0], ColourSettings(), places)
-    del options["calibrate"]
-    reference = places.find(plan.colour.reference) if plan.colour.reference else None
-    return cross_domain(
-        data.folder / DATA, by=asked.by, out=root / "cross-domain", group=asked.groups,
-        colour=asked.colour, stats=plan.colour.stats, reference=reference,
-        folds=plan.split.folds is not None, reporter=reporter, **options,
-    )  # fmt: skip

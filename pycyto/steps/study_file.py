@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Literal
 
-from pycyto import files
 from pycyto.datasets.split import FEWEST_FOLDS
-from pycyto.errors import BadInputError
 from pycyto.images.colour import NO_COLOUR, Kind, Method
-from pycyto.labels import listed
+from pycyto.labels import did_you_mean, listed
 from pycyto.learning.augmentation import Named
 from pycyto.learning.calibrating import Calibrate
 from pycyto.learning.sampling import Balance
 from pycyto.steps.domains import By
 from pycyto.steps.ingest import Scale
+from pycyto.steps.toml_tables import read_tables, refuse
 
-# Bytes; a study file is written by hand.
-_LARGEST = 1 << 20
+# What messages call it.
+WHAT = "study file"
 
 Role = Literal["train", "test"]
 SourceKind = Literal["herlev", "sipakmed", "cric", "ps3c", "folder", "project", "dataset"]
@@ -31,6 +27,7 @@ NetworkName = Literal[
     "resnet50", "efficientnetb0", "vgg16",
 ]  # fmt: skip
 Orientations = Literal[1, 2, 4, 8]
+Unfreeze = int | Literal["none", "last block", "paper"]
 TRAIN: Role = "train"
 TEST: Role = "test"
 Use = Literal["all", "cross_domain"]
@@ -110,7 +107,7 @@ class NetworkSettings:
 
     name: NetworkName
     weights: str | None = None
-    unfreeze: int | str | None = None
+    unfreeze: Unfreeze | None = None
     epochs: int | None = None
     batch_size: int | None = None
     views: int | None = None
@@ -133,7 +130,7 @@ class CrossDomainSettings:
     colour
         The matrix is made once with each.
     groups
-        Names for several domains together.
+        Names for several domains together; where these are sources, by their names in the study.
     """
 
     by: By = "source"
@@ -196,166 +193,89 @@ def read_study(path: Path) -> Study:
     Raises
     ------
     BadInputError
-        No TOML, a key that does not exist (*did you mean …?*), a missing one, a value of the
-        wrong kind, or values that do not fit together.
+        No TOML; or all of these that there are: keys that do not exist (*did you mean …?*),
+        missing ones, values of the wrong kind. Or all values that do not fit together.
     """
-    files.check_size(path, _LARGEST)
-    try:
-        table = tomllib.loads(path.read_text("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise BadInputError(
-            f"This study file is not valid TOML ({error}).",
-            where=path,
-            remedy='Save it as UTF-8, and write folders with "/" or in single quotes.',
-        ) from error
-    study: Study = _Reader(path).table(Study, table, "")
-    _check(study, path)
+    study = read_tables(path, Study, WHAT)
+    problems = [*_names(study), *_roles(study), *_split(study), *_cross_domain(study)]
+    problems += _numbers(study)
+    refuse(problems, path, WHAT)
     return study
 
 
-def _check(study: Study, path: Path) -> None:
-    for what, names in (
-        ("source", [own.name for own in study.source]),
-        ("network", [str(own.name) for own in study.network]),
-        ("seed", [str(seed) for seed in study.seeds]),
+def _names(study: Study) -> Iterator[str]:
+    for what, names, remedy in (
+        ("[[source]]", [own.name for own in study.source], "Give each a name of its own."),
+        ("[[network]]", [str(own.name) for own in study.network], "Each is trained once."),
+        ("seed", [str(seed) for seed in study.seeds], "Each is used once."),
     ):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise BadInputError(f"There are two {what}s {listed(twice)}.", where=path)
+            yield f"There are two of {what} {listed(twice)}. {remedy}"
         if not names:
-            raise BadInputError(f"There is no {what}.", where=path)
+            yield f"There is no {what}."
     for own in study.source:
         if not own.name.replace("-", "").replace("_", "").isalnum() or not own.name.isascii():
-            raise BadInputError(
-                f"The source {own.name!r} is to name a folder.",
-                where=path,
-                remedy="Use letters, digits, - and _ only.",
+            yield (
+                f"[[source]] {own.name}: the name is that of a folder too. "
+                "Use letters, digits, - and _ only."
             )
-    if not study.pooled:
-        raise BadInputError(
-            "Every network has use = 'cross_domain': none learns from all sources.", where=path
-        )
-    if not study.of_role(TRAIN):
-        raise BadInputError(
-            "Every source has role = 'test': there is nothing to learn from.", where=path
-        )
-    _check_numbers(study.network, path)
-    _check_split(study.split, path)
-    _check_cross_domain(study, path)
 
 
-def _check_numbers(networks: Sequence[NetworkSettings], path: Path) -> None:
-    for network in networks:
-        for key in ("epochs", "batch_size", "views"):
-            value = getattr(network, key)
-            if value is not None and value < 1:
-                raise BadInputError(
-                    f"[[network]] {network.name}: {key} = {value}; at least 1.", where=path
+def _roles(study: Study) -> Iterator[str]:
+    if study.network and not study.pooled:
+        yield 'Every [[network]] has use = "cross_domain": none learns from all sources.'
+    if study.source and not study.of_role(TRAIN):
+        yield 'Every [[source]] has role = "test": there is nothing to learn from.'
+
+
+def _split(study: Study) -> Iterator[str]:
+    fractions, folds = study.split.fractions, study.split.folds
+    if fractions is not None and (len(fractions) != len(_FRACTIONS) or min(fractions) <= 0):
+        yield (
+            "[split]: fractions are of train, validation and test, each above 0, as in "
+            "fractions = [60, 20, 20]."
+        )
+    if fractions is not None and folds is not None:
+        yield "[split] has both fractions and folds. Leave one of them out."
+    if folds is not None and folds < FEWEST_FOLDS:
+        yield f"[split]: folds = {folds} is too few; at least {FEWEST_FOLDS}."
+
+
+def _cross_domain(study: Study) -> Iterator[str]:
+    asked = study.cross_domain
+    if asked is None:
+        return
+    networks = [str(own.name) for own in study.network]
+    if asked.network is not None and asked.network not in networks:
+        yield (
+            f"[cross_domain]: network = {asked.network!r} is none of this study. "
+            f"It can be {listed(networks)}."
+        )
+    if asked.by != "source":
+        return
+    sources = [own.name for own in study.of_role(TRAIN)]
+    if len(sources) == 1:
+        yield (
+            "[cross_domain]: there is one source to learn from, so nothing to compare. "
+            "Leave the table out, or compare by scanner, site or preparation."
+        )
+    for group, members in asked.groups.items():
+        for name in members:
+            if name not in sources:
+                hint = did_you_mean(name, sources) or f" Known are: {listed(sources)}."
+                yield (
+                    f"[cross_domain]: the group {group!r} names {name!r}, which is no source to "
+                    f"learn from.{hint}"
                 )
 
 
-def _check_split(split: SplitSettings, path: Path) -> None:
-    fractions = split.fractions
-    if fractions is not None and (len(fractions) != len(_FRACTIONS) or min(fractions) <= 0):
-        raise BadInputError(
-            "The fractions of the split are of train, validation and test, each above 0.",
-            where=path,
-            remedy="fractions = [60, 20, 20]",
-        )
-    if fractions is not None and split.folds is not None:
-        raise BadInputError(
-            "[split] has both fractions and folds.", where=path, remedy="Leave one of them out."
-        )
-    if split.folds is not None and split.folds < FEWEST_FOLDS:
-        raise BadInputError(
-            f"[split]: folds = {split.folds} are too few.",
-            where=path,
-            remedy=f"At least {FEWEST_FOLDS}.",
-        )
-
-
-def _check_cross_domain(study: Study, path: Path) -> None:
-    found = study.cross_domain
-    names = [own.name for own in study.network]
-    if found and found.network is not None and found.network not in names:
-        raise BadInputError(
-            f"[cross_domain] names the network {found.network!r}, which is none of this study.",
-            where=path,
-            remedy=f"It can be {listed(names)}.",
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Makes dataclasses of tables, strictly."""
-
-    path: Path
-
-    def table(self, kind: Any, table: Mapping[str, Any], place: str) -> Any:
-        """Return a table as a dataclass; `place` is how the file calls it."""
-        hints, known = get_type_hints(kind), {own.name: own for own in fields(kind)}
-        for key in table:
-            if key not in known:
-                self._unknown(key, list(known), place)
-        for name, own in known.items():
-            required = own.default is MISSING and own.default_factory is MISSING
-            if required and name not in table:
-                raise BadInputError(f"{place or 'The study'} has no {name!r}.", where=self.path)
-        return kind(
-            **{key: self._value(hints[key], value, key, place) for key, value in table.items()}
-        )
-
-    def _unknown(self, key: str, known: Sequence[str], place: str) -> None:
-        near = difflib.get_close_matches(key, known, 1)
-        raise BadInputError(
-            f"There is no key {key!r} in {place or 'a study'}.",
-            where=self.path,
-            remedy=f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(known)}.",
-        )
-
-    def _chosen(self, choices: Sequence[object], value: object, name: str) -> object:
-        if value in choices and not isinstance(value, bool):
-            return value
-        near = difflib.get_close_matches(str(value), list(map(str, choices)), 1)
-        known = listed(map(str, choices))
-        raise BadInputError(
-            f"{name} = {value!r} is not possible.",
-            where=self.path,
-            remedy=f"Did you mean {near[0]!r}?" if near else f"It can be {known}.",
-        )
-
-    def _value(self, hint: Any, value: Any, key: str, place: str) -> Any:
-        name = ": ".join(own for own in (place, key) if own)
-        plain = self._plain(hint, value, name)
-        if plain is not NotImplemented:
-            return plain
-        raise BadInputError(f"{name} = {value!r} is of the wrong kind.", where=self.path)
-
-    def _plain(self, hint: Any, value: Any, name: str) -> Any:
-        """Return a value as a hint has it; `NotImplemented` where it is of another kind."""
-        if get_origin(hint) is Literal:
-            return self._chosen(get_args(hint), value, name)
-        if get_origin(hint) is UnionType:
-            tried = (self._plain(own, value, name) for own in get_args(hint))
-            return next((own for own in tried if own is not NotImplemented), NotImplemented)
-        if get_origin(hint) is tuple and isinstance(value, list):
-            inner = get_args(hint)[0]
-            label = f"[[{name}]]" if isinstance(inner, type) and _is_table(inner) else name
-            found = [self._value(inner, own, "", label) for own in value]
-            return tuple(found)
-        if get_origin(hint) is Mapping and isinstance(value, dict):
-            return {
-                key: self._value(get_args(hint)[1], own, key, name) for key, own in value.items()
-            }
-        if isinstance(hint, type) and _is_table(hint) and isinstance(value, dict):
-            return self.table(hint, value, name if name.startswith("[[") else f"[{name}]")
-        plain = (int, float) if hint is float else (hint,)
-        return value if type(value) in plain else NotImplemented
-
-
-def _is_table(kind: object) -> bool:
-    """Whether a type is one of the tables of a study."""
-    return hasattr(kind, "__dataclass_fields__")
+def _numbers(study: Study) -> Iterator[str]:
+    seeds = [("seeds", seed) for seed in study.seeds]
+    seeds += [("[split]: seed", study.split.seed), ("[evaluation]: seed", study.evaluation.seed)]
+    for name, value in [*seeds, ("[evaluation]: atlas", study.evaluation.atlas)]:
+        if value < 0:
+            yield f"{name} = {value} is below 0."
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,3 +289,8 @@ class Places:
         own = Path(path).expanduser()
         tried = [folder / own for folder in self.folders]
         return next((place for place in tried if place.exists()), tried[0]).absolute()
+
+    @property
+    def told(self) -> str:
+        """A sentence that names these folders."""
+        return f"Relative paths are looked for in {', then '.join(map(str, self.folders))}."

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from pycyto import files, provenance
-from pycyto.errors import MissingDependencyError
 from pycyto.images.colour import NO_COLOUR
 from pycyto.learning.bundle import WEIGHTS_FILE, load_bundle
 from pycyto.learning.feature_cache import default_folder
@@ -93,17 +92,6 @@ def not_measured(network: NetworkSettings, places: Places) -> str:
     published = network_named(network.name).published
     path = published.place if start == IMAGENET and published else Path(start)
     return "" if path.is_file() else f"there are no weights to start from: {path.name}"
-
-
-def demand_a_network(study: Study, places: Places) -> None:
-    """Refuse a study none of whose networks can be trained, before anything is computed."""
-    reasons = {own.name: not_measured(own, places) for own in study.pooled}
-    if all(reasons.values()):
-        told = "\n".join(f"  {name}: {reason}" for name, reason in reasons.items())
-        raise MissingDependencyError(
-            f"No network of this study can be trained:\n{told}",
-            remedy="Name the folder of the weights with --from, or write weights = 'none'.",
-        )
 
 
 def model_of(

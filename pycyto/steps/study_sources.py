@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from pycyto import files, provenance
-from pycyto.errors import BadInputError, UsageError
 from pycyto.labels import counted, listed
 from pycyto.manifest import Row, read_manifest
 from pycyto.parts import FOLDS_FILE, NO_FOLD, SPLIT_FILE
 from pycyto.records import Reporter
 from pycyto.steps.audit import audit
 from pycyto.steps.export import export
-from pycyto.steps.ingest import ingest, reader_of_source
+from pycyto.steps.ingest import ingest
 from pycyto.steps.merge import merge
 from pycyto.steps.split import split
 from pycyto.steps.study_file import TEST, Places, SourceSettings, Study
@@ -94,7 +93,7 @@ def _take_in(
     elif settings.kind == "dataset":
         _copy(path, out)
     else:
-        options = _options(settings, places)
+        options = reading_options(settings, places)
         ingest(settings.kind, path, out=out, icc=settings.icc, reporter=reporter, **options)
     return files.sha256_of(out / "manifest.csv")
 
@@ -105,7 +104,7 @@ def _copy(data: Path, out: Path) -> None:
         write_subset(data, read_manifest(data), None, made)
 
 
-def _options(settings: SourceSettings, places: Places) -> dict[str, Any]:
+def reading_options(settings: SourceSettings, places: Places) -> dict[str, Any]:
     """Return options of `pycyto.ingest` that decide how a source is read."""
     return {
         "scale": settings.scale,
@@ -197,40 +196,3 @@ def say_unseen(name: str, found: Unseen, reporter: Reporter) -> None:
     if found.other:
         told = listed(f"{number} {label}" for label, number in found.other.items())
         reporter.warn(f"{name}: no model knows the class of {told}; not scored.")
-
-
-def demand_sources(study: Study, places: Places, root: Path) -> None:
-    """Refuse a study whose files are not there or cannot be read so, before anything is computed.
-
-    Raises
-    ------
-    BadInputError
-        It names all that are missing, or the source whose settings do not fit.
-    """
-    missing = [
-        f"  {own.name}: {places.find(own.path)}"
-        for own in study.source
-        if not places.find(own.path).exists() and not (root / "sources" / own.name / DATA).exists()
-    ]
-    missing += [
-        f"  table of {own.name}: {places.find(own.table)}"
-        for own in study.source
-        if own.table and not places.find(own.table).exists()
-    ]
-    reference = study.colour.reference
-    if reference is not None and not places.find(reference).is_file():
-        missing.append(f"  reference for colours: {places.find(reference)}")
-    if missing:
-        lines = "\n".join(missing)
-        raise BadInputError(
-            f"Of this study is not there:\n{lines}",
-            remedy="Name the folder that they are in with --from, or mend the paths.",
-        )
-    for own in study.source:
-        if own.kind != "project" and own.kind != "dataset":  # noqa: PLR1714 - so types are narrowed
-            try:
-                reader_of_source(own.kind, places.find(own.path), **_options(own, places))
-            except (BadInputError, UsageError) as error:
-                raise BadInputError(
-                    f"The source {own.name}: {error.what}", where=error.where, remedy=error.remedy
-                ) from error

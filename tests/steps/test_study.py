@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pycyto.errors import BadInputError, MissingDependencyError, RefusedError
+from pycyto.errors import BadInputError, RefusedError
 from pycyto.files import read_json
 from pycyto.manifest import read_manifest
 from pycyto.steps.study import StudyResult, study
@@ -207,43 +207,36 @@ def test_the_same_picture_in_two_sources_is_refused(copy: Path) -> None:
     assert left == ["stage.json"]
 
 
-def test_nothing_is_computed_where_something_is_missing(copy: Path) -> None:
+def test_nothing_is_computed_before_all_is_checked(copy: Path) -> None:
     shutil.rmtree(copy / "out")
     shutil.rmtree(copy / "sets" / "two")
-    with pytest.raises(BadInputError, match=r"two: .*two"):
+    with pytest.raises(BadInputError, match=r"\[\[source\]\] two: path = 'two' is not there"):
         carry_out(copy)
     assert not (copy / "out").exists()
 
 
-def test_all_that_is_missing_is_named_at_once(copy: Path) -> None:
-    shutil.rmtree(copy / "out")
-    shutil.rmtree(copy / "sets" / "two")
-    change(copy, "[split]", '[colour]\nmethod = "reinhard"\nreference = "glass.png"\n[split]')
-    with pytest.raises(BadInputError, match=r"two: .*two\n  reference for colours: .*glass.png"):
-        carry_out(copy)
-    assert not (copy / "out").exists()
-
-
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ('group_regex = "("', "no regular expression"),
-        ('alternative = ["X=HSIL"]', "names no class"),
-    ],
-)
-def test_nothing_is_computed_where_a_source_cannot_be_read_so(
-    copy: Path, setting: str, message: str
+def test_a_matrix_that_cannot_be_is_refused_before_anything_is_trained(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    learnt = stand_in(monkeypatch)
     shutil.rmtree(copy / "out")
-    change(copy, 'path = "two"', f'path = "two"\n{setting}')
-    with pytest.raises(BadInputError, match=rf"The source two: .*{message}"):
+    change(copy, 'by = "source"', 'by = "scanner"')
+    with pytest.raises(BadInputError, match="All cells are of one scanner"):
         carry_out(copy)
-    assert not (copy / "out").exists()
+    assert not learnt
 
 
-def test_a_study_needs_a_network_that_can_be_trained(copy: Path) -> None:
+def test_the_matrix_calls_sources_as_the_study_does(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A source that was taken in elsewhere, under another name."""
+    stand_in(monkeypatch)
+    (copy / "out" / "sources" / "two" / "data").rename(copy / "sets" / "second")
     shutil.rmtree(copy / "out")
-    change(copy, 'name = "small"', 'name = "resnet50"\nweights = "none.weights.h5"')
-    with pytest.raises(MissingDependencyError, match=r"resnet50.*\n.*vgg16"):
-        carry_out(copy)
-    assert not (copy / "out").exists()
+    change(
+        copy, 'name = "two"\nkind = "folder"\npath = "two"',
+        'name = "lab"\nkind = "dataset"\npath = "second"',
+    )  # fmt: skip
+    change(copy, "by =", 'groups = { both = ["lab", "one"] }\nby =')
+    matrix = read_json(carry_out(copy).figures)["cross_domain"]["matrices"][0]
+    assert matrix["trainings"] == {"one": ["one"], "lab": ["lab"], "all": ["lab", "one"]}

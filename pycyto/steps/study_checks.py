@@ -1,0 +1,147 @@
+"""What of a study cannot be made as its file has it, told before anything is computed."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from pycyto.errors import BadInputError, MissingDependencyError, PycytoError, UsageError, itemised
+from pycyto.images.colour import NO_COLOUR
+from pycyto.labels import listed
+from pycyto.learning.networks import network_named
+from pycyto.learning.plan import default_settings
+from pycyto.learning.weights import NONE
+from pycyto.steps.ingest import reader_of_source
+from pycyto.steps.study_file import WHAT, Places, SourceSettings, Study
+from pycyto.steps.study_models import not_measured, start_of
+from pycyto.steps.study_sources import DATA, reading_options
+from pycyto.steps.toml_tables import refuse
+
+# What decides how a source is read, of those that are no published layout and no folder.
+_READ_BY = {"project": {"mpp", "icc"}, "dataset": set[str]()}
+_ALWAYS = {"name", "kind", "path", "role"}
+# Of a network, what decides how it learns.
+_LEARNING = (
+    "epochs", "batch_size", "views", "unfreeze", "balance", "augmentation", "label_smoothing",
+)  # fmt: skip
+
+
+def demand(study: Study, file: Path, places: Places, root: Path) -> None:
+    """Refuse a study that would fail later on: files that are not there, options that do not fit.
+
+    Parameters
+    ----------
+    file
+        The study file.
+    root
+        Folder of the study: a source that was taken in there before may be gone.
+
+    Raises
+    ------
+    BadInputError
+        It names all that is wrong.
+    MissingDependencyError
+        None of the networks has weights to start from.
+    """
+    missing = list(_missing(study, places, root))
+    wrong = [
+        *_twice(study, places),
+        *_unfit_sources(study, places),
+        *_unfit_networks(study, places),
+        *_unfit_colour(study),
+    ]
+    untrained = _untrained(study, places)
+    if missing or wrong:
+        remedy = f"{places.told} Name another folder with --from, or mend the path."
+        told = [*missing, *wrong, *untrained]
+        refuse(told, file, WHAT, remedy=remedy if missing or untrained else None)
+    if untrained:
+        raise MissingDependencyError(
+            f"No network of this study can be trained:\n{itemised(untrained)}",
+            where=file,
+            remedy=f"{places.told} Name the folder of the weights with --from, or write "
+            'weights = "none".',
+        )
+
+
+def _missing(study: Study, places: Places, root: Path) -> Iterator[str]:
+    for own in study.source:
+        taken_in = (root / "sources" / own.name / DATA).exists()
+        if not taken_in and not places.find(own.path).exists():
+            yield f"[[source]] {own.name}: path = {own.path!r} is not there."
+        if own.table and not places.find(own.table).exists():
+            yield f"[[source]] {own.name}: table = {own.table!r} is not there."
+    reference = study.colour.reference
+    if reference is not None and not places.find(reference).is_file():
+        yield f"[colour]: reference = {reference!r} is not there."
+
+
+def _twice(study: Study, places: Places) -> Iterator[str]:
+    """Tell of sources that are one: their cells would be learnt from twice, or be no test."""
+    named: dict[Path, list[str]] = defaultdict(list)
+    for own in study.source:
+        named[places.find(own.path).resolve()].append(own.name)
+    for path, names in named.items():
+        if len(names) > 1:
+            yield f"The sources {listed(names)} are one folder ({path}). Leave all but one out."
+
+
+def _unfit_sources(study: Study, places: Places) -> Iterator[str]:
+    for own in study.source:
+        for key in _of_no_use(own):
+            yield f"[[source]] {own.name}: {key} means nothing to a {own.kind}. Leave it out."
+        if own.kind != "project" and own.kind != "dataset":  # noqa: PLR1714 - so types are narrowed
+            try:
+                reader_of_source(own.kind, places.find(own.path), **reading_options(own, places))
+            except (BadInputError, UsageError) as error:
+                yield f"[[source]] {own.name}: {_in_a_line(error)}"
+
+
+def _of_no_use(source: SourceSettings) -> list[str]:
+    """Return keys that were given and decide nothing."""
+    read_by = _READ_BY.get(source.kind)
+    if read_by is None:
+        return []
+    return [
+        own.name
+        for own in fields(source)
+        if own.name not in _ALWAYS | read_by and getattr(source, own.name) != own.default
+    ]
+
+
+def _unfit_networks(study: Study, places: Places) -> Iterator[str]:
+    for own in study.network:
+        options: dict[str, Any] = {key: getattr(own, key) for key in _LEARNING}
+        linear, pretrained = network_named(own.name).is_linear, start_of(own, places) != NONE
+        try:
+            default_settings(pretrained=pretrained, linear=linear, **options)
+        except UsageError as error:
+            yield f"[[network]] {own.name}: {_in_a_line(error)}"
+
+
+def _unfit_colour(study: Study) -> Iterator[str]:
+    matrix = study.cross_domain.colour if study.cross_domain else ()
+    if study.colour.reference and {study.colour.method, *matrix} == {NO_COLOUR}:
+        yield (
+            "[colour]: a reference is of no use where colours stay as they are. "
+            'Write method = "reinhard", or leave the reference out.'
+        )
+
+
+def _untrained(study: Study, places: Places) -> list[str]:
+    """Tell why no network can be trained; nothing where one can."""
+    reasons = {own.name: not_measured(own, places) for own in study.pooled}
+    if not all(reasons.values()):
+        return []
+    return [f"[[network]] {name}: {reason}." for name, reason in reasons.items()]
+
+
+def _in_a_line(error: PycytoError) -> str:
+    """Return an error about an option of a command as a sentence or two about keys of a file."""
+    parts = (error.what, f"({error.where})" if error.where else "", error.remedy)
+    text = " ".join(part for part in parts if part)
+    return re.sub(r"--([a-z-]+)", lambda found: found[1].replace("-", "_"), text)
