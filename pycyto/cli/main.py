@@ -78,7 +78,10 @@ def _run(arguments: Sequence[str] | None, console: Console) -> int:
     try:
         result = group.main(arguments, prog_name="pycyto", standalone_mode=False, obj=console)
     except (click.Abort, KeyboardInterrupt):
-        console.error("Interrupted. Files that were finished are kept; none is half written.")
+        console.error(
+            "Interrupted. What was finished is kept, and nothing is half written. "
+            "Start the same command again to go on."
+        )
         return INTERRUPTED
     except click.ClickException as error:
         error.show()

@@ -122,11 +122,15 @@ def entries(rows: Iterable[Row]) -> tuple[str, ...]:
 
 
 def likenesses(found: Iterable[Sequence[Row]]) -> tuple[str, ...]:
-    """Return cells that look the same, with the names of their images and their labels."""
+    """Return cells that look the same, with their images, sources and labels."""
     return tuple(
-        " = ".join(f"{row.key.place} ({row.image_name}, {row.label})" for row in rows)
+        " = ".join(f"{row.key.place} ({_image_of(row)}, {row.label})" for row in rows)
         for rows in found
     )
+
+
+def _image_of(row: Row) -> str:
+    return f"{row.image_name} of {row.source}" if row.source else row.image_name
 
 
 def remedy_for(rows: Iterable[Row], *, project: str, source: str) -> str:

@@ -19,6 +19,7 @@ from pycyto.images.likeness import (
     pearson,
     perceptual_hashes,
 )
+from pycyto.labels import counted
 from pycyto.manifest import Row
 
 # Measured on cells of Herlev, SIPaKMeD and CRIC: what was stored as JPEG, turned, mirrored,
@@ -75,7 +76,7 @@ def near_finding(pairs: Sequence[NearPair]) -> Iterator[Finding]:
         yield Finding(
             "near-identical patches in several parts",
             "warning",
-            f"{len(pairs)} pairs of patches in different parts show nearly the same.",
+            f"Nearly the same in different parts: {counted(len(pairs), 'pair')} of patches.",
             len(rows),
             "Look at the pairs. "
             + remedy_for(
@@ -83,7 +84,7 @@ def near_finding(pairs: Sequence[NearPair]) -> Iterator[Finding]:
                 project="If they are one cell, give their images the same patient or slide in "
                 "QuPath, export again, and split with --reshuffle.",
                 source="If ingested cells are one, take one of them out of the source, and ingest "
-                "and split it anew.",
+                "and split it anew; a study does both when it is started again.",
             ),
             places(rows),
             likenesses((pair.one, pair.other) for pair in pairs),

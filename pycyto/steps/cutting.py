@@ -50,8 +50,6 @@ class Cutting:
         One row and one thumbnail, (32, 32) uint8, per patch.
     profiles
         Name of the colour profile that was applied, by image; empty where it has none.
-    twins
-        Places of pairs of cells of one class that are the same picture.
     """
 
     source: Source
@@ -64,7 +62,7 @@ class Cutting:
     rows: list[Row] = field(default_factory=list)
     pictures: list[Thumbnail] = field(default_factory=list)
     profiles: dict[Path, str] = field(default_factory=dict)
-    twins: list[tuple[str, str]] = field(default_factory=list)
+    _twins: list[tuple[str, str, str]] = field(default_factory=list)
     _places: dict[str, str] = field(default_factory=dict)
     _pictures: dict[str, tuple[str, str]] = field(default_factory=dict)
     _torn: set[str] = field(default_factory=set)
@@ -90,8 +88,15 @@ class Cutting:
                 files.remove(self.folder / row.file)
             else:
                 kept.append((row, picture))
+        self._twins = [twin for twin in self._twins if twin[0] not in self._torn]
+        self.counts[TWIN] = len(self._twins)
         self.rows = [row for row, _ in kept]
         self.pictures = [picture for _, picture in kept]
+
+    @property
+    def twins(self) -> list[tuple[str, str]]:
+        """Places of pairs of cells of one class that are the same picture."""
+        return [(place, other) for _, place, other in self._twins]
 
     def refuse_problems(self, src: Path) -> None:
         """Raise `BadInputError` with everything that makes the source unfit, or if it is empty."""
@@ -198,8 +203,7 @@ class Cutting:
                     f"{TORN.capitalize()}: {told} Keep the one that is right."
                 )
         elif place != cell.place:
-            self.counts[TWIN] += 1
-            self.twins.append((place, cell.place))
+            self._twins.append((row.content_hash, place, cell.place))
 
     def _square(self, cell: SourceCell, width: int, height: int) -> Square:
         """Return the square around a cell, and note what is lost or black in it."""

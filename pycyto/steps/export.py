@@ -293,7 +293,9 @@ def _cut(
             tally.used += 1
             seen.add(cell.key)
             if not cell.is_point and not square.holds(cell.bounds):
-                tally.notes["outline larger than the patch"] += 1
+                tally.notes[
+                    "outline larger than the patch, which shows the part around its centre"
+                ] += 1
             put(row_of(cell, square, job.labels.of(cell), found.image, job.context), pixels)
     return seen
 

@@ -8,13 +8,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from pathlib import Path
 
 import numpy as np
 import orjson
 
 from pycyto import files, provenance
+from pycyto.datasets.findings import likenesses
 from pycyto.datasets.merging import (
     Inventory,
     Meetings,
@@ -51,14 +52,14 @@ class MergeResult:
     repeated
         Cells that several data sets have with the very same row: they are in once.
     near
-        Files of pairs of patches of two data sets that show nearly the same.
+        Pairs of cells of two data sets whose patches show nearly the same.
     """
 
     out: Path
     cells: int
     by_source: Mapping[str, Mapping[str, int]]
     repeated: int
-    near: Sequence[tuple[str, str]]
+    near: Sequence[tuple[Row, Row]]
 
 
 def merge(
@@ -181,14 +182,17 @@ class _Joining:
         files.link_or_copy(source / row.file, self._folder / row.file)
         return picture
 
-    def near(self) -> list[tuple[str, str]]:
-        """Return the files of pairs of two data sets that show nearly the same."""
+    def near(self) -> list[tuple[Row, Row]]:
+        """Return pairs of cells of two data sets that show nearly the same."""
         pairs = same_cells(
             np.stack(self._pictures),
             np.array(self._numbers, np.int64),
             lambda number: pixels_in(self._folder / self._files[number]),
         )
-        return [(self._files[one], self._files[other]) for one, other in pairs]
+        files_of = [(self._files[one], self._files[other]) for one, other in pairs]
+        wanted = set(chain.from_iterable(files_of))
+        rows = {row.file: row for row in iter_manifest(self._folder) if row.file in wanted}
+        return [(rows[one], rows[other]) for one, other in files_of]
 
 
 def _in_order(inventories: Sequence[Inventory]) -> Iterator[tuple[int, Row]]:
@@ -288,9 +292,9 @@ def _say(result: MergeResult, inventories: Sequence[Inventory], reporter: Report
     for name in namesakes(list(inventories)):
         reporter.warn(f"Two projects are called {name!r}: their cells count as one source.")
     if result.near:
-        pairs = "\n".join(f"  {one}  {other}" for one, other in result.near[:_TOLD])
+        pairs = "\n".join(f"  {told}" for told in likenesses(result.near[:_TOLD]))
         reporter.warn(
-            f"{counted(len(result.near), 'pair')} of patches of two data sets show nearly the "
-            f"same:\n{pairs}\nIf they are one cell, leave one out: a split can part them. "
-            "pycyto audit shows those that it has parted."
+            f"Nearly the same in two data sets: {counted(len(result.near), 'pair')} of patches.\n"
+            f"{pairs}\nIf two are one cell, take one of them out of its source: a split can part "
+            "them. pycyto audit shows those that it has parted."
         )

@@ -124,7 +124,7 @@ def test_ctrl_c_ends_with_130_and_says_that_nothing_is_lost(
     run: Callable[..., int], capsys: pytest.CaptureFixture[str], error: BaseException
 ) -> None:
     assert run(raising(error)) == 130
-    assert "none is half written" in capsys.readouterr().err
+    assert "nothing is half written. Start the same command again" in capsys.readouterr().err
 
 
 def test_an_exit_code_given_to_click_is_kept(run: Callable[..., int]) -> None:

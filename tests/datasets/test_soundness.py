@@ -127,7 +127,7 @@ def test_one_picture_in_two_rows_is_told(label: str, check: str) -> None:
 def test_pictures_under_two_classes_are_named() -> None:
     rows = changed(cells(), lambda r: r.object_id == "o3-NILM", content_hash="h2-HSIL")
     found = findings(rows)["identical patches of different classes"]
-    assert found.names == ("2/o2-HSIL (a é.svs, HSIL) = 3/o3-NILM (a é.svs, NILM)",)
+    assert found.names == ("2/o2-HSIL (a é.svs of lab, HSIL) = 3/o3-NILM (a é.svs of lab, NILM)",)
     assert "QuPath" in found.remedy
 
 

@@ -480,6 +480,17 @@ def assert_left_out(result: IngestResult, listener: Listener, told: str) -> None
     }
 
 
+def test_cells_that_are_left_out_count_nowhere_twice(tmp_path: Path) -> None:
+    """Of three cells of one spot two have one label: all three are left out all the same."""
+    spots = [("a.png", label, 9, 9) for label in ("LSIL", "LSIL", "HSIL")]
+    listener = Listener()
+    src = published.cric(tmp_path / "c", [*spots, ("a.png", "LSIL", 90, 90)])
+    result = ingest("cric", src, out=tmp_path / "out", reporter=listener)
+    assert (result.given, result.cells) == (4, 1)
+    assert not any("as another cell of their class" in note for note in result.notes)
+    assert not any("counts twice" in told for told in listener.warned)
+
+
 def test_one_spot_with_a_class_that_is_left_out_is_told(tmp_path: Path) -> None:
     src = published.cric(tmp_path / "c", [("a.png", "HSIL", 9, 9), ("a.png", "ASC-H", 9, 9)])
     listener = Listener()

@@ -190,10 +190,12 @@ def test_pictures_that_are_nearly_the_same_are_told(tmp_path: Path) -> None:
     write_manifest(sets[1], [row, *read_manifest(sets[1])])
     listener = Listener()
     result = merge(sets, out=tmp_path / "all", reporter=listener)
-    assert [set(pair) for pair in result.near] == [{"images/HSIL/1_o1.png", "images/HSIL/x.png"}]
-    assert any(
-        "1 pair of patches of two data sets show nearly the same" in t for t in listener.warned
-    )
+    found = [{cell.file for cell in pair} for pair in result.near]
+    assert found == [{"images/HSIL/1_o1.png", "images/HSIL/x.png"}]
+    (told,) = (text for text in listener.warned if "Nearly the same" in text)
+    assert "in two data sets: 1 pair of patches.\n" in told
+    for cell in result.near[0]:
+        assert f"{cell.key.place} ({cell.image_name}" in told
 
 
 def test_other_classes_are_refused(sets: list[Path], tmp_path: Path) -> None:
