@@ -70,7 +70,6 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
     by: By = "source",
     out: Path | str,
     group: Mapping[str, Sequence[str]] | None = None,
-    called: Mapping[str, str] | None = None,
     colour: Sequence[Method] = (NO_COLOUR,),
     stats: Kind = "slide",
     reference: Path | str | None = None,
@@ -107,8 +106,6 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
         Folder of the report, the figures, and the probabilities that they come of.
     group
         Names for several domains together, which are learnt from and tested on as well.
-    called
-        Other names for domains, by which groups name them too. Two with one name are one domain.
     colour
         The matrix is made once with each: ``none``, ``reinhard``.
     stats, reference
@@ -135,23 +132,54 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
     folder, target = path_from(data), path_from(out)
     check_report_folder(target, FIGURES_FILE)
     reporter = Once(reporter)
-    found = read_domains(
-        folder, by, reporter, folds=folds, identifiers=identifiers, called=called or {}
-    )
-    trainings = trainings_of(found.domains, group or {}, folder)
-    tests = {name: own for name, own in trainings.items() if not name.startswith(ALL_BUT)}
+    found = read_domains(folder, by, reporter, folds=folds, identifiers=identifiers)
     options: dict[str, Any] = {
         "network": network, "weights": weights, "epochs": epochs, "batch_size": batch_size,
         "seed": seed, "unfreeze": unfreeze, "views": views, "balance": balance,
         "augmentation": augmentation, "label_smoothing": label_smoothing,
         "orientations": orientations, "cache": cache,
     }  # fmt: skip
+    return compare(
+        found, out=target, group=group or {}, colour=colour, stats=stats, reference=reference,
+        options=options, reporter=reporter,
+    )  # fmt: skip
+
+
+def compare(
+    found: Domains,
+    *,
+    out: Path,
+    group: Mapping[str, Sequence[str]],
+    colour: Sequence[Method],
+    stats: Kind,
+    reference: Path | str | None,
+    options: Mapping[str, Any],
+    reporter: Reporter,
+) -> CrossDomainResult:
+    """Train and test on domains that were read, and write the report.
+
+    Parameters
+    ----------
+    out, group, colour, stats, reference
+        As of `cross_domain`.
+    options
+        Of all trainings.
+
+    Raises
+    ------
+    UsageError, BadInputError
+        As `cross_domain`.
+    """
+    by = found.by
+    check_report_folder(out, FIGURES_FILE)
+    trainings = trainings_of(found.domains, group, found.folder)
+    tests = {name: own for name, own in trainings.items() if not name.startswith(ALL_BUT)}
     colours: dict[str, Any] = {"stats": stats, "reference": reference}
-    work = _Work(found, options, colours, Stages(target / "trainings", reporter), reporter)
+    work = _Work(found, options, colours, Stages(out / "trainings", reporter), reporter)
     matrices = [_matrix(work, trainings, tests, one) for one in colour]
-    record = _record(work, by, group or {}, colour)
+    record = _record(work, by, group, colour)
     files.write_json(
-        target / FIGURES_FILE,
+        out / FIGURES_FILE,
         {
             "schema": SCHEMA,
             "kind": "pycyto cross-domain",
@@ -161,9 +189,10 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
             "provenance": record,
         },
     )
-    files.write_text(target / REPORT_FILE, as_html(matrices, by, record))
-    _say(matrices, target, reporter)
-    return CrossDomainResult(target / REPORT_FILE, target / FIGURES_FILE, network, matrices)
+    files.write_text(out / REPORT_FILE, as_html(matrices, by, record))
+    _say(matrices, out, reporter)
+    network = str(options["network"])
+    return CrossDomainResult(out / REPORT_FILE, out / FIGURES_FILE, network, matrices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +309,7 @@ def _round(
         write_subset(data.folder, rows, own.part, subset)
         train(subset, out=model, validate=own.validate, reporter=reporter, **options)
         bundle = load_bundle(model)
-        cache = Path(options["cache"] or default_folder())
+        cache = Path(options.get("cache") or default_folder())
         found = answered_rows(bundle, data.folder, own.tested, cache, reporter)
     keys = [row.key for row in own.tested]
     return bundle.labels, dict(zip(keys, found, strict=True))

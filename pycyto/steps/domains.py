@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from pycyto.errors import BadInputError, UsageError
@@ -50,6 +51,8 @@ class Domains:
 
     Attributes
     ----------
+    by
+        What a domain is.
     domain
         Of each row, by cell key.
     rounds
@@ -59,6 +62,7 @@ class Domains:
     """
 
     folder: Path
+    by: By
     rows: Sequence[Row]
     parts: Mapping[str, Sequence[Row]]
     domain: Mapping[CellKey, str]
@@ -83,7 +87,7 @@ def read_domains(
     *,
     folds: bool,
     identifiers: bool,
-    called: Mapping[str, str],
+    called: Mapping[str, str] = MappingProxyType({}),
 ) -> Domains:
     """Read a data set that is split, or divided into folds.
 
@@ -109,7 +113,7 @@ def read_domains(
                 reporter.say(f"In the report {pseudonym} stands for {name}.")
         names = {key: told[name] for key, name in names.items()}
     table = FOLDS_FILE if folds else SPLIT_FILE
-    found = Domains(folder, rows, parts, names, rounds, ("manifest.csv", table))
+    found = Domains(folder, by, rows, parts, names, rounds, ("manifest.csv", table))
     if len(found.domains) < 2:
         raise BadInputError(
             f"All cells are of one {by} ({listed(found.domains)}): there is nothing to compare.",

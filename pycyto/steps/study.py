@@ -90,9 +90,7 @@ def study(
     stages = Stages(root, reporter, dry_run)
     sources = [source_of(stages, own, places) for own in plan.source]
     data = pooled(stages, plan, sources)
-    comparison = comparison_of(plan, data, sources)
-    if comparison:
-        comparison.check()
+    comparison = comparison_of(plan, data, sources, reporter)
     reasons: dict[str, str] = {own.name: not_measured(own, places) for own in plan.network}
     for name, reason in reasons.items():
         if reason:

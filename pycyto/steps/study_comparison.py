@@ -7,16 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pycyto.manifest import read_manifest
-from pycyto.records import SILENT, Reporter
-from pycyto.steps.cross_domain import CrossDomainResult, cross_domain
-from pycyto.steps.domains import read_domains, trainings_of
-from pycyto.steps.study_file import (
-    TRAIN,
-    ColourSettings,
-    CrossDomainSettings,
-    Places,
-    Study,
-)
+from pycyto.records import Reporter
+from pycyto.steps.cross_domain import CrossDomainResult, compare
+from pycyto.steps.domains import Domains, read_domains, trainings_of
+from pycyto.steps.study_file import TRAIN, ColourSettings, Places, Study
 from pycyto.steps.study_models import training_options
 from pycyto.steps.study_sources import DATA, Ready
 from pycyto.steps.study_stages import TO_DO, Stage
@@ -28,36 +22,15 @@ class Comparison:
 
     Attributes
     ----------
-    data
-        The pooled data set.
+    domains
+        Of the pooled data set; where they are sources, by their names in the study.
     groups
         Names for several domains together.
-    called
-        What domains are called instead of the names that cells have: where these are sources,
-        by their names in the study.
     """
 
     study: Study
-    asked: CrossDomainSettings
-    data: Path
+    domains: Domains
     groups: Mapping[str, Sequence[str]]
-    called: Mapping[str, str]
-
-    def check(self) -> None:
-        """Refuse domains that are not there, before hours of training.
-
-        Raises
-        ------
-        UsageError
-            A group names one that is not there.
-        BadInputError
-            There are fewer than two.
-        """
-        found = read_domains(
-            self.data, self.asked.by, SILENT, folds=self._by_folds, identifiers=False,
-            called=self.called,
-        )  # fmt: skip
-        trainings_of(found.domains, self.groups, self.data)
 
     def run(
         self, out: Path, places: Places, reasons: Mapping[str, str], reporter: Reporter
@@ -69,44 +42,56 @@ class Comparison:
         reasons
             Why a network is not measured, by name; empty where it is.
         """
-        study, network = self.study, self.study.crossing
+        study, network, asked = self.study, self.study.crossing, self.study.cross_domain
+        if asked is None:
+            return None
         if reasons[network.name]:
             reporter.warn(f"No matrix: {network.name} is not measured.")
             return None
-        reporter.say(f"cross-domain: by {self.asked.by}, with {network.name}.")
+        reporter.say(f"cross-domain: by {asked.by}, with {network.name}.")
         options = training_options(network, study.seeds[0], ColourSettings(), places)
         del options["calibrate"]
         reference = places.find(study.colour.reference) if study.colour.reference else None
-        return cross_domain(
-            self.data, by=self.asked.by, out=out, group=self.groups, called=self.called,
-            colour=self.asked.colour, stats=study.colour.stats, reference=reference,
-            folds=self._by_folds, reporter=reporter, **options,
+        return compare(
+            self.domains, out=out, group=self.groups, colour=asked.colour,
+            stats=study.colour.stats, reference=reference, options=options, reporter=reporter,
         )  # fmt: skip
 
-    @property
-    def _by_folds(self) -> bool:
-        return self.study.split.folds is not None
 
+def comparison_of(
+    study: Study, data: Stage, sources: Sequence[Ready], reporter: Reporter
+) -> Comparison | None:
+    """Return the matrix that a study asks for, if it does and its cells are known by now.
 
-def comparison_of(study: Study, data: Stage, sources: Sequence[Ready]) -> Comparison | None:
-    """Return the matrix that a study asks for, if it does and its cells are known by now."""
+    Raises
+    ------
+    UsageError
+        A group names a domain that is not there.
+    BadInputError
+        There are fewer than two domains.
+    """
     asked = study.cross_domain
     if asked is None or data.output == TO_DO:
         return None
-    folder = data.folder / DATA
-    if asked.by != "source":
-        return Comparison(study, asked, folder, asked.groups, {})
-    has = {
-        own.settings.name: {row.source for row in read_manifest(own.data)}
-        for own in sources
-        if own.settings.role == TRAIN
-    }
-    called = {
-        name: " + ".join(source for source, names in has.items() if name in names)
-        for name in set().union(*has.values())
-    }
-    groups = {
-        group: sorted({called[name] for member in members for name in has[member]})
-        for group, members in asked.groups.items()
-    }
-    return Comparison(study, asked, folder, groups, called)
+    called, groups = {}, asked.groups
+    if asked.by == "source":
+        has = {
+            own.settings.name: {row.source for row in read_manifest(own.data)}
+            for own in sources
+            if own.settings.role == TRAIN
+        }
+        called = {
+            name: " + ".join(source for source, names in has.items() if name in names)
+            for name in set().union(*has.values())
+        }
+        groups = {
+            group: tuple(sorted({called[name] for own in members for name in has[own]}))
+            for group, members in asked.groups.items()
+        }
+    domains = read_domains(
+        data.folder / DATA, asked.by, reporter, folds=study.split.folds is not None,
+        identifiers=False, called=called,
+    )  # fmt: skip
+    # What is wrong with groups is to be told before hours of training.
+    trainings_of(domains.domains, groups, domains.folder)
+    return Comparison(study, domains, groups)
