@@ -12,7 +12,15 @@ import pytest
 from pycyto.learning import linear_head, networks
 from pycyto.learning.batches import PatchSet
 from pycyto.learning.features import extractor_of
-from pycyto.learning.linear_head import FAR, NEAR, Examples, heads, penalty_of, spanned
+from pycyto.learning.linear_head import (
+    FAR,
+    NEAR,
+    Examples,
+    along_axes,
+    heads,
+    over_features,
+    penalty_of,
+)
 from pycyto.learning.networks import NETWORKS, Network, build
 from pycyto.learning.plan import default_settings
 from pycyto.learning.training import fit
@@ -37,13 +45,15 @@ def test_it_is_the_minimum_over_all_features(d: int, n_classes: int) -> None:
     from sklearn.linear_model import LogisticRegression
 
     own = examples(d=d, n_classes=n_classes)
-    axes, along = spanned(own.features.astype(np.float32))
+    features = own.features.astype(np.float32)
+    features[0], own.features[0] = features[3], features[3]  # two examples that are the same
+    along = along_axes(features)
     assert along.shape == (60, min(60, d))
     found = heads(replace(own, features=along), (100.0, 0.1))
     for penalty, head in zip((100.0, 0.1), found, strict=True):
         model = LogisticRegression(C=1 / (penalty * own.weights.sum()), tol=1e-8, max_iter=9999)
         expected = model.fit(own.features, own.targets, own.weights).predict_proba(own.features)
-        whole = replace(head, weights=axes @ head.weights)
+        whole = over_features(head, along, features)
         for answers in (head.answers(along), whole.answers(own.features)):
             np.testing.assert_allclose(answers, expected, atol=2e-3)
 
