@@ -28,6 +28,7 @@ import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,7 +85,7 @@ class FeatureCache:
     folder
         Made when it is needed. Any file in it may be deleted at any time.
     extractor
-        Keras model from pixels to features, (n, d) float32.
+        Makes the Keras model from pixels to features, (n, d) float32, if something is computed.
     identity
         Whatever features depend on besides the patch and the look at it.
     found, computed
@@ -92,7 +93,7 @@ class FeatureCache:
     """
 
     folder: Path
-    extractor: Any
+    extractor: Callable[[], Any]
     identity: str
     found: int = 0
     computed: int = 0
@@ -191,15 +192,19 @@ class FeatureCache:
             _write(path, some, features)
             yield self._open(path)
 
+    @cached_property
+    def _extractor(self) -> Any:
+        return self.extractor()
+
     def _seen(self, wanted: Sequence[_Wanted], advance: Callable[[int], None]) -> Features:
         def batch(start: int) -> Pixels:
             return np.stack([look.pixels() for look in wanted[start : start + _BATCH_SIZE]])
 
-        seen = []
+        seen, extractor = [], self._extractor
         for pixels in ahead(batch, range(0, len(wanted), _BATCH_SIZE)):
             lacking = _BATCH_SIZE - len(pixels)
             full = np.concatenate([pixels, np.repeat(pixels[-1:], lacking, axis=0)])
-            seen.append(np.asarray(self.extractor.predict_on_batch(full))[: len(pixels)])
+            seen.append(np.asarray(extractor.predict_on_batch(full))[: len(pixels)])
             advance(len(pixels))
         return np.concatenate(seen)
 

@@ -6,6 +6,7 @@ differ in their heads alone, such as those of several folds, share what their ba
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def answers_of(
         The folder cannot be written to.
     """
     head = head_of(model)
-    cache = FeatureCache(folder, frozen_extractor_of(model), identity_of(model, network))
+    cache = FeatureCache(folder, partial(frozen_extractor_of, model), identity_of(model, network))
     looks = [(patches, look_at(number)) for number in range(orientations)]
     with reporter.progress("Classify cells by their features", len(looks) * len(patches)) as move:
         tables = cache.tables(looks, move)

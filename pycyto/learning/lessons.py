@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -104,7 +105,7 @@ def on_features(
     NotWritableError
         When `folder` cannot be written to.
     """
-    cache = FeatureCache(folder, frozen_extractor_of(model), identity_of(model, network))
+    cache = FeatureCache(folder, partial(frozen_extractor_of, model), identity_of(model, network))
     total = len(looks) * len(train) + len(unchanged)
     with reporter.progress("Features of the frozen backbone", total) as advance:
         wanted = [*((train, look) for look in looks), (unchanged, AS_IT_IS)]

@@ -22,14 +22,14 @@ import numpy.typing as npt
 from pycyto.errors import PycytoError
 from pycyto.labels import counted
 from pycyto.learning.augmentation import Views
-from pycyto.learning.backend import keras, make_repeatable
-from pycyto.learning.batches import Batch, PatchSet
+from pycyto.learning.backend import make_repeatable
+from pycyto.learning.batches import PatchSet
 from pycyto.learning.checkpoint import Arrays, Checkpoint, State
 from pycyto.learning.history import Epoch, Training, macro_f1
+from pycyto.learning.learner import Learner
 from pycyto.learning.lessons import Lesson, OnPixels, on_features
 from pycyto.learning.linear_head import fit_linear
 from pycyto.learning.networks import Network
-from pycyto.learning.optimizer import adam
 from pycyto.learning.plan import Phase, TrainingSettings
 from pycyto.learning.sampling import Draws, draws_of, patch_weights
 from pycyto.learning.thawing import backbone_size, thaw
@@ -176,12 +176,13 @@ class _Run:
                 continue
             thaw(self.model, self.network, phase.unfrozen)
             lesson = self._lesson(phase)
-            self._compile(lesson.model, phase)
+            smoothing = self.settings.label_smoothing
+            learner = Learner(lesson.model, phase.learning_rate, smoothing)
             if kept and index == kept.phase:
-                self._go_on(lesson.model, kept)
+                self._go_on(learner, kept)
             else:
                 self.best_weights, self.since_better = lesson.model.get_weights(), 0
-            self._phase(index, lesson)
+            self._phase(index, lesson, learner)
             lesson.model.set_weights(self.best_weights)
 
     def _lesson(self, phase: Phase) -> Lesson:
@@ -199,21 +200,11 @@ class _Run:
             reporter=self.reporter,
         )
 
-    def _compile(self, model: Any, phase: Phase) -> None:
-        model.compile(
-            optimizer=adam(phase.learning_rate),
-            loss=_loss(self.settings.label_smoothing, len(self.train.labels)),
-            metrics=["accuracy"],
-            # Compiling costs more than it saves on a processor, and is not repeatable.
-            jit_compile=False,
-        )
-        model.optimizer.build(model.trainable_variables)
-
-    def _go_on(self, model: Any, kept: State) -> None:
+    def _go_on(self, learner: Learner, kept: State) -> None:
         """Put everything where it was when the kept epoch ended."""
         for variables, values in (
-            (model.variables, kept.model),
-            (model.optimizer.variables, kept.optimizer),
+            (learner.model.variables, kept.model),
+            (learner.optimizer.variables, kept.optimizer),
         ):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
@@ -221,7 +212,7 @@ class _Run:
         self.best_weights, self.since_better = kept.best, kept.since_better
         self.reporter.say(f"Going on after epoch {len(self.history)}.")
 
-    def _phase(self, index: int, lesson: Lesson) -> None:
+    def _phase(self, index: int, lesson: Lesson, learner: Learner) -> None:
         """Train one phase to its end."""
         phase = self.settings.phases[index]
         done = sum(epoch.phase == phase.name for epoch in self.history)
@@ -230,10 +221,10 @@ class _Run:
             for number in range(done, phase.epochs):
                 if self.since_better >= self.settings.patience:
                     return
-                lesson.model.optimizer.learning_rate = phase.rate_in(number)
-                epoch = self._epoch(phase, lesson, advance)
+                learner.optimizer.learning_rate = phase.rate_in(number)
+                epoch = self._epoch(phase, lesson, learner, advance)
                 self._take(epoch, lesson.model, number - (phase.epochs - phase.averaged))
-                self._keep(index, lesson.model)
+                self._keep(index, learner)
                 ends = self.since_better >= self.settings.patience or number + 1 == phase.epochs
                 if ends or number % SAY_EVERY == 0:
                     self._say(epoch)
@@ -258,14 +249,14 @@ class _Run:
             weights = [old + (new - old) / (before + 1) for old, new in kept]
         self.best_weights = weights
 
-    def _keep(self, index: int, model: Any) -> None:
+    def _keep(self, index: int, learner: Learner) -> None:
         if self.checkpoint:
             state = State(
                 history=tuple(self.history),
                 phase=index,
                 since_better=self.since_better,
-                model=[variable.numpy() for variable in model.variables],
-                optimizer=[variable.numpy() for variable in model.optimizer.variables],
+                model=[variable.numpy() for variable in learner.model.variables],
+                optimizer=[variable.numpy() for variable in learner.optimizer.variables],
                 best=self.best_weights,
             )
             self.checkpoint.save(state)
@@ -285,18 +276,20 @@ class _Run:
             oversample=self.settings.oversamples,
         )
 
-    def _epoch(self, phase: Phase, lesson: Lesson, advance: Callable[[int], None]) -> Epoch:
+    def _epoch(
+        self, phase: Phase, lesson: Lesson, learner: Learner, advance: Callable[[int], None]
+    ) -> Epoch:
         number = len(self.history) + 1
         loss = accuracy = 0.0
         draws = self._draws(phase, number)
         weights = iter(self._weights[draws.indices])
         for batch in lesson.training(draws, self.settings.batch_size):
             of_these = np.fromiter(weights, np.float32, len(batch.targets))
-            logs = _step(lesson.model, batch, of_these)
-            self._demand_number(logs["loss"], number)
+            found, right = learner.learn(batch, of_these)
+            self._demand_number(found, number)
             share = len(batch.targets) / len(draws.indices)
-            loss += share * logs["loss"]
-            accuracy += share * logs["accuracy"]
+            loss += share * found
+            accuracy += share * right
             advance(len(batch.targets))
         return Epoch(number, phase.name, loss, accuracy, *self._measure(lesson, number))
 
@@ -329,27 +322,3 @@ class _Run:
             remedy="Try another --seed or a larger --batch-size; if it comes back, look for "
             "broken weights or patches. No model was written.",
         )
-
-
-def _loss(smoothing: float, n_classes: int) -> Any:
-    """Return the cross-entropy with class indices of which so much is shared out."""
-    if not smoothing:
-        return "sparse_categorical_crossentropy"
-
-    def loss(targets: Any, probabilities: Any) -> Any:
-        truth = keras().ops.one_hot(keras().ops.reshape(targets, (-1,)), n_classes)
-        return keras().losses.categorical_crossentropy(
-            truth, probabilities, label_smoothing=smoothing
-        )
-
-    return loss
-
-
-def _step(model: Any, batch: Batch, weights: npt.NDArray[np.float32]) -> dict[str, float]:
-    """Learn from one batch; return its loss and accuracy."""
-    # Whether train_on_batch does this by itself depends on the version of Keras.
-    model.reset_metrics()
-    logs = model.train_on_batch(
-        batch.inputs, batch.targets, sample_weight=weights, return_dict=True
-    )
-    return {name: float(value) for name, value in logs.items()}

@@ -47,12 +47,12 @@ def table(cache: FeatureCache, patches: PatchSet, look: Look = LOOKS[1]) -> npt.
 
 @pytest.fixture
 def cache(tmp_path: Path) -> FeatureCache:
-    return FeatureCache(tmp_path / "features", Means(), "network")
+    return FeatureCache(tmp_path / "features", Means, "network")
 
 
 def again(cache: FeatureCache, **changes: Any) -> FeatureCache:
     """Return the cache as a later process sees it."""
-    fresh: dict[str, Any] = {"extractor": Means(), "found": 0, "computed": 0, "_used": set()}
+    fresh: dict[str, Any] = {"extractor": Means, "found": 0, "computed": 0, "_used": set()}
     return replace(cache, **fresh | changes)
 
 
@@ -91,13 +91,22 @@ def test_a_larger_selection_computes_what_is_new(cache: FeatureCache, patches: P
     assert (run.computed, run.found) == (8, 2)
 
 
+def test_no_network_is_made_where_everything_is_kept(
+    cache: FeatureCache, patches: PatchSet
+) -> None:
+    table(cache, patches)
+    table(again(cache, extractor=lambda: pytest.fail("nothing is to be computed")), patches)
+
+
 def test_the_network_sees_full_batches_only(
     cache: FeatureCache, patches: PatchSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feature_cache, "_BATCH_SIZE", 4)
+    network = Means()
+    cache.extractor = lambda: network
     cache.tables([(patches, look) for look in LOOKS], lambda _: None)
     # 30 looks: seven batches and one that is filled up.
-    assert cache.extractor.seen == [4] * 8
+    assert network.seen == [4] * 8
     assert cache.computed == 30
 
 
@@ -195,7 +204,7 @@ def test_a_kill_in_the_middle_keeps_what_was_done(
     monkeypatch.setattr(feature_cache, "_BATCH_SIZE", 2)
     monkeypatch.setattr(feature_cache, "_MOST_IN_PACK", 4)
     with pytest.raises(KeyboardInterrupt):
-        table(again(cache, extractor=Means(breaks_at=3)), patches)
+        table(again(cache, extractor=lambda: Means(breaks_at=3)), patches)
     run = again(cache)
     np.testing.assert_allclose(table(run, patches), expected(patches, LOOKS[1]), rtol=1e-6)
     assert (run.computed, run.found) == (6, 4)

@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 
 from pycyto.errors import PycytoError, UsageError
-from pycyto.learning.backend import keras
 from pycyto.learning.batches import PatchSet
 from pycyto.learning.checkpoint import Checkpoint
 from pycyto.learning.history import Training, macro_f1
 from pycyto.learning.networks import build, network_named
 from pycyto.learning.plan import Phase, TrainingSettings, default_settings
 from pycyto.learning.thawing import Unfrozen
-from pycyto.learning.training import ONLY_THE_HEAD, _loss, fit
+from pycyto.learning.training import ONLY_THE_HEAD, fit
 from pycyto.records import SILENT
 from tests.learning.conftest import Saved
 from tests.learning.patch_data import write_data
@@ -329,18 +328,3 @@ def test_a_linear_head_has_one_phase_on_a_frozen_backbone(pretrained: bool) -> N
     )
     (phase,) = settings.phases
     assert (phase.unfrozen, phase.epochs, settings.views) == ("none", 1, 1)
-
-
-def test_with_smoothing_the_loss_is_least_where_some_is_left_to_the_other_classes() -> None:
-    targets = np.zeros(4, np.int32)
-
-    def loss(smoothing: float, given: float) -> float:
-        probabilities = np.tile(np.array([given, 1 - given], np.float32), (4, 1))
-        measured = _loss(smoothing, 2)
-        if isinstance(measured, str):
-            measured = keras().losses.get(measured)
-        return float(np.mean(measured(targets, probabilities)))
-
-    for smoothing, best in ((0.0, 0.99), (0.2, 0.9), (0.5, 0.75)):
-        assert min((0.75, 0.9, 0.99), key=lambda given: loss(smoothing, given)) == best
-    assert loss(0.2, 0.9) == pytest.approx(-0.9 * np.log(0.9) - 0.1 * np.log(0.1), rel=1e-5)
