@@ -95,6 +95,8 @@ def _unfit_sources(study: Study, places: Places) -> Iterator[str]:
         for key in _of_no_use(own):
             yield f"[[source]] {own.name}: {key} means nothing to a {own.kind}. Leave it out."
         if own.kind != "project" and own.kind != "dataset":  # noqa: PLR1714 - so types are narrowed
+            if own.table and not places.find(own.table).exists():
+                continue  # told above
             try:
                 reader_of_source(own.kind, places.find(own.path), **reading_options(own, places))
             except (BadInputError, UsageError) as error:

@@ -68,14 +68,15 @@ def test_all_of_it_is_named_at_once(tmp_path: Path) -> None:
         check(
             tmp_path,
             ('path = "one"', 'path = "gone"'),
-            ('path = "two"', 'path = "away"'),
+            ('path = "two"', 'path = "away"\ntable = "gone.toml"'),
             ("epochs = 1", "views = 2"),
         )
     told = raised.value.what.splitlines()
-    assert told[0] == "In this study file 3 things are wrong:"
+    assert told[0] == "In this study file 4 things are wrong:"
     assert told[1].endswith("[[source]] one: path = 'gone' is not there.")
     assert told[2].endswith("[[source]] two: path = 'away' is not there.")
-    assert "[[network]] small: views" in told[3]
+    assert told[3].endswith("[[source]] two: table = 'gone.toml' is not there.")
+    assert "[[network]] small: views" in told[4]
     # Where they were looked for, in the order in which they were.
     assert f"{tmp_path / 'sets'}, then {tmp_path}." in str(raised.value.remedy)
 
