@@ -109,9 +109,15 @@ class Matrix:
 
     @property
     def drops(self) -> list[Drop]:
-        """Of each training that has a domain inside and one outside."""
+        """Of each training that has a domain inside and one outside.
+
+        Tests on several domains together have no say: they are of cells inside and outside.
+        """
+        tests = [name for name in self.tested if len(self.trained[name]) == 1]
         found = (
-            drop_of(name, [own for (row, _), own in self.fields.items() if row == name])
+            drop_of(
+                name, [self.fields[name, test] for test in tests if (name, test) in self.fields]
+            )
             for name in self.trained
             if name not in self.failed
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pycyto.evaluation.matrix import Field, drop_of, field_of
+from pycyto.evaluation.matrix import Field, Matrix, drop_of, field_of
 from tests.evaluation.made import called
 
 LABELS = ("NILM", "ASC-US", "HSIL")
@@ -59,6 +59,27 @@ def test_the_drop_is_inside_less_outside() -> None:
     assert found.drop.interval is not None
     low, high = found.drop.interval
     assert low < 1 - worth < high
+
+
+def test_tests_on_several_domains_have_no_say_in_the_drop() -> None:
+    """They hold cells that were learnt from, so that less would seem to be lost."""
+    trained = {"a": ["a"], "b": ["b"], "c": ["c"], "group": ["a", "b"], "all": ["a", "b", "c"]}
+    right, wrong = TRUTH, [0] * 30
+    fields = {
+        (row, test): field(
+            right if set(trained[test]) & set(trained[row]) else wrong,
+            inside=set(trained[test]) <= set(trained[row]), name=test,
+        )
+        for row in trained
+        for test in trained
+    }  # fmt: skip
+    drops = {own.trained: own for own in Matrix("none", trained, [*trained], fields, {}).drops}
+    assert set(drops) == {"a", "b", "c", "group"}
+    # All NILM: half of the two classes.
+    lost = 1 - (2 * 10 / 30) / 2
+    for own in drops.values():
+        assert own.inside == 1
+        assert own.drop.value == pytest.approx(lost)
 
 
 def test_a_training_without_outside_has_no_drop() -> None:
