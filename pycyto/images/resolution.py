@@ -92,11 +92,20 @@ class Resolution:
             return
         smallest, largest = self.trained_mpp
         if not smallest / _SCALE_MARGIN <= mpp <= largest * _SCALE_MARGIN:
+            told = f"{smallest:g}" if smallest == largest else f"{smallest:g} to {largest:g}"
             raise BadInputError(
-                f"The model was trained at {smallest:g} to {largest:g} micrometres per pixel; "
+                f"Of training patches whose scale is known it is {told} micrometres per pixel; "
                 f"here it would be {mpp:g}, and nuclei would look of another size.",
-                remedy="Train at one scale (pycyto export --mpp), or insist: --any-resolution.",
+                remedy="Train at one scale and use it here too (pycyto export --mpp), or insist: "
+                "--any-resolution.",
             )
+
+    @property
+    def option(self) -> str:
+        """How an export follows this rule, as part of a sentence."""
+        if self.mpp is not None:
+            return f"with --mpp {self.mpp:g}"
+        return "without --mpp" if self.downsample == 1 else f"at {self}"
 
     def agrees_with(self, other: Resolution) -> bool:
         """Whether a cell is equally large in patches cut by either rule, to half a percent."""

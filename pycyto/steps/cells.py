@@ -23,6 +23,7 @@ OTHER_PLANE = "z or t plane"
 OUTSIDE = "outside the image"
 NO_PIXEL_SIZE = "no pixel size"
 OTHER_SCALE = "another pixel size than in training"
+UNKNOWN_SCALE = "no pixel size: whether nuclei look as large as in training cannot be told"
 EXTREME_SCALE = "pixel size too far from what is asked for"
 
 # Classes outside the scheme that are named.
@@ -277,6 +278,8 @@ def _planned(found: ImageCells, resolution: Resolution, tally: Tally) -> list[tu
         refusal = BadInputError(f"{image.obstacle}: no patch can be cut.")
         _fail(image, len(found.cells), image.obstacle, refusal, tally)
         return []
+    if resolution.trained_mpp and image.mpp is None:
+        tally.notes[UNKNOWN_SCALE] += len(found.cells)
     planned = []
     for cell in found.cells:
         square = square_around(cell.x, cell.y, downsample)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycyto import files, provenance
-from pycyto.datasets.findings import Audit
+from pycyto.datasets.findings import Audit, in_order
 from pycyto.errors import GateError, NotWritableError, UsageError
 from pycyto.evaluation.classified import Classified, called
 from pycyto.evaluation.controls import Control, Trained, controls
@@ -36,6 +36,7 @@ from pycyto.steps.colours import say_left
 from pycyto.steps.leaking import leaking_variants, start_of
 from pycyto.steps.pictures import chosen_cells, pictures
 from pycyto.steps.report_folder import check_report_folder
+from pycyto.steps.resolutions import other_scale
 from pycyto.steps.shown import Shown, say_names, shown_of
 from pycyto.steps.tested import Tested, tested
 from pycyto.steps.traces import counts, history_in, stage_of_run, stages
@@ -164,6 +165,7 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
         data, bundle, fold, with_assisted=with_assisted,
         scores=path_from(scores) if scores else None, reporter=reporter,
     )  # fmt: skip
+    audit = _with_scales(audit, test, bundle, reporter)
     wanted = _Wanted(limits, shares, seed, heat_maps, chosen_cells(test, cells))
     shown = shown_of(test, reporter, identifiers=identifiers)
     ran = stage_of_run(path_from(run), shown.withheld) if run is not None else []
@@ -193,6 +195,14 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
         report.others,
         content["beats_every_control"],
     )
+
+
+def _with_scales(audit: Audit, test: Tested, bundle: Bundle, reporter: Reporter) -> Audit:
+    """Add to an audit, and tell, that tested cells are of another scale than those learnt from."""
+    found = list(other_scale(test.known, bundle))
+    for finding in found:
+        reporter.warn(finding.told())
+    return replace(audit, findings=in_order([*audit.findings, *found]))
 
 
 def _named(variant: Leaking, test: Tested, shown: Shown) -> Leaking:

@@ -20,6 +20,7 @@ from pycyto.learning.weights import IMAGENET, NONE, default_weights
 from pycyto.manifest import Row, read_manifest
 from pycyto.parts import NO_FOLD
 from pycyto.records import Reporter
+from pycyto.steps.resolutions import other_scale
 from pycyto.steps.scored import answered_rows, write_scores
 from pycyto.steps.study_costs import costs_of, peak_memory
 from pycyto.steps.study_file import TEST, ColourSettings, NetworkSettings, Places, Study
@@ -234,7 +235,10 @@ def _answer(
     for own in tested:
         left = unseen(read_manifest(own.data), parts.learnt, bundle.labels)
         say_unseen(own.settings.name, left, reporter)
-        ask(own.data, [*left.new, *left.known_groups])
+        asked = [*left.new, *left.known_groups]
+        for finding in other_scale(asked, bundle):
+            reporter.warn(f"{own.settings.name}: {finding.what}")
+        ask(own.data, asked)
     write_scores(folder / SCORES_FILE, bundle.labels, rows, np.concatenate(answers))
     files.write_json(folder / COSTS_FILE, costs_of(bundle, data, parts.tested, reporter))
     return files.sha256_of(folder / SCORES_FILE)

@@ -92,6 +92,6 @@ def test_full_resolution_remembers_the_pixel_sizes_it_saw() -> None:
     assert rule.trained_mpp == (0.22, 0.25)
     assert rule.downsample_for(0.2) == rule.downsample_for(0.29) == rule.downsample_for(None) == 1
     for mpp in (0.17, 0.31, 0.5):
-        with pytest.raises(BadInputError, match=r"trained at 0\.22 to 0\.25"):
+        with pytest.raises(BadInputError, match=r"scale is known it is 0\.22 to 0\.25"):
             rule.downsample_for(mpp)
     assert rule.at_any_scale().downsample_for(0.5) == 1

@@ -323,6 +323,23 @@ def test_patches_at_another_resolution_are_refused(
     refused(data, model, monkeypatch, BadInputError, "7 of 7 patches .* another resolution")
 
 
+def test_cells_of_another_scale_are_tested_and_told(
+    data: Path, model: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = rows_by_part(data)["test"]
+    changed = {rows[0].key: 0.4, rows[1].key: 0.26}
+    write_manifest(data, [replace(r, mpp=changed.get(r.key)) for r in read_manifest(data)])
+    model = replace(model, resolution=Resolution(trained_mpp=(0.22, 0.25)))
+    monkeypatch.setattr("pycyto.steps.evaluate.load_bundle", lambda _: model)
+    listener = Listener()
+    found = evaluate(data, model=model.path, out=data.parent / "out", reporter=listener)
+    told = "1 of 6 tested cells are of another scale than those that the model has learnt from."
+    assert any(told in text and "here it would be 0.4" in text for text in listener.warned)
+    assert told in found.report.read_text("utf-8")
+    warned = files.read_json(found.metrics)["audit"]["findings"]
+    assert any(told in own["what"] for own in warned)
+
+
 def test_another_scheme_is_refused(
     data: Path, model: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:

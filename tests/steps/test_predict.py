@@ -24,6 +24,7 @@ from pycyto.images.resolution import Resolution
 from pycyto.learning.bundle import Bundle, mark_of
 from pycyto.manifest import read_manifest
 from pycyto.records import RUN_MARK, UPDATED_MARK, CellKey, Silent, run_mark
+from pycyto.steps.cells import UNKNOWN_SCALE
 from pycyto.steps.failures import Failures
 from pycyto.steps.ingest import ingest
 from pycyto.steps.merge import merge
@@ -290,8 +291,11 @@ def test_patches_of_another_resolution_are_refused(
 ) -> None:
     export(project, out=tmp_path / "patches", mpp=0.5, access=GEOJSON)
 
-    with pytest.raises(RefusedError, match=r"needs patches at full resolution; these are at 0\.5"):
+    with pytest.raises(
+        RefusedError, match=r"needs patches at full resolution; these are at 0\.5"
+    ) as raised:
         predict(tmp_path / "patches", model="m")
+    assert "Export again without --mpp" in str(raised.value.remedy)
     assert predict(tmp_path / "patches", model="m", any_resolution=True).tally.used == 4
 
 
@@ -446,15 +450,26 @@ def test_a_slide_of_another_pixel_size_is_refused_unless_told(
     project = build(tmp_path / "p", [fine, coarse])
 
     with in_place(by_centre, replace(bundle, resolution=Resolution(trained_mpp=(0.22, 0.26)))):
-        with pytest.raises(PartlyDoneError, match=r"(?s)coarse.*trained at 0\.22 to 0\.26.*0\.5"):
+        with pytest.raises(PartlyDoneError, match=r"(?s)coarse.*known it is 0\.22 to 0\.26.*0\.5"):
             predict(project, model="m", access=GEOJSON)
         assert set(runs(project)[-1].images) == {"1"}
         told = predict(project, model="m", any_resolution=True, access=GEOJSON)
         assert set(told.run.images) == {"1", "2"}
 
         export(project, out=tmp_path / "patches", access=GEOJSON)
-        with pytest.raises(RefusedError, match=r"trained at 0\.22 to 0\.26"):
+        with pytest.raises(RefusedError, match=r"known it is 0\.22 to 0\.26") as raised:
             predict(tmp_path / "patches", model="m")
+        # An export of these images alone would change nothing.
+        assert "Train at one scale" in str(raised.value.remedy)
+
+
+def test_a_slide_of_no_pixel_size_is_predicted_and_said(tmp_path: Path, bundle: Bundle) -> None:
+    project = build(tmp_path / "p", [TinyImage("1", "a", [TinyCell(50, 50)], mpp=None)])
+    with in_place(by_centre, replace(bundle, resolution=Resolution(trained_mpp=(0.22, 0.26)))):
+        done = predict(project, model="m", access=GEOJSON)
+    assert done.tally.notes[UNKNOWN_SCALE] == 1
+    with in_place(by_centre, replace(bundle, resolution=Resolution())):
+        assert not predict(project, model="m", access=GEOJSON).tally.notes
 
 
 @pytest.mark.usefixtures("bundle")
