@@ -284,6 +284,8 @@ def _record(
 
 def _say(cutting: Cutting, found: Joined, result: IngestResult, reporter: Reporter) -> None:
     skipped = sum(result.skipped.values())
+    for remark in cutting.notes.remarks:
+        reporter.say(remark)
     reporter.say(f"{result.given} given: {result.cells} patches, {skipped} skipped.")
     for reason, number in result.skipped.items():
         reporter.say(f"  {number:>6}  {reason}")

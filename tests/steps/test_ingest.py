@@ -220,7 +220,7 @@ def test_ps3c_keeps_its_own_classes(tmp_path: Path) -> None:
     assert {(row.label, row.scheme) for row in rows} == {("healthy", "ps3c"), ("rubbish", "ps3c")}
     assert result.skipped == {"test image without a published class": 3}
     told = "\n".join(listener.warned)
-    assert "no folder bothcells, unhealthy" in told
+    assert "2 of 4 classes have no image in isbi2025-ps3c-train-dataset: bothcells, unh" in told
     assert "rest on the image alone" in told
 
 
@@ -289,7 +289,60 @@ def test_the_same_cells_have_the_same_identifiers_wherever_they_lie(tmp_path: Pa
 
 def test_a_download_in_a_folder_of_its_own_is_found(tmp_path: Path) -> None:
     published.herlev(tmp_path / "smear2005" / "New database pictures", {"light_dysplastic": 1})
-    assert ingest("herlev", tmp_path / "smear2005", out=tmp_path / "out").cells == 1
+    listener = Listener()
+    result = ingest("herlev", tmp_path / "smear2005", out=tmp_path / "out", reporter=listener)
+    assert result.cells == 1
+    assert "The folders of classes are in New database pictures." in listener.said
+
+
+def test_the_top_of_a_set_is_not_named(tmp_path: Path) -> None:
+    src = published.herlev(tmp_path / "h", {"light_dysplastic": 1})
+    listener = Listener()
+    ingest("herlev", src, out=tmp_path / "out", reporter=listener)
+    assert not any("folders of classes" in text for text in listener.said)
+
+
+@pytest.mark.parametrize(
+    ("places", "told"),
+    [
+        (("train", "test"), ["test (1 class folder)", "train (1 class folder)"]),
+        (("two/a", "two/b"), ["two/a (1 class folder)", "two/b (1 class folder)"]),
+        (("deep/er/than/before", "b"), ["deep/er/than/before (1 class folder)", "b (1 class"]),
+        ((".", "old"), ["this folder itself (1 class folder)", "old (1 class folder)"]),
+    ],
+)
+@pytest.mark.parametrize("layout", ["herlev", "sipakmed", "ps3c"])
+def test_classes_in_several_places_are_refused(
+    tmp_path: Path, layout: Layout, places: tuple[str, str], told: list[str]
+) -> None:
+    label = {"herlev": "light_dysplastic", "sipakmed": "im_Parabasal", "ps3c": "healthy"}[layout]
+    for seed, place in enumerate(places):
+        save(tmp_path / "src" / place / label / f"00{seed}_01.bmp", picture(seed))
+    message = refused(layout, tmp_path / "src", tmp_path / "out")
+    assert "classes are in 2 places, and only one can be read" in message
+    assert all(place in message for place in told)
+    assert "Give one of these places, or bring the images of each class together" in message
+
+
+def test_a_class_of_two_folders_is_refused(tmp_path: Path) -> None:
+    for seed, name in enumerate(("Parabasal", "im_Parabasal")):
+        save(tmp_path / "src" / name / f"00{seed}_01.bmp", picture(seed))
+    message = refused("sipakmed", tmp_path / "src", tmp_path / "out")
+    assert "Parabasal of SIPaKMeD has 2 folders: Parabasal, im_Parabasal." in message
+
+
+def test_a_class_inside_the_folder_of_another_is_refused(tmp_path: Path) -> None:
+    src = published.herlev(tmp_path / "h", {"light_dysplastic": 1, "normal_columnar": 1})
+    shutil.move(src / "normal_columnar", src / "light_dysplastic" / "x" / "normal_columnar")
+    message = refused("herlev", src, tmp_path / "out")
+    inner = "light_dysplastic/x/normal_columnar"
+    assert f"The folder {inner} is inside that of the class light_dysplastic." in message
+
+
+def test_what_a_mac_adds_is_no_place_of_classes(tmp_path: Path) -> None:
+    src = published.herlev(tmp_path / "h", {"light_dysplastic": 1})
+    save(src / "__MACOSX" / "light_dysplastic" / "1-1-001.BMP", picture(9))
+    assert ingest("herlev", src, out=tmp_path / "out").cells == 1
 
 
 def test_cells_photographed_twice_are_one_group(tmp_path: Path) -> None:
