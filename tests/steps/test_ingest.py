@@ -324,6 +324,18 @@ def test_classes_in_several_places_are_refused(
     assert "Give one of these places, or bring the images of each class together" in message
 
 
+def test_images_of_a_published_set_in_no_folder_of_a_class_are_named(tmp_path: Path) -> None:
+    src = tmp_path / "smear2005"
+    published.herlev(src / "New", {"light_dysplastic": 1})
+    for name in ("loose.png", "New/9-9-001.BMP", "Old/9-9-002.BMP", ".hidden/3.png"):
+        save(src / name, picture(9))
+    (src / "New" / "readme.txt").touch()
+    listener = Listener()
+    ingest("herlev", src, out=tmp_path / "out", reporter=listener)
+    told = "3 images left alone, not in the folder of a class: "
+    assert f"{told}New/9-9-001.BMP, Old/9-9-002.BMP, loose.png." in listener.warned
+
+
 def test_a_class_of_two_folders_is_refused(tmp_path: Path) -> None:
     for seed, name in enumerate(("Parabasal", "im_Parabasal")):
         save(tmp_path / "src" / name / f"00{seed}_01.bmp", picture(seed))

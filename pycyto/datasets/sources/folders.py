@@ -12,6 +12,8 @@ from pycyto.errors import BadInputError, itemised
 from pycyto.labels import counted, did_you_mean, listed
 
 _IMAGES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff")
+# So many files are named.
+_NAMED = 20
 
 
 def is_image(path: Path) -> bool:
@@ -68,8 +70,8 @@ def class_folders(
 
     They lie beside each other, in the folder or anywhere below it: what is downloaded is often
     packed in a folder of its own. A class that is missing is warned of: a part of a set can be all
-    that somebody has. A further folder with images is a problem: its cells would be left out
-    without a word.
+    that somebody has, and so is an image in no folder of a class. A further folder with images
+    beside those of classes is a problem: it may be one that is misspelt.
 
     Parameters
     ----------
@@ -105,7 +107,10 @@ def class_folders(
             f"{len(missing)} of {len(classes)} classes have no image in {top.name}: "
             f"{listed(missing)}."
         )
-    notes.problems += _unknown(top, others, missing or classes)
+    beside, loose = _beside(top, others)
+    if loose:
+        notes.warnings.append(left_alone(loose, folder, "image", "not in the folder of a class"))
+    notes.problems += _unknown(beside, missing or classes)
     notes.problems += _nested(folder, found, classes)
     yield from ((name, named[name]) for name in classes if name in named)
 
@@ -154,13 +159,31 @@ def _refuse_several(folder: Path, found: Mapping[Path, str], layout: str) -> Non
             )
 
 
-def _unknown(top: Path, images: Sequence[Path], classes: Collection[str]) -> Iterator[str]:
-    """Yield a sentence for each folder with images that is beside those of classes, and of none."""
-    inside = [image.relative_to(top) for image in images if image.is_relative_to(top)]
-    numbers = Counter(path.parts[0] for path in inside if len(path.parts) > 1)
-    for name, number in numbers.items():
+def _beside(top: Path, images: Sequence[Path]) -> tuple[Counter[str], list[Path]]:
+    """Return how many images are in which folder beside those of classes, and all other images."""
+    beside: Counter[str] = Counter()
+    loose = []
+    for image in images:
+        inside = image.relative_to(top).parts if image.is_relative_to(top) else ()
+        if len(inside) > 1:
+            beside[inside[0]] += 1
+        else:
+            loose.append(image)
+    return beside, loose
+
+
+def _unknown(folders: Mapping[str, int], classes: Collection[str]) -> Iterator[str]:
+    """Yield a sentence for each folder with so many images that is none of a class."""
+    for name, number in folders.items():
         hint = did_you_mean(name, classes)
         yield f"The folder {name!r} ({counted(number, 'image')}) is of no class.{hint}"
+
+
+def left_alone(paths: Sequence[Path], folder: Path, noun: str, why: str) -> str:
+    """Return a sentence about files below a folder that are not read: they may be meant to be."""
+    told = ", ".join(path.relative_to(folder).as_posix() for path in paths[:_NAMED])
+    more = ", …" if len(paths) > _NAMED else ""
+    return f"{counted(len(paths), noun)} left alone, {why}: {told}{more}."
 
 
 def _nested(folder: Path, found: Mapping[Path, str], classes: Collection[str]) -> Iterator[str]:
