@@ -608,6 +608,21 @@ def test_one_picture_under_two_labels_in_a_published_set_is_left_out_and_named(
     assert {feature["properties"]["object_id"] for feature in drawn} <= kept
 
 
+def test_all_cells_of_a_picture_under_two_labels_are_named(tmp_path: Path) -> None:
+    published.sipakmed(tmp_path / "s", {"Parabasal": [1, 1]})
+    first = tmp_path / "s" / "im_Parabasal" / "im_Parabasal" / "CROPPED" / "001_01.bmp"
+    for name in ("Superficial-Intermediate", "Metaplastic", "Dyskeratotic"):
+        save(tmp_path / "s" / f"im_{name}" / "001_01.bmp", np.asarray(Image.open(first)))
+    listener = Listener()
+    result = ingest("sipakmed", tmp_path / "s", out=tmp_path / "out", reporter=listener)
+    assert result.skipped["the same picture, pixel by pixel, under two labels"] == 4
+    [told] = [text for text in listener.warned if text.startswith("Left out")]
+    assert told.endswith(
+        "under two labels: Superficial-Intermediate/001_01.bmp is NILM, Parabasal/001_01.bmp is "
+        "NILM, Metaplastic/001_01.bmp is NILM, Dyskeratotic/001_01.bmp is HSIL."
+    )
+
+
 def test_one_picture_twice_under_one_label_is_one_group_counted_and_named(tmp_path: Path) -> None:
     for name in ("1", "2"):
         save(tmp_path / "lab" / "HSIL" / f"{name}.png", picture(1))
