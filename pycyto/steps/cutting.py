@@ -66,6 +66,8 @@ class Cutting:
     _places: dict[str, str] = field(default_factory=dict)
     # Place and label of all cells of one picture.
     _pictures: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
+    # What `counts` has of each row.
+    _counted: list[Counter[str]] = field(default_factory=list)
     _broken: bool = False
     _unknown: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
@@ -98,9 +100,10 @@ class Cutting:
                 for told in torn.values()
             ]
         kept = []
-        for row, picture in zip(self.rows, self.pictures, strict=True):
+        for row, picture, of_row in zip(self.rows, self.pictures, self._counted, strict=True):
             if row.content_hash in torn:
                 self.notes.skip(TORN)
+                self.counts -= of_row
                 files.remove(self.folder / row.file)
             else:
                 kept.append((row, picture))
@@ -192,6 +195,7 @@ class Cutting:
 
     def _cut(self, cell: SourceCell, label: str, image: FieldImage) -> tuple[Row, Outlines | None]:
         size = image.width, image.height
+        before = self.counts.copy()
         square = self._square(cell, *size)
         pixels = cut(image, square)
         outlines = self._outlines(cell)
@@ -200,6 +204,7 @@ class Cutting:
         self._compare(cell, row)
         write_patch(self.folder / row.file, pixels)
         self.rows.append(row)
+        self._counted.append(self.counts - before)
         self.pictures.append(thumbnail(pixels))
         return row, outlines
 

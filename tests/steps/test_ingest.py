@@ -617,6 +617,8 @@ def test_all_cells_of_a_picture_under_two_labels_are_named(tmp_path: Path) -> No
     result = ingest("sipakmed", tmp_path / "s", out=tmp_path / "out", reporter=listener)
     assert result.skipped["the same picture, pixel by pixel, under two labels"] == 4
     [told] = [text for text in listener.warned if text.startswith("Left out")]
+    # The one cell that is left has an outline.
+    assert (result.cells, result.notes) == (1, {})
     assert told.endswith(
         "under two labels: Superficial-Intermediate/001_01.bmp is NILM, Parabasal/001_01.bmp is "
         "NILM, Metaplastic/001_01.bmp is NILM, Dyskeratotic/001_01.bmp is HSIL."
