@@ -811,3 +811,21 @@ def test_without_qupath_the_cells_are_left_as_files_for_a_script(
 def test_images_of_single_cells_make_no_project(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not for herlev"):
         ingest("herlev", tmp_path, out=tmp_path / "out", to_project=tmp_path / "p")
+
+
+@pytest.mark.parametrize(("out", "project"), [("x", "x"), ("x", "x/p"), ("x/o", "x")])
+def test_a_project_and_a_data_set_in_one_place_are_refused_at_once(
+    tmp_path: Path, out: str, project: str
+) -> None:
+    src = published.cric(tmp_path / "c", FIELDS)
+    with pytest.raises(UsageError, match="--out and --to-project are the same folder, or one is"):
+        ingest("cric", src, out=tmp_path / out, to_project=tmp_path / project)
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+
+
+def test_a_project_is_not_written_over_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "kept.txt").touch()
+    # There is no source either: nothing of it has been read yet.
+    with pytest.raises(RefusedError, match="something in this place"):
+        ingest("cric", tmp_path / "c", out=tmp_path / "out", to_project=tmp_path / "p")
