@@ -183,6 +183,11 @@ def test_cric(tmp_path: Path) -> None:
     assert result.notes["nearer to the edge than half a patch: what lies outside is black"] == 2
 
 
+def test_the_first_and_the_last_pixel_of_a_field_are_inside(tmp_path: Path) -> None:
+    src = published.cric(tmp_path / "c", [("a.png", "HSIL", 1, 1), ("a.png", "HSIL", 400, 300)])
+    assert ingest("cric", src, out=tmp_path / "out").cells == 2
+
+
 def test_contested_classes_of_cric_on_demand(tmp_path: Path) -> None:
     src = published.cric(tmp_path / "c", FIELDS)
     ingest("cric", src, out=tmp_path / "out", alternative=["ASC-H=HSIL", "SCC=HSIL"])
@@ -451,7 +456,8 @@ def test_opaque_images_with_an_alpha_channel_are_read(tmp_path: Path) -> None:
     [
         ("nucleus_x", "x", "Columns are missing: nucleus_x"),
         (",200,150", ",2000,150", "line 2: (2000, 150) is outside a.png, which is 400 x 300"),
-        (",200,150", ",-1,150", "(-1, 150) is outside"),
+        (",200,150", ",0,150", "(0, 150) is outside a.png, which is 400 x 300 pixels, counted"),
+        (",200,150", ",200,0", "(200, 0) is outside"),
         (",200,150", ",200,350", "(200, 350) is outside"),
         (",200,150", ",20.5,150", "nucleus_x: '20.5' is not a whole number"),
         (
