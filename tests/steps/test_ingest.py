@@ -341,6 +341,29 @@ def test_images_of_a_published_set_in_no_folder_of_a_class_are_named(tmp_path: P
     assert f"{told}New/9-9-001.BMP, Old/9-9-002.BMP, loose.png." in listener.warned
 
 
+@pytest.mark.parametrize("suffix", [".BMP", ".jpg"])
+@pytest.mark.parametrize("layout", ["herlev", "sipakmed"])
+def test_jpegs_in_a_set_that_is_published_without_loss_are_warned_of(
+    tmp_path: Path, layout: Layout, suffix: str
+) -> None:
+    label, other = {
+        "herlev": ("light_dysplastic", "normal_columnar"), "sipakmed": ("Parabasal", "Metaplastic"),
+    }[layout]  # fmt: skip
+    for number in (1, 2):
+        save(tmp_path / "src" / label / f"00{number}_01.bmp", picture(number))
+    save(tmp_path / "src" / other / "001_01.bmp", picture(4))
+    jpeg = tmp_path / "src" / label / f"003_01{suffix}"
+    Image.fromarray(picture(5)).save(jpeg, format="JPEG")
+    listener = Listener()
+    result = ingest(layout, tmp_path / "src", out=tmp_path / "out", reporter=listener)
+    assert result.cells == 4
+    [told] = [text for text in listener.warned if "JPEG" in text]
+    assert told.startswith(f"1 of 4 images are JPEGs, where the set is published as BMP: {label} 1")
+    jpeg.unlink()
+    ingest(layout, tmp_path / "src", out=tmp_path / "other", reporter=listener)
+    assert sum("JPEG" in text for text in listener.warned) == 1
+
+
 def test_a_class_of_two_folders_is_refused(tmp_path: Path) -> None:
     for seed, name in enumerate(("Parabasal", "im_Parabasal")):
         save(tmp_path / "src" / name / f"00{seed}_01.bmp", picture(seed))

@@ -179,6 +179,30 @@ def _unknown(folders: Mapping[str, int], classes: Collection[str]) -> Iterator[s
         yield f"The folder {name!r} ({counted(number, 'image')}) is of no class.{hint}"
 
 
+def tell_lossy(images: Mapping[str, Sequence[Path]], notes: Notes) -> None:
+    """Warn of JPEGs in a set that is published without loss, whatever they are called.
+
+    Parameters
+    ----------
+    images
+        Of each class.
+    """
+    found = {name: sum(map(_is_jpeg, own)) for name, own in images.items()}
+    number = sum(found.values())
+    if number:
+        told = listed(f"{name} {n} of {len(images[name])}" for name, n in found.items() if n)
+        notes.warnings.append(
+            f"{number} of {sum(map(len, images.values()))} images are JPEGs, where the set is "
+            f"published as BMP: {told}. Compression of some classes only is something that a "
+            "network can tell them by."
+        )
+
+
+def _is_jpeg(path: Path) -> bool:
+    with files.readable(path), path.open("rb") as stream:
+        return stream.read(3) == b"\xff\xd8\xff"
+
+
 def left_alone(paths: Sequence[Path], folder: Path, noun: str, why: str) -> str:
     """Return a sentence about files below a folder that are not read: they may be meant to be."""
     told = ", ".join(path.relative_to(folder).as_posix() for path in paths[:_NAMED])
