@@ -424,6 +424,10 @@ def _text(src: Path) -> None:
     (src / "light_dysplastic" / "9-9-001.BMP").write_text("no image", encoding="ascii")
 
 
+def _empty(src: Path) -> None:
+    (src / "light_dysplastic" / "9-9-001.BMP").touch()
+
+
 def _misspelt(src: Path) -> None:
     save(src / "normal_superficial" / "9-9-001.BMP", picture(1))
 
@@ -445,6 +449,7 @@ def _twice(src: Path) -> None:
         (_deep, "9-9-001.png: Only 8-bit RGB images are read; this one is 16-bit 'I;16'"),
         (_transparent, "9-9-001.png: Parts of this image are transparent"),
         (_text, "9-9-001.BMP: This image cannot be read"),
+        (_empty, "9-9-001.BMP: This image cannot be read (its file is empty)."),
         (_misspelt, "'normal_superficial' (1 image) is of no class. Did you mean 'normal_superfic"),
         (_extra, "'artefacts' (1 image) is of no class"),
         (_twice, "-001 is there twice: light_dysplastic/1484"),
