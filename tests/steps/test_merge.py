@@ -124,7 +124,7 @@ def test_the_same_data_set_twice_counts_once(sets: list[Path], tmp_path: Path) -
 
 
 def relabelled(row: Row) -> Row:
-    return replace(row, label="HSIL")
+    return replace(row, label="HSIL", file="images/HSIL/1.png")
 
 
 def other_pixels(row: Row) -> Row:
@@ -151,6 +151,7 @@ def test_a_cell_that_is_not_the_same_in_both_is_refused(
     write_manifest(copy, [change(first), *others])
     message = refused([*sets, copy], tmp_path / "all")
     assert "In two data sets, and not the same in both: 1 cell; different " in message
+    assert "file: " not in message
     changed = change(first)
     for folder, row in ((sets[0], first), (copy, changed)):
         named = f"{folder / row.file} ({row.image_name} of herlev, {row.label})"
