@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
@@ -86,7 +86,12 @@ class Table:
         return self.classes.get(_plain(spelt or original))
 
     def near(self, original: str) -> str:
-        """Return a question that names the class of the table that was perhaps meant."""
+        """Return a question that names the class of the table that was perhaps meant.
+
+        A class of the scheme is not misspelt, and its neighbour another diagnosis.
+        """
+        if self.scheme.find(original) is not None:
+            return f" It is a class of {self.scheme.name}, and the table has no line for it."
         return did_you_mean(original, self.originals)
 
     @property
@@ -181,7 +186,7 @@ def _table(content: bytes, path: Path) -> Table:
         found = tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise BadInputError(f"This table is not valid TOML ({error}).", where=path) from error
-    _check_keys(found, _KEYS, path)
+    _check_keys("The table", found, _KEYS, path)
     for key, kind in _KEYS.items():
         if not isinstance(found.get(key), kind):
             _refuse(f"The table has no {key!r} as it should be.", path)
@@ -198,9 +203,9 @@ def _rows(entries: Iterable[Any], scheme: LabelScheme, path: Path) -> dict[str, 
     """Return the classes of a table, or refuse it with all that is wrong with them."""
     rows: dict[str, Mapped] = {}
     problems = []
-    for entry in entries:
+    for number, entry in enumerate(entries, 1):
         try:
-            row = _row(entry, scheme, path)
+            row = _row(entry, number, scheme, path)
         except BadInputError as error:
             problems.append(error.what)
             continue
@@ -216,11 +221,19 @@ def _rows(entries: Iterable[Any], scheme: LabelScheme, path: Path) -> dict[str, 
     return rows
 
 
-def _row(entry: Any, scheme: LabelScheme, path: Path) -> Mapped:
-    if not isinstance(entry, dict) or not isinstance(entry.get("original"), str):
-        _refuse("A class of the table has no 'original'.", path)
+def _row(entry: Any, number: int, scheme: LabelScheme, path: Path) -> Mapped:
+    known = [column.name for column in fields(Mapped)]
+    if not isinstance(entry, dict):
+        _refuse(f"Class number {number} of the table is no table [[class]].", path)
+    if not isinstance(entry.get("original"), str):
+        told = listed(f"{key} = {value!r}" for key, value in entry.items() if key != "original")
+        unknown = "".join(f" {text}" for text in _unknown_keys("It", entry, known))
+        _refuse(
+            f"Class number {number} of the table ({told}) has no 'original'.{unknown}",
+            path,
+        )
     name = entry["original"]
-    _check_keys(entry, {column.name for column in fields(Mapped)}, path)
+    _check_keys(f"The class {name!r}", entry, known, path)
     texts = [entry.get(key, "") for key in ("label", "reason", "reference")]
     alternatives = entry.get("alternatives", [])
     if not all(isinstance(text, str) for text in texts) or not isinstance(alternatives, list):
@@ -237,11 +250,15 @@ def _row(entry: Any, scheme: LabelScheme, path: Path) -> Mapped:
     return Mapped(**{**entry, "alternatives": tuple(alternatives)})
 
 
-def _check_keys(found: Mapping[str, Any], known: Iterable[str], path: Path) -> None:
-    known = list(known)
+def _check_keys(what: str, found: Mapping[str, Any], known: Collection[str], path: Path) -> None:
+    for told in _unknown_keys(what, found, known):
+        _refuse(told, path)
+
+
+def _unknown_keys(what: str, found: Mapping[str, Any], known: Collection[str]) -> Iterator[str]:
     for key in found:
         if key not in known:
-            _refuse(f"The table has an unknown key {key!r}.{did_you_mean(key, known)}", path)
+            yield f"{what} has an unknown key {key!r}.{did_you_mean(key, known)}"
 
 
 def _plain(text: str) -> str:

@@ -9,18 +9,22 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import zip_longest
 from pathlib import Path
 
 from pycyto.errors import BadInputError, RefusedError
 from pycyto.images.resolution import Resolution, resolution_of
 from pycyto.labels import counted, listed
-from pycyto.manifest import Row, iter_manifest, lines_of, order
+from pycyto.manifest import COLUMNS, Row, iter_manifest, lines_of, order
 
 # A cell as a meeting remembers it: the number of its data set, and its key as text.
 Place = tuple[int, str]
 
 # Pairs of cells that a message names.
 _NAMED = 20
+
+# Columns that are others where a cell was cut at another resolution.
+_OF_DOWNSAMPLE = {"left", "top", "width", "content_hash", "file"}
 
 
 @dataclass(slots=True)
@@ -127,10 +131,18 @@ class Meetings:
         if not pairs:
             return
         shown = {place for found, _, _ in kinds for pair in found[:_NAMED] for place in pair}
-        named = _named(shown, folders)
+        rows = _rows_of(shown.union(*self.collisions), folders)
+        differing = [_differing(rows[one], rows[other]) for one, other in self.collisions]
+        named = {place: _named(rows[place], folders[place[0]]) for place in shown}
         told = [
-            f"  - {sentence.format(counted(len(found), noun))}\n{_lines(found, named)}"
-            for found, noun, sentence in kinds
+            f"  - {sentence.format(counted(len(found), noun) + common)}\n"
+            f"{_lines(found, named, details)}"
+            for (found, noun, sentence), common, details in zip(
+                kinds,
+                (_common(differing), "", ""),
+                (_details(self.collisions, differing, rows), [], []),
+                strict=True,
+            )
             if found
         ]
         between = sorted({(one[0], other[0]) for one, other in pairs})
@@ -142,19 +154,67 @@ class Meetings:
         )
 
 
-def _named(places: Collection[Place], folders: Sequence[Path]) -> dict[Place, str]:
-    """Return the file, the image, the source and the label of cells, from the manifests anew."""
+def _rows_of(places: Collection[Place], folders: Sequence[Path]) -> dict[Place, Row]:
+    """Return the rows of cells, from the manifests anew."""
     return {
-        (number, str(row.key)): f"{folder / row.file} ({row.image_name} of {row.source}, "
-        f"{row.label or 'unclassified'})"
+        (number, str(row.key)): row
         for number, folder in enumerate(folders)
         for row in iter_manifest(folder)
         if (number, str(row.key)) in places
     }
 
 
-def _lines(pairs: Sequence[tuple[Place, Place]], named: Mapping[Place, str]) -> str:
-    lines = [f"      {named[one]}\n    = {named[other]}" for one, other in pairs[:_NAMED]]
+def _named(row: Row, folder: Path) -> str:
+    """Return the file, the image, the source and the label of a cell."""
+    return f"{folder / row.file} ({row.image_name} of {row.source}, {row.label or 'unclassified'})"
+
+
+def _differing(one: Row, other: Row) -> tuple[str, ...]:
+    """Return the columns in which two rows of a cell differ, without those that follow."""
+    found = [name for name in COLUMNS if getattr(one, name) != getattr(other, name)]
+    follows = _OF_DOWNSAMPLE if "downsample" in found else {"file"}
+    return tuple(name for name in found if name not in follows) or tuple(found)
+
+
+def _common(differing: Sequence[tuple[str, ...]]) -> str:
+    """Return the columns in which all pairs differ, where they are the same ones; else nothing."""
+    if len(set(differing)) != 1:
+        return ""
+    columns = differing[0]
+    why = ""
+    if "downsample" in columns:
+        why = ": exported at another resolution"
+    elif "mpp" in columns:
+        why = ": with another pixel size"
+    return f"; different {listed(columns)}{why}"
+
+
+def _details(
+    pairs: Sequence[tuple[Place, Place]],
+    differing: Sequence[tuple[str, ...]],
+    rows: Mapping[Place, Row],
+) -> list[str]:
+    """Return of each pair that is named in which columns it differs, and the values of both."""
+    return [
+        "; ".join(_values(name, rows[one], rows[other]) for name in columns)
+        for (one, other), columns in zip(pairs[:_NAMED], differing, strict=False)
+    ]
+
+
+def _values(name: str, one: Row, other: Row) -> str:
+    if name == "content_hash":
+        return "other pixels"
+    values = [getattr(row, name) for row in (one, other)]
+    return f"{name}: {' / '.join('nothing' if v in (None, '') else str(v) for v in values)}"
+
+
+def _lines(
+    pairs: Sequence[tuple[Place, Place]], named: Mapping[Place, str], details: Sequence[str]
+) -> str:
+    lines = []
+    for (one, other), detail in zip_longest(pairs[:_NAMED], details):
+        lines += [f"      {named[one]}", f"    = {named[other]}"]
+        lines += [f"      {detail}"] if detail else []
     more = [f"    … and {len(pairs) - _NAMED} more"] if len(pairs) > _NAMED else []
     return "\n".join([*lines, *more])
 

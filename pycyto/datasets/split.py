@@ -10,6 +10,7 @@ import numpy as np
 from pycyto.datasets.groups import diagnosis_of, groups_of
 from pycyto.datasets.placing import Placement
 from pycyto.errors import BadInputError, RefusedError, UsageError
+from pycyto.labels import counted
 from pycyto.manifest import Row
 from pycyto.parts import PARTS
 from pycyto.records import CellKey
@@ -106,7 +107,8 @@ def assign_folds(
     """
     if folds < FEWEST_FOLDS:
         raise UsageError(
-            f"{folds} folds are too few: one is tested, one chooses the epoch, the others train.",
+            f"{counted(folds, 'fold')} will not do: one is tested, one chooses the epoch, the "
+            "others train.",
             remedy=f"Ask for at least {FEWEST_FOLDS}.",
         )
     groups = groups_of(rows)

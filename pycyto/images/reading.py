@@ -276,8 +276,9 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, SyntaxError, openslide.OpenSlideError, Image.DecompressionBombError) as error:
+        empty = path.is_file() and path.stat().st_size == 0
         raise BadInputError(
-            f"This image cannot be read ({error}).",
+            f"This image cannot be read ({'its file is empty' if empty else error}).",
             where=path,
             remedy="Open it in another program; if it fails there too, copy it again.",
         ) from error

@@ -20,6 +20,8 @@ from pycyto.qupath import places
 from pycyto.records import path_from
 
 FILE_NAME = "project.qpproj"
+# Below a folder: the cells of fields that are to become a project.
+FIELDS = "pycyto/fields"
 # Width and height of a pixel may differ by this share before it counts as
 # anisotropic: scanners report both, rounded apart in the last digit.
 _ISOTROPY = 0.01
@@ -211,14 +213,7 @@ def open_project(path: str | Path, *, project_id: str = "") -> Project:
     folder = found.parent if found.name == FILE_NAME else found
     file = folder / FILE_NAME
     if not file.is_file():
-        is_data = (folder / "manifest.csv").is_file()
-        raise BadInputError(
-            "This is a data set, not a QuPath project."
-            if is_data
-            else "There is no QuPath project here.",
-            where=folder,
-            remedy=f"Give the folder that holds {FILE_NAME}. Ingested cells are in no project.",
-        )
+        raise _no_project(folder)
     content = content_of(file)
     try:
         uri = str(content.get("uri"))
@@ -230,6 +225,31 @@ def open_project(path: str | Path, *, project_id: str = "") -> Project:
             remedy="Open and save the project in QuPath 0.5.1 or newer.",
         ) from error
     return Project(folder, images, project_id or _stored_id(folder))
+
+
+def _no_project(folder: Path) -> BadInputError:
+    """Return what to say of a folder without a project file."""
+    if not folder.exists():
+        return BadInputError(
+            "There is no such folder.", where=folder, remedy="Check how it is spelt."
+        )
+    fields = folder / FIELDS
+    if fields.is_dir():
+        return BadInputError(
+            "There is no QuPath project here yet, only cells of fields.",
+            where=folder,
+            remedy="In QuPath make a project in an empty folder, add the images, and run "
+            "import_cells.groovy (pycyto scripts install) with Run for project (without saving); "
+            f"its setting 'folder' is {fields}. Then give that project.",
+        )
+    is_data = (folder / "manifest.csv").is_file()
+    return BadInputError(
+        "This is a data set, not a QuPath project."
+        if is_data
+        else "There is no QuPath project here.",
+        where=folder,
+        remedy=f"Give the folder that holds {FILE_NAME}. Ingested cells are in no project.",
+    )
 
 
 def content_of(file: Path) -> Any:

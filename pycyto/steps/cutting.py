@@ -64,8 +64,10 @@ class Cutting:
     profiles: dict[Path, str] = field(default_factory=dict)
     _twins: list[tuple[str, str, str]] = field(default_factory=list)
     _places: dict[str, str] = field(default_factory=dict)
-    _pictures: dict[str, tuple[str, str]] = field(default_factory=dict)
-    _torn: set[str] = field(default_factory=set)
+    # Place and label of all cells of one picture.
+    _pictures: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
+    # What `counts` has of each row.
+    _counted: list[Counter[str]] = field(default_factory=list)
     _broken: bool = False
     _unknown: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
@@ -80,15 +82,32 @@ class Cutting:
                 yield from self._of_image(path, wanted)
 
     def leave_out_torn(self) -> None:
-        """Take back the cells of a published set whose very picture has two labels."""
+        """Take back the cells of a published set whose very picture has two labels.
+
+        Who made a folder can say which label is right, so that one is a problem; of a published
+        set nobody can.
+        """
+        torn = {
+            content: listed(f"{place} is {label}" for place, label in cells)
+            for content, cells in self._pictures.items()
+            if len({label for _, label in cells}) > 1
+        }
+        if self.source.published:
+            self.notes.warnings += [f"Left out, {TORN}: {told}." for told in torn.values()]
+        else:
+            self.notes.problems += [
+                f"{TORN.capitalize()}: {told}. Keep the one that is right."
+                for told in torn.values()
+            ]
         kept = []
-        for row, picture in zip(self.rows, self.pictures, strict=True):
-            if row.content_hash in self._torn:
+        for row, picture, of_row in zip(self.rows, self.pictures, self._counted, strict=True):
+            if row.content_hash in torn:
                 self.notes.skip(TORN)
+                self.counts -= of_row
                 files.remove(self.folder / row.file)
             else:
                 kept.append((row, picture))
-        self._twins = [twin for twin in self._twins if twin[0] not in self._torn]
+        self._twins = [twin for twin in self._twins if twin[0] not in torn]
         self.counts[TWIN] = len(self._twins)
         self.rows = [row for row, _ in kept]
         self.pictures = [picture for _, picture in kept]
@@ -176,6 +195,7 @@ class Cutting:
 
     def _cut(self, cell: SourceCell, label: str, image: FieldImage) -> tuple[Row, Outlines | None]:
         size = image.width, image.height
+        before = self.counts.copy()
         square = self._square(cell, *size)
         pixels = cut(image, square)
         outlines = self._outlines(cell)
@@ -184,26 +204,16 @@ class Cutting:
         self._compare(cell, row)
         write_patch(self.folder / row.file, pixels)
         self.rows.append(row)
+        self._counted.append(self.counts - before)
         self.pictures.append(thumbnail(pixels))
         return row, outlines
 
     def _compare(self, cell: SourceCell, row: Row) -> None:
-        """Look for a cell with the very same picture: it must have the same label.
-
-        Who made a folder can say which label is right; of a published set nobody can.
-        """
-        place, label = self._pictures.setdefault(row.content_hash, (cell.place, row.label))
-        if label != row.label:
-            told = f"{place} is {label}, {cell.place} is {row.label}."
-            if self.source.published:
-                self._torn.add(row.content_hash)
-                self.notes.warnings.append(f"Left out, {TORN}: {told}")
-            else:
-                self.notes.problems.append(
-                    f"{TORN.capitalize()}: {told} Keep the one that is right."
-                )
-        elif place != cell.place:
-            self._twins.append((row.content_hash, place, cell.place))
+        """Look for a cell with the very same picture."""
+        same = self._pictures[row.content_hash]
+        if same and same[0][0] != cell.place:
+            self._twins.append((row.content_hash, same[0][0], cell.place))
+        same.append((cell.place, row.label))
 
     def _square(self, cell: SourceCell, width: int, height: int) -> Square:
         """Return the square around a cell, and note what is lost or black in it."""

@@ -139,12 +139,15 @@ def ingest(  # noqa: PLR0913 - each is an option of the command
     )  # fmt: skip
     if to_project is not None and source.single:
         raise UsageError(f"--to-project is for fields with cells, as of cric, not for {layout}.")
+    project = None if to_project is None else path_from(to_project)
     if target.resolve().is_relative_to(folder.resolve()):
         raise UsageError(
             "--out is inside the source: its patches would be read with it the next time.",
             where=target,
             remedy="Choose a folder beside the source.",
         )
+    if project is not None:
+        _check_place_of_project(project, target)
     arguments = {
         "layout": layout, "scale": scale, "alternative": list(alternative), "name": name,
         "group_regex": group_regex, "mpp": mpp, "icc": icc,
@@ -163,11 +166,23 @@ def ingest(  # noqa: PLR0913 - each is an option of the command
         write_lines(made, [lines_of(found.rows)])
         result = _result(cutting, found, target)
         provenance.keep_record(made, _record(cutting, found, result, arguments))
-        if to_project is not None:
-            place, used = path_from(to_project), path_from(qupath) if qupath else None
-            make_project_of(source, classes, folder, place, used, reporter)
+        if project is not None:
+            used = path_from(qupath) if qupath else None
+            make_project_of(source, classes, folder, project, used, reporter)
     _say(cutting, found, result, reporter)
     return result
+
+
+def _check_place_of_project(project: Path, out: Path) -> None:
+    """Refuse a place for a project where it, or the data set, could not be put."""
+    one, other = project.resolve(), out.resolve()
+    if one.is_relative_to(other) or other.is_relative_to(one):
+        raise UsageError(
+            "--out and --to-project are the same folder, or one is inside the other.",
+            where=f"{out} and {project}",
+            remedy="Choose two folders beside each other.",
+        )
+    files.refuse_existing(project)
 
 
 def _write_outlines(
@@ -284,6 +299,8 @@ def _record(
 
 def _say(cutting: Cutting, found: Joined, result: IngestResult, reporter: Reporter) -> None:
     skipped = sum(result.skipped.values())
+    for remark in cutting.notes.remarks:
+        reporter.say(remark)
     reporter.say(f"{result.given} given: {result.cells} patches, {skipped} skipped.")
     for reason, number in result.skipped.items():
         reporter.say(f"  {number:>6}  {reason}")

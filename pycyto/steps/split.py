@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from pycyto import files, provenance
 from pycyto.datasets.split import FRACTIONS, assign, assign_folds
 from pycyto.datasets.summary import SplitSummary, summary
 from pycyto.errors import BadInputError, UsageError
-from pycyto.labels import SCHEMES, counted
+from pycyto.labels import SCHEMES, counted, listed
 from pycyto.manifest import Row, read_manifest
 from pycyto.parts import (
     FOLDS_FILE,
@@ -213,6 +213,23 @@ def _say(result: SplitResult, reporter: Reporter) -> None:
     trained = found.parts["train"].groups if "train" in found.parts else FEW_GROUPS
     if trained < FEW_GROUPS:
         reporter.warn(f"Only {counted(trained, 'group')} are left to learn from.")
-    for part, names in found.missing.items():
-        if names and found.parts[part].cells:
-            reporter.warn(f"There is no {', no '.join(names)} in {part}: too few groups have any.")
+    for sentence in _missing(found):
+        reporter.warn(sentence)
+
+
+def _missing(found: SplitSummary) -> Iterator[str]:
+    """Yield a sentence for each class that some parts have no cell of."""
+    parts = [part for part, held in found.parts.items() if held.cells]
+    groups = sum(found.parts[part].groups for part in parts)
+    for label in next(iter(found.by_class.values())):
+        lacking = [part for part in parts if label in found.missing[part]]
+        if not lacking:
+            continue
+        having = sum(found.by_class[part][label].groups for part in parts)
+        why = (
+            f"only {having} of {counted(groups, 'group')} {'has' if having == 1 else 'have'} any"
+            if having < len(parts)
+            else f"{having} of {groups} groups have any, and all of them are in other parts. "
+            "Another --seed with --reshuffle may spread them better"
+        )
+        yield f"There is no {label} in {listed(lacking)}: {why}."

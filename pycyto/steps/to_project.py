@@ -13,6 +13,7 @@ from pycyto.labels import Colour
 from pycyto.manifest import UNKNOWN
 from pycyto.qupath.fields import Field, Point, make_project, write_fields
 from pycyto.qupath.locate import find_qupath
+from pycyto.qupath.project import FIELDS
 from pycyto.records import Reporter
 from pycyto.settings import MetadataKeys, load_settings
 from pycyto.steps.cutting import object_id_of
@@ -38,7 +39,7 @@ def make_project_of(
     files.refuse_existing(folder)
     installation = find_qupath(qupath)
     fields = list(_fields(source, table, src))
-    kept = folder / "pycyto" / "fields"
+    kept = folder / FIELDS
     try:
         write_fields(kept, fields, _colours(table, fields))
         if installation is not None:

@@ -115,7 +115,21 @@ def test_a_table_of_ones_own(tmp_path: Path) -> None:
     [
         ('"CIN 2"', '"Benign"', "stands in the table twice: as NILM and HSIL"),
         ('"CIN 2"', '"benign"', "stands in the table twice"),
-        ('reason = "Bethesda"', 'raeson = "Bethesda"', "Did you mean 'reason'?"),
+        (
+            'reason = "Bethesda"',
+            'raeson = "Bethesda"',
+            "The class 'CIN 2' has an unknown key 'raeson'. Did you mean 'reason'?",
+        ),
+        (
+            'original = "CIN 2"',
+            'orignal = "CIN 2"',
+            "Class number 2 of the table (orignal = 'CIN 2', label = 'HSIL', ",
+        ),
+        (
+            'original = "CIN 2"',
+            'orignal = "CIN 2"',
+            ") has no 'original'. It has an unknown key 'orignal'. Did you mean 'original'?",
+        ),
         ('reason = "Bethesda"', "", "has no reason"),
         ('label = "HSIL"', 'label = "HSLI"', "Did you mean 'HSIL'?"),
         ('["LSIL", "none"]', '["low"]', "no 'low' in bethesda"),
@@ -165,6 +179,22 @@ def test_all_classes_that_are_wrong_are_told_at_once(tmp_path: Path) -> None:
     assert "3 problems in this table of classes" in message
     assert "Did you mean 'NILM'?" in message
     assert message.count("has no reason") == 2
+
+
+def test_an_unknown_key_is_told_of_each_class(tmp_path: Path) -> None:
+    text = GOOD.replace("reason =", "because =")
+    with pytest.raises(BadInputError) as caught:
+        own(written(tmp_path, text), "lab", BETHESDA)
+    assert "The class 'benign' has an unknown key 'because'" in str(caught.value)
+    assert "The class 'CIN 2' has an unknown key 'because'" in str(caught.value)
+
+
+def test_a_label_of_the_scheme_is_not_taken_for_a_misspelt_class(tmp_path: Path) -> None:
+    text = GOOD.replace('"CIN 2"', '"LSIL"')
+    table = own(written(tmp_path, text), "lab", BETHESDA)
+    told = " It is a class of bethesda, and the table has no line for it."
+    assert table.near("HSIL") == table.near("hsil") == told
+    assert table.near("LSLI") == " Did you mean 'LSIL'?"
 
 
 def test_a_table_of_another_source_says_how_to_call_a_folder(tmp_path: Path) -> None:

@@ -276,8 +276,9 @@ def test_the_number_of_folds_stays_unless_told() -> None:
     first = assign_folds(patients(12), 5)
     with pytest.raises(RefusedError, match=r"5 folds so far(.|\n)*--reshuffle"):
         assign_folds(patients(12), 4, previous=first)
-    with pytest.raises(UsageError, match="2 folds are too few"):
-        assign_folds(patients(12), 2)
+    for folds, told in ((2, "2 folds will not do"), (1, "1 fold will not do")):
+        with pytest.raises(UsageError, match=told):
+            assign_folds(patients(12), folds)
     with pytest.raises(BadInputError, match=r"4 groups .* for 5 folds"):
         assign_folds(patients(4), 5)
 

@@ -72,6 +72,14 @@ def test_an_empty_project_and_names_that_repeat(make_project: ProjectMaker) -> N
     assert [(image.entry_id, image.name) for image in images] == [("1", "a.svs"), ("2", "a.svs")]
 
 
+def test_cells_that_are_to_become_a_project_say_how(tmp_path: Path) -> None:
+    (tmp_path / "pycyto" / "fields").mkdir(parents=True)
+    with pytest.raises(BadInputError, match="no QuPath project here yet, only cells") as raised:
+        open_project(tmp_path)
+    assert "import_cells.groovy" in str(raised.value)
+    assert f"'folder' is {tmp_path / 'pycyto' / 'fields'}." in str(raised.value)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems insist on Unicode names")
 def test_a_folder_whose_name_is_no_utf8(tmp_path: Path) -> None:
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/Pr\xe4parate"))
@@ -81,10 +89,13 @@ def test_a_folder_whose_name_is_no_utf8(tmp_path: Path) -> None:
 
 
 def test_no_project(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "no", tmp_path / "no" / "project.qpproj"):
+    for path in (tmp_path, tmp_path / "project.qpproj"):
         with pytest.raises(BadInputError, match="no QuPath project here") as raised:
             open_project(path)
         assert "project.qpproj" in str(raised.value)
+    for path in (tmp_path / "no", tmp_path / "no" / "project.qpproj"):
+        with pytest.raises(BadInputError, match="no such folder"):
+            open_project(path)
     (tmp_path / "manifest.csv").touch()
     with pytest.raises(BadInputError, match="a data set, not a QuPath project"):
         open_project(tmp_path)

@@ -183,6 +183,11 @@ def test_cric(tmp_path: Path) -> None:
     assert result.notes["nearer to the edge than half a patch: what lies outside is black"] == 2
 
 
+def test_the_first_and_the_last_pixel_of_a_field_are_inside(tmp_path: Path) -> None:
+    src = published.cric(tmp_path / "c", [("a.png", "HSIL", 1, 1), ("a.png", "HSIL", 400, 300)])
+    assert ingest("cric", src, out=tmp_path / "out").cells == 2
+
+
 def test_contested_classes_of_cric_on_demand(tmp_path: Path) -> None:
     src = published.cric(tmp_path / "c", FIELDS)
     ingest("cric", src, out=tmp_path / "out", alternative=["ASC-H=HSIL", "SCC=HSIL"])
@@ -220,7 +225,7 @@ def test_ps3c_keeps_its_own_classes(tmp_path: Path) -> None:
     assert {(row.label, row.scheme) for row in rows} == {("healthy", "ps3c"), ("rubbish", "ps3c")}
     assert result.skipped == {"test image without a published class": 3}
     told = "\n".join(listener.warned)
-    assert "no folder bothcells, unhealthy" in told
+    assert "2 of 4 classes have no image in isbi2025-ps3c-train-dataset: bothcells, unh" in told
     assert "rest on the image alone" in told
 
 
@@ -289,7 +294,95 @@ def test_the_same_cells_have_the_same_identifiers_wherever_they_lie(tmp_path: Pa
 
 def test_a_download_in_a_folder_of_its_own_is_found(tmp_path: Path) -> None:
     published.herlev(tmp_path / "smear2005" / "New database pictures", {"light_dysplastic": 1})
-    assert ingest("herlev", tmp_path / "smear2005", out=tmp_path / "out").cells == 1
+    listener = Listener()
+    result = ingest("herlev", tmp_path / "smear2005", out=tmp_path / "out", reporter=listener)
+    assert result.cells == 1
+    assert "The folders of classes are in New database pictures." in listener.said
+
+
+def test_the_top_of_a_set_is_not_named(tmp_path: Path) -> None:
+    src = published.herlev(tmp_path / "h", {"light_dysplastic": 1})
+    listener = Listener()
+    ingest("herlev", src, out=tmp_path / "out", reporter=listener)
+    assert not any("folders of classes" in text for text in listener.said)
+
+
+@pytest.mark.parametrize(
+    ("places", "told"),
+    [
+        (("train", "test"), ["test (1 class folder)", "train (1 class folder)"]),
+        (("two/a", "two/b"), ["two/a (1 class folder)", "two/b (1 class folder)"]),
+        (("deep/er/than/before", "b"), ["deep/er/than/before (1 class folder)", "b (1 class"]),
+        ((".", "old"), ["this folder itself (1 class folder)", "old (1 class folder)"]),
+    ],
+)
+@pytest.mark.parametrize("layout", ["herlev", "sipakmed", "ps3c"])
+def test_classes_in_several_places_are_refused(
+    tmp_path: Path, layout: Layout, places: tuple[str, str], told: list[str]
+) -> None:
+    label = {"herlev": "light_dysplastic", "sipakmed": "im_Parabasal", "ps3c": "healthy"}[layout]
+    for seed, place in enumerate(places):
+        save(tmp_path / "src" / place / label / f"00{seed}_01.bmp", picture(seed))
+    message = refused(layout, tmp_path / "src", tmp_path / "out")
+    assert "classes are in 2 places, and only one can be read" in message
+    assert all(place in message for place in told)
+    assert "Give one of these places, or bring the images of each class together" in message
+
+
+def test_images_of_a_published_set_in_no_folder_of_a_class_are_named(tmp_path: Path) -> None:
+    src = tmp_path / "smear2005"
+    published.herlev(src / "New", {"light_dysplastic": 1})
+    for name in ("loose.png", "New/9-9-001.BMP", "Old/9-9-002.BMP", ".hidden/3.png"):
+        save(src / name, picture(9))
+    (src / "New" / "readme.txt").touch()
+    listener = Listener()
+    ingest("herlev", src, out=tmp_path / "out", reporter=listener)
+    told = "3 images left alone, not in the folder of a class: "
+    assert f"{told}New/9-9-001.BMP, Old/9-9-002.BMP, loose.png." in listener.warned
+
+
+@pytest.mark.parametrize("suffix", [".BMP", ".jpg"])
+@pytest.mark.parametrize("layout", ["herlev", "sipakmed"])
+def test_jpegs_in_a_set_that_is_published_without_loss_are_warned_of(
+    tmp_path: Path, layout: Layout, suffix: str
+) -> None:
+    label, other = {
+        "herlev": ("light_dysplastic", "normal_columnar"), "sipakmed": ("Parabasal", "Metaplastic"),
+    }[layout]  # fmt: skip
+    for number in (1, 2):
+        save(tmp_path / "src" / label / f"00{number}_01.bmp", picture(number))
+    save(tmp_path / "src" / other / "001_01.bmp", picture(4))
+    jpeg = tmp_path / "src" / label / f"003_01{suffix}"
+    Image.fromarray(picture(5)).save(jpeg, format="JPEG")
+    listener = Listener()
+    result = ingest(layout, tmp_path / "src", out=tmp_path / "out", reporter=listener)
+    assert result.cells == 4
+    [told] = [text for text in listener.warned if "JPEG" in text]
+    assert told.startswith(f"1 of 4 images are JPEGs, where the set is published as BMP: {label} 1")
+    jpeg.unlink()
+    ingest(layout, tmp_path / "src", out=tmp_path / "other", reporter=listener)
+    assert sum("JPEG" in text for text in listener.warned) == 1
+
+
+def test_a_class_of_two_folders_is_refused(tmp_path: Path) -> None:
+    for seed, name in enumerate(("Parabasal", "im_Parabasal")):
+        save(tmp_path / "src" / name / f"00{seed}_01.bmp", picture(seed))
+    message = refused("sipakmed", tmp_path / "src", tmp_path / "out")
+    assert "Parabasal of SIPaKMeD has 2 folders: Parabasal, im_Parabasal." in message
+
+
+def test_a_class_inside_the_folder_of_another_is_refused(tmp_path: Path) -> None:
+    src = published.herlev(tmp_path / "h", {"light_dysplastic": 1, "normal_columnar": 1})
+    shutil.move(src / "normal_columnar", src / "light_dysplastic" / "x" / "normal_columnar")
+    message = refused("herlev", src, tmp_path / "out")
+    inner = "light_dysplastic/x/normal_columnar"
+    assert f"The folder {inner} is inside that of the class light_dysplastic." in message
+
+
+def test_what_a_mac_adds_is_no_place_of_classes(tmp_path: Path) -> None:
+    src = published.herlev(tmp_path / "h", {"light_dysplastic": 1})
+    save(src / "__MACOSX" / "light_dysplastic" / "1-1-001.BMP", picture(9))
+    assert ingest("herlev", src, out=tmp_path / "out").cells == 1
 
 
 def test_cells_photographed_twice_are_one_group(tmp_path: Path) -> None:
@@ -331,6 +424,10 @@ def _text(src: Path) -> None:
     (src / "light_dysplastic" / "9-9-001.BMP").write_text("no image", encoding="ascii")
 
 
+def _empty(src: Path) -> None:
+    (src / "light_dysplastic" / "9-9-001.BMP").touch()
+
+
 def _misspelt(src: Path) -> None:
     save(src / "normal_superficial" / "9-9-001.BMP", picture(1))
 
@@ -352,6 +449,7 @@ def _twice(src: Path) -> None:
         (_deep, "9-9-001.png: Only 8-bit RGB images are read; this one is 16-bit 'I;16'"),
         (_transparent, "9-9-001.png: Parts of this image are transparent"),
         (_text, "9-9-001.BMP: This image cannot be read"),
+        (_empty, "9-9-001.BMP: This image cannot be read (its file is empty)."),
         (_misspelt, "'normal_superficial' (1 image) is of no class. Did you mean 'normal_superfic"),
         (_extra, "'artefacts' (1 image) is of no class"),
         (_twice, "-001 is there twice: light_dysplastic/1484"),
@@ -386,7 +484,8 @@ def test_opaque_images_with_an_alpha_channel_are_read(tmp_path: Path) -> None:
     [
         ("nucleus_x", "x", "Columns are missing: nucleus_x"),
         (",200,150", ",2000,150", "line 2: (2000, 150) is outside a.png, which is 400 x 300"),
-        (",200,150", ",-1,150", "(-1, 150) is outside"),
+        (",200,150", ",0,150", "(0, 150) is outside a.png, which is 400 x 300 pixels, counted"),
+        (",200,150", ",200,0", "(200, 0) is outside"),
         (",200,150", ",200,350", "(200, 350) is outside"),
         (",200,150", ",20.5,150", "nucleus_x: '20.5' is not a whole number"),
         (
@@ -541,6 +640,23 @@ def test_one_picture_under_two_labels_in_a_published_set_is_left_out_and_named(
     drawn = json.loads((result.out / OUTLINES_FILE).read_text("utf-8"))["features"]
     kept = {row.object_id for row in read_manifest(result.out)}
     assert {feature["properties"]["object_id"] for feature in drawn} <= kept
+
+
+def test_all_cells_of_a_picture_under_two_labels_are_named(tmp_path: Path) -> None:
+    published.sipakmed(tmp_path / "s", {"Parabasal": [1, 1]})
+    first = tmp_path / "s" / "im_Parabasal" / "im_Parabasal" / "CROPPED" / "001_01.bmp"
+    for name in ("Superficial-Intermediate", "Metaplastic", "Dyskeratotic"):
+        save(tmp_path / "s" / f"im_{name}" / "001_01.bmp", np.asarray(Image.open(first)))
+    listener = Listener()
+    result = ingest("sipakmed", tmp_path / "s", out=tmp_path / "out", reporter=listener)
+    assert result.skipped["the same picture, pixel by pixel, under two labels"] == 4
+    [told] = [text for text in listener.warned if text.startswith("Left out")]
+    # The one cell that is left has an outline.
+    assert (result.cells, result.notes) == (1, {})
+    assert told.endswith(
+        "under two labels: Superficial-Intermediate/001_01.bmp is NILM, Parabasal/001_01.bmp is "
+        "NILM, Metaplastic/001_01.bmp is NILM, Dyskeratotic/001_01.bmp is HSIL."
+    )
 
 
 def test_one_picture_twice_under_one_label_is_one_group_counted_and_named(tmp_path: Path) -> None:
@@ -729,3 +845,21 @@ def test_without_qupath_the_cells_are_left_as_files_for_a_script(
 def test_images_of_single_cells_make_no_project(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not for herlev"):
         ingest("herlev", tmp_path, out=tmp_path / "out", to_project=tmp_path / "p")
+
+
+@pytest.mark.parametrize(("out", "project"), [("x", "x"), ("x", "x/p"), ("x/o", "x")])
+def test_a_project_and_a_data_set_in_one_place_are_refused_at_once(
+    tmp_path: Path, out: str, project: str
+) -> None:
+    src = published.cric(tmp_path / "c", FIELDS)
+    with pytest.raises(UsageError, match="--out and --to-project are the same folder, or one is"):
+        ingest("cric", src, out=tmp_path / out, to_project=tmp_path / project)
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+
+
+def test_a_project_is_not_written_over_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "kept.txt").touch()
+    # There is no source either: nothing of it has been read yet.
+    with pytest.raises(RefusedError, match="something in this place"):
+        ingest("cric", tmp_path / "c", out=tmp_path / "out", to_project=tmp_path / "p")

@@ -124,27 +124,71 @@ def test_the_same_data_set_twice_counts_once(sets: list[Path], tmp_path: Path) -
 
 
 def relabelled(row: Row) -> Row:
-    return replace(row, label="HSIL")
+    return replace(row, label="HSIL", file="images/HSIL/1.png")
 
 
 def other_pixels(row: Row) -> Row:
     return replace(row, content_hash="00")
 
 
-@pytest.mark.parametrize("change", [relabelled, other_pixels])
+def other_slide(row: Row) -> Row:
+    return replace(row, slide=f"{row.slide} + 9", annotator="")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (relabelled, "label: LSIL / HSIL"),
+        (other_pixels, "other pixels"),
+        (other_slide, "annotator: unknown / nothing; slide: {0} / {0} + 9"),
+    ],
+)
 def test_a_cell_that_is_not_the_same_in_both_is_refused(
-    sets: list[Path], tmp_path: Path, change: Callable[[Row], Row]
+    sets: list[Path], tmp_path: Path, change: Callable[[Row], Row], told: str
 ) -> None:
     copy = Path(shutil.copytree(sets[0], tmp_path / "copy"))
     first, *others = read_manifest(copy)
     write_manifest(copy, [change(first), *others])
     message = refused([*sets, copy], tmp_path / "all")
-    assert "In two data sets, and not the same in both: 1 cell." in message
+    assert "In two data sets, and not the same in both: 1 cell; different " in message
+    assert "file: " not in message
     changed = change(first)
     for folder, row in ((sets[0], first), (copy, changed)):
         named = f"{folder / row.file} ({row.image_name} of herlev, {row.label})"
         assert named in message
+    assert f"\n      {told.format(first.slide)}\n" in message
     assert f"{sets[0]} and {copy}" in message
+
+
+def at_half_size(row: Row) -> Row:
+    return replace(row, downsample=2.0, mpp=0.4, left=row.left - 1, width=448, content_hash="00")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (at_half_size, "; different downsample, mpp: exported at another resolution."),
+        (lambda row: replace(row, mpp=0.3), "; different mpp: with another pixel size."),
+        (other_slide, "; different annotator, slide."),
+    ],
+)
+def test_what_is_different_in_all_cells_is_said_once(
+    sets: list[Path], tmp_path: Path, change: Callable[[Row], Row], told: str
+) -> None:
+    copy = Path(shutil.copytree(sets[0], tmp_path / "copy"))
+    write_manifest(copy, [change(row) for row in read_manifest(copy)])
+    message = refused([sets[0], copy], tmp_path / "all")
+    assert f"not the same in both: 3 cells{told}" in message
+
+
+def test_cells_that_differ_in_several_ways_have_none_in_common(
+    sets: list[Path], tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(sets[0], tmp_path / "copy"))
+    first, second, third = read_manifest(copy)
+    write_manifest(copy, [other_pixels(first), other_slide(second), third])
+    message = refused([sets[0], copy], tmp_path / "all")
+    assert "not the same in both: 2 cells." in message
 
 
 def test_a_picture_in_two_sources_is_refused(tmp_path: Path) -> None:

@@ -107,7 +107,21 @@ def test_what_is_missing_is_warned_of(tmp_path: Path) -> None:
     listener = Listener()
     split(tmp_path, reporter=listener)
     assert any("19 groups rest on the image alone" in text for text in listener.warned)
-    assert "There is no HSIL in test: too few groups have any." in listener.warned
+    told = "There is no HSIL in validation, test: only 1 of 20 groups has any."
+    assert told in listener.warned
+
+
+def test_a_class_that_enough_groups_have_is_not_said_to_be_rare(tmp_path: Path) -> None:
+    write_manifest(tmp_path, cells(20))
+    parts = split(tmp_path).parts
+    rows = [replace(row, label="HSIL") if parts[row.key] == "train" else row for row in cells(20)]
+    write_manifest(tmp_path, rows)
+    listener = Listener()
+    split(tmp_path, reporter=listener)
+    [told] = [text for text in listener.warned if "There is no HSIL" in text]
+    assert told.startswith("There is no HSIL in validation, test: 16 of 20 groups have any, and ")
+    [told] = [text for text in listener.warned if "There is no NILM" in text]
+    assert told.startswith("There is no NILM in train: 4 of 20 groups have any, and ")
 
 
 def test_without_any_class_there_is_nothing_to_split(tmp_path: Path) -> None:

@@ -66,11 +66,14 @@ class Notes:
         What makes the source unfit, one sentence each with its file; all are told at once.
     warnings
         What the user should know although the work goes on.
+    remarks
+        What is told beside the figures, and is nothing to worry about.
     """
 
     skipped: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def skip(self, reason: str, number: int = 1) -> None:
         """Count what was left out."""

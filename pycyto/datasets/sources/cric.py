@@ -73,10 +73,10 @@ class Cric:
             notes.problems.append(f"{image.name}: {error.what}")
             return
         for row in rows:
-            if not (0 <= row.x <= width and 0 <= row.y <= height):
+            if not (1 <= row.x <= width and 1 <= row.y <= height):
                 notes.problems.append(
                     f"{row.place}: ({row.x}, {row.y}) is outside {image.name}, which is "
-                    f"{width} x {height} pixels."
+                    f"{width} x {height} pixels, counted from 1."
                 )
                 continue
             line = row.line

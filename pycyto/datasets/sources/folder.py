@@ -9,13 +9,10 @@ from pathlib import Path
 from pycyto import files
 from pycyto.datasets.outlines import Outlines
 from pycyto.datasets.sources.cells import Notes, SourceCell
-from pycyto.datasets.sources.folders import demand_folder, images_in
+from pycyto.datasets.sources.folders import demand_folder, images_in, left_alone
 from pycyto.errors import BadInputError, UsageError
 from pycyto.labels import LabelScheme, counted
 from pycyto.manifest import UNKNOWN
-
-# So many files are named.
-_NAMED = 20
 
 
 class Folder:
@@ -117,14 +114,9 @@ def _others(folder: Path, images: Iterable[Path]) -> str:
     # A link may give a file two paths.
     read = {image.resolve() for image in images}
     others = [
-        path.relative_to(folder).as_posix()
+        path
         for path in files.files_below(folder)
         if path.is_file() and not path.name.startswith(".") and path.resolve() not in read
     ]
-    if not others:
-        return ""
-    told = ", ".join(others[:_NAMED]) + (", …" if len(others) > _NAMED else "")
-    return (
-        f" {counted(len(others), 'file')} left alone, not in a folder of a class or of no type "
-        f"that is read (PNG, BMP, JPEG, TIFF): {told}."
-    )
+    why = "not in a folder of a class or of no type that is read (PNG, BMP, JPEG, TIFF)"
+    return f" {left_alone(others, folder, 'file', why)}" if others else ""

@@ -15,7 +15,7 @@ from PIL import Image
 
 from pycyto.datasets.outlines import Outlines, shape_of_mask
 from pycyto.datasets.sources.cells import Notes, SourceCell
-from pycyto.datasets.sources.folders import class_folders, images_in
+from pycyto.datasets.sources.folders import class_folders, images_in, tell_lossy
 from pycyto.errors import BadInputError
 from pycyto.labels import BETHESDA
 from pycyto.manifest import UNKNOWN
@@ -46,10 +46,13 @@ class Herlev:
 
     def cells(self, folder: Path, notes: Notes) -> Iterator[SourceCell]:
         """Yield the cells; the name without its last number is the slide."""
-        for label, path in class_folders(folder, CLASSES, "Herlev", notes):
-            for image in images_in(path):
-                if _MASK.search(image.stem):
-                    continue
+        images = {
+            label: [image for image in images_in(path) if not _MASK.search(image.stem)]
+            for label, path in class_folders(folder, CLASSES, "Herlev", notes)
+        }
+        tell_lossy(images, notes)
+        for label, own in images.items():
+            for image in own:
                 slide = _NUMBER.sub("", image.stem)
                 yield SourceCell(
                     name=f"{label}/{image.stem}",

@@ -38,8 +38,7 @@ class Ps3c:
             When there is no folder of a class, or the table cannot be read.
         """
         labels = _labels(folder / TABLE)
-        top = folder / TRAIN if (folder / TRAIN).is_dir() else folder
-        for label, path in class_folders(top, PS3C.names, "PS3C", notes):
+        for label, path in class_folders(folder, PS3C.names, "PS3C", notes, apart=(TEST,)):
             for image in images_in(path):
                 told = labels.get(image.name, label)
                 if told != label:

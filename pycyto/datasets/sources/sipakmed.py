@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pycyto.datasets.outlines import Outlines, shape_in_file
 from pycyto.datasets.sources.cells import Notes, SourceCell
-from pycyto.datasets.sources.folders import class_folders, images_in
+from pycyto.datasets.sources.folders import class_folders, images_in, tell_lossy
 from pycyto.labels import BETHESDA
 
 CLASSES = (
@@ -36,8 +36,13 @@ class Sipakmed:
 
     def cells(self, folder: Path, notes: Notes) -> Iterator[SourceCell]:
         """Yield the cropped cells; class and number of the field are the slide."""
-        for label, path in class_folders(folder, CLASSES, "SIPaKMeD", notes):
-            for image in images_in(path):
+        images = {
+            label: images_in(path)
+            for label, path in class_folders(folder, CLASSES, "SIPaKMeD", notes)
+        }
+        tell_lossy(images, notes)
+        for label, own in images.items():
+            for image in own:
                 cropped = _CROPPED.fullmatch(image.stem)
                 if cropped:
                     yield SourceCell(
