@@ -112,6 +112,7 @@ def as_html(report: Report) -> str:
     beats, beside = words.beside_controls(figures, report.controls)
     filters = {
         "percent": words.percent,
+        "percent_between": words.percent_between,
         "of": words.of,
         "number": words.number,
         "between": words.between,
