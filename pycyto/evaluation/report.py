@@ -43,7 +43,7 @@ class Report:
         How many groups of the tested cells rest on ``patient``, ``slide`` and ``image``.
     model
         What the bundle says of itself: ``id``, ``network``, ``scheme``, ``resolution``,
-        ``temperature``.
+        ``temperature``, and whether it was ``fitted_at_once``, as a linear head is.
     chosen
         Cells that were asked for.
     split
@@ -59,6 +59,8 @@ class Report:
         know, by their class and by what it called them. No other figure counts them.
     assisted
         Tested cells whose label a model had a part in; None where there are none.
+    validation
+        What must be said beside figures of validation cells; see `words.of_validation`.
     history
         Rows of the bundle's ``history.csv``.
     provenance
@@ -86,6 +88,7 @@ class Report:
     others: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     assisted: Assisted | None = None
     leaking: Sequence[Leaking] = ()
+    validation: str = ""
     history: Sequence[Mapping[str, str]] = ()
     confidential: bool = False
     folds: int = 0

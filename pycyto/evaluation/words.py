@@ -145,6 +145,37 @@ def _below(label: str, seen: Mapping[str, int]) -> str:
     return f" and {sum(seen.get(name, 0) for name in below)} less severe than they are in all"
 
 
+def of_validation(*, cells: int, seen: int, learnt: bool, linear: bool) -> str:
+    """Return what a report must say beside figures of validation cells.
+
+    Parameters
+    ----------
+    cells, seen
+        How many there are, and how many of these had a part in the model's training.
+    learnt
+        Whether what was seen was learnt from, and no cell kept aside.
+    linear
+        Whether the model has a linear head, of which no epoch is chosen.
+    """
+    if not seen:
+        return "The model has not seen these either; thresholds are chosen on them."
+    if learnt:
+        which = "these" if seen == cells else f"{seen} of these"
+        return (
+            f"The model has learnt from {which}, and thresholds are chosen on them, so that they "
+            "flatter: figures here say nothing about new patients."
+        )
+    if linear:
+        return (
+            "The model has not learnt from these. Thresholds are chosen on them, and they fit the "
+            "temperature where there is one; what a cell is called does not depend on them."
+        )
+    return (
+        "Training stopped by these and thresholds are chosen on them, so that they flatter: far "
+        "better figures here than above mean that the model will do worse on new patients."
+    )
+
+
 def with_help(assisted: Assisted | None, figures: Figures) -> list[str]:
     """Return what there is to say about labels that a model had a part in."""
     if assisted is None:

@@ -25,8 +25,9 @@ from pycyto.evaluation.measured import measured, names_of, slug
 from pycyto.evaluation.metrics import Figures
 from pycyto.evaluation.report import Report, as_html, as_json
 from pycyto.evaluation.stages import Stage
+from pycyto.evaluation.words import of_validation
 from pycyto.labels import counted, listed
-from pycyto.learning.bundle import README_FILE, Bundle, load_bundle
+from pycyto.learning.bundle import README_FILE, Bundle, load_bundle, was_trained_on
 from pycyto.learning.evaluated import keep_evaluation
 from pycyto.manifest import Row
 from pycyto.records import SILENT, Reporter, path_from
@@ -296,6 +297,7 @@ def _report(
             "scheme": bundle.scheme,
             "resolution": str(bundle.resolution),
             "temperature": bundle.temperature,
+            "fitted_at_once": bundle.is_linear,
         },
         controls=_controls(test, found.known, wanted.seed, reporter),
         domains=by_domain(shown.rows, found.known),
@@ -309,9 +311,20 @@ def _report(
         verdicts=verdicts(wanted.bounds, measures.named),
         others=_others(test, found.others),
         assisted=assisted(test, found),
+        validation=_of_validation(bundle, test),
         history=history_in(bundle.path / "history.csv"),
         confidential=shown.confidential,
         folds=len(set(test.folds.values())),
+    )
+
+
+def _of_validation(bundle: Bundle, test: Tested) -> str:
+    seen = sum(was_trained_on(bundle, row.key) for row in test.validation)
+    return of_validation(
+        cells=len(test.validation),
+        seen=seen,
+        learnt=bundle.card["result"]["validation_macro_f1"] is None,
+        linear=bundle.is_linear,
     )
 
 

@@ -125,7 +125,7 @@ def say_cells(cells: TrainingCells, reporter: Reporter) -> None:
     """Tell how many cells there are, and how many were left out."""
     for part, by_class in cells.counts.items():
         if not cells.parts[part]:
-            reporter.say(f"{part}: no cells, so that no epoch is chosen.")
+            reporter.say(f"{part}: no cells, so that nothing is chosen or fitted by these.")
             continue
         told = listed(f"{name} {count}" for name, count in by_class.items())
         reporter.say(f"{part}: {sum(by_class.values())} cells ({told})")

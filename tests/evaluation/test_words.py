@@ -101,6 +101,23 @@ def test_what_public_sets_have_as_slides_are_groups() -> None:
     assert words.held({"slide": 1}, slide="slide") == "1 slide"
 
 
+@pytest.mark.parametrize(
+    ("seen", "learnt", "linear", "text"),
+    [
+        (0, False, False, "has not seen these either"),
+        (9, False, False, "Training stopped by these"),
+        (9, False, True, "does not depend on them"),
+        (9, True, False, "has learnt from these, "),
+        (4, True, True, "has learnt from 4 of these, "),
+    ],
+)
+def test_what_validation_was_for_is_told(seen: int, learnt: bool, linear: bool, text: str) -> None:
+    told = words.of_validation(cells=9, seen=seen, learnt=learnt, linear=linear)
+    assert text in told
+    assert "epoch" not in told
+    assert "thresholds are chosen on them" in told.lower()
+
+
 def test_missed_hsil_comes_first() -> None:
     said = words.summary(
         figures_of([0, 0, 3, 3, 3, 1], [0, 1, 0, 3, 2, 1]), {"patient": 3, "image": 1}, {}
