@@ -105,7 +105,7 @@ def summary(
         *unknown(others, least),
         *_screening(figures, least),
         *_hardly_known(figures),
-        f"Measured on {figures.n} cells of {held(groups)}{_seen_by(folds)}.",
+        f"Measured on {counted(figures.n, 'cell')} of {held(groups)}{_seen_by(folds)}.",
         *cautions(figures),
     ]
 

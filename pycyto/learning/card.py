@@ -164,22 +164,28 @@ def _learning(settings: Mapping[str, Any], backbone: Mapping[str, int]) -> list[
         lines.append(f"while the backbone was frozen, {views} of each patch")
     lines.append(f"batches of {settings['batch_size']}; {balance}")
     if settings.get("label_smoothing"):
-        lines.append(f"{settings['label_smoothing']:.0%} of the truth shared out among all classes")
+        lines.append(
+            f"{_per_cent(settings['label_smoothing'])} of the truth shared out among all classes"
+        )
     how = settings["augmentation"]
     if how.get("in_order"):
         return _headed([*lines, "views are quarter turns and mirror images, nothing else"])
     if not any(how.values()):
         return _headed([*lines, "each patch as it is"])
     lines.append(
-        f"views rotated by up to {how['rotation']:g} degrees, zoomed by up to {how['zoom']:.0%}; "
-        f"blur {how['blur']:g} px,"
+        f"views rotated by up to {how['rotation']:g} degrees, zoomed by up to "
+        f"{_per_cent(how['zoom'])}; blur {how['blur']:g} px,"
     )
     lines.append(
         f"noise {how['noise']:g} and brightness {how['brightness']:g} grey levels, "
-        f"contrast {how['contrast']:.0%},"
+        f"contrast {_per_cent(how['contrast'])},"
     )
-    lines.append(f"saturation {how['saturation']:.0%}, hue {how['hue']:g} degrees")
+    lines.append(f"saturation {_per_cent(how['saturation'])}, hue {how['hue']:g} degrees")
     return _headed(lines)
+
+
+def _per_cent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _headed(lines: Sequence[str]) -> list[str]:

@@ -131,4 +131,6 @@ def reader_for(bundle: Bundle, data: Path, reporter: Reporter) -> PatchReader:
 def say_left(patches: int, reporter: Reporter) -> None:
     """Tell how many patches stayed as they were."""
     if patches:
-        reporter.say(f"{patches} patches with too little tissue kept their colours.")
+        told = "1 patch" if patches == 1 else f"{patches} patches"
+        which = "its" if patches == 1 else "their"
+        reporter.say(f"{told} with too little tissue kept {which} colours.")
