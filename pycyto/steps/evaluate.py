@@ -156,6 +156,7 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     """
     data, out = path_from(data), path_from(out)
     check_report_folder(out, METRICS_FILE)
+    replaces = (out / METRICS_FILE).exists()
     bundle = load_bundle(path_from(model))
     limits, shares = bounds(at_least or {}, at_most or {}), _prevalences(prevalence, bundle.labels)
     check_names(limits, names_of(bundle.labels, shares))
@@ -178,6 +179,8 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     # The figures first: by them the next run knows a page as a report, also after a kill between.
     files.write_json(out / METRICS_FILE, content)
     files.write_text(out / REPORT_FILE, page)
+    if replaces:
+        reporter.say(f"The report of an earlier evaluation in {out} was replaced.")
     for sentence in (*content["summary"], *content["beside_controls"]):
         reporter.say(sentence)
     say_left(len(test.reader.left), reporter)
