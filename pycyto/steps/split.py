@@ -11,6 +11,7 @@ from pycyto import files, provenance
 from pycyto.datasets.split import FRACTIONS, assign, assign_folds
 from pycyto.datasets.summary import SplitSummary, summary
 from pycyto.errors import BadInputError, UsageError
+from pycyto.evaluation.words import held
 from pycyto.labels import SCHEMES, counted
 from pycyto.manifest import Row, read_manifest
 from pycyto.parts import (
@@ -200,8 +201,8 @@ def _say(result: SplitResult, reporter: Reporter) -> None:
             f"{counted(result.unlabelled, 'cell')} {'has' if one else 'have'} no class and "
             f"{'is' if one else 'are'} in no part."
         )
-    told = [counted(number, level) for level, number in found.levels.items() if number]
-    reporter.say(f"What is kept together: {' and '.join(told)}.")
+    # A folder may have patients in the place of slides: they are groups, as reports call them.
+    reporter.say(f"What is kept together: {held(found.levels)}.")
     if images := found.levels["image"]:
         reporter.warn(
             f"{counted(images, 'group')} {'rests' if images == 1 else 'rest'} on the image "

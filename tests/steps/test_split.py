@@ -61,6 +61,14 @@ def test_a_split_is_written_and_recorded(tmp_path: Path) -> None:
     assert few.startswith("The test part has 2 groups")
 
 
+def test_what_may_be_no_slide_is_called_a_group(tmp_path: Path) -> None:
+    rows = [replace(row, patient="unknown", slide=f"P{n}") for n, row in enumerate(cells(20))]
+    write_manifest(tmp_path, rows)
+    listener = Listener()
+    split(tmp_path, reporter=listener)
+    assert "What is kept together: 20 groups." in listener.said
+
+
 def test_one_group_is_told_in_the_singular(tmp_path: Path) -> None:
     unknown = replace(cell(8, "NILM"), patient="unknown")
     write_manifest(tmp_path, [*cells(8), unknown, replace(cell(9, "NILM"), label="")])
