@@ -123,8 +123,8 @@ _NETWORKS = (
 def command(console: Console, /, data: str, unfreeze: str | None, **rest: Any) -> None:
     """Train a classifier on the training part of DATA.
 
-    The validation part chooses the epoch; nothing is learnt from the test part. After
-    Ctrl-C the same command goes on after the last finished epoch.
+    The validation part chooses the epoch (a linear head has none); nothing is learnt from the
+    test part. After Ctrl-C the same command goes on after the last finished epoch.
     """
     from pycyto.steps.train import train
 

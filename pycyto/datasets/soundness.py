@@ -84,7 +84,8 @@ def _classes(parts: Parts, groups: Sequence[Group]) -> Iterator[Finding]:
             )
             remedy = f"Label {label} on more slides."
         else:
-            what = f"There is no {label} in {where}, though {held} groups have some."
+            some = f"{counted(held, 'group')} {'has' if held == 1 else 'have'} some"
+            what = f"There is no {label} in {where}, though {some}."
             remedy = (
                 "Split anew with another seed or larger fractions; pycyto split wants --reshuffle "
                 "for that."

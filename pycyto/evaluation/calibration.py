@@ -90,6 +90,11 @@ class Calibrated:
     after: Calibration | None
     reason: str = ""
 
+    @property
+    def needs_none(self) -> bool:
+        """Whether the temperature is 1 in the digits that are shown: it changes nothing."""
+        return self.temperature is not None and f"{self.temperature:.2f}" == "1.00"
+
     def to_json(self) -> dict[str, Any]:
         """Return both as plain values."""
         return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pycyto.evaluation import words
@@ -11,8 +11,11 @@ from pycyto.evaluation.matrix import Matrix
 from pycyto.evaluation.report import NOTICE
 from pycyto.pages import rendered
 
-FILTERS = {
+FILTERS: Mapping[str, Callable[..., object]] = {
     "percent": words.percent,
+    "percent_between": words.percent_between,
+    "two_digits": words.two_digits,
+    "whole": words.whole,
     "of": words.of,
     "number": words.number,
     "between": words.between,

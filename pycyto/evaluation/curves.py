@@ -36,7 +36,7 @@ def ranking_curves(rankings: Sequence[Ranking]) -> list[Panel]:
 def reliability(calibrated: Calibrated) -> Panel:
     """Return how often the model is right at each confidence."""
     curves = [_bins("as it is", "first", calibrated.before)]
-    if calibrated.after:
+    if calibrated.after and not calibrated.needs_none:
         curves.append(_bins("with the temperature", "second", calibrated.after))
     honest = Curve("perfectly calibrated", "quiet", _CHANCE.points)
     return _unit("Share called right", "highest probability", [*curves, honest])

@@ -206,8 +206,17 @@ def undecided(values: Floats, groups: int) -> tuple[str, float]:
         return f"{groups} of at least {MIN_GROUPS} groups", 0.0
     undefined = float(np.isnan(values).mean())
     if undefined > _MOST_UNDEFINED:
-        return f"not defined in {undefined:.0%} of the resamples", undefined
+        return f"not defined in {_above(undefined)} % of the resamples", undefined
     return "", undefined
+
+
+def _above(undefined: float) -> str:
+    """Return a share that is above the limit in per cent, and never as the limit."""
+    text = f"{100 * undefined:.0f}"
+    if text != f"{100 * _MOST_UNDEFINED:.0f}":
+        return text
+    # Of so many resamples one more is five hundredths of a per cent.
+    return f"{100 * undefined:.2f}"
 
 
 def divided(above: Floats, below: Floats) -> Floats:

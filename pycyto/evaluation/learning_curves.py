@@ -24,11 +24,15 @@ _PANELS = (
 def learning_curves(history: Sequence[Mapping[str, str]]) -> list[Panel]:
     """Return the drawings of a bundle's ``history.csv``; empty when there is nothing to draw.
 
+    A model that was fitted at once has one point and no course.
+
     Parameters
     ----------
     history
         One row per epoch: ``phase`` and the measured columns, as text.
     """
+    if len(history) < 2:
+        return []
     return [
         panel for title, columns in _PANELS if (panel := _panel(title, columns, history)).curves
     ]

@@ -211,6 +211,7 @@ def as_html(report: ReadingReport) -> str:
     """Return the report as one self-contained HTML page."""
     filters = {
         "percent": words.percent,
+        "percent_between": words.percent_between,
         "of": words.of,
         "number": words.number,
         "between": words.between,

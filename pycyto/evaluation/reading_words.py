@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pycyto.evaluation.intervals import MIN_GROUPS, Estimate
-from pycyto.evaluation.words import between, in_brackets, number
+from pycyto.evaluation.words import between, in_brackets, number, percent, percent_between
 from pycyto.labels import counted
 
 if TYPE_CHECKING:
@@ -150,11 +150,8 @@ def _with_interval(found: Estimate) -> str:
 
 
 def _percent(found: Estimate) -> str:
-    if found.value is None:
-        return number(found)
-    low, high = (f"{100 * end:.0f}" for end in found.interval or (0, 0))
-    known = f" (95 % interval {low} to {high} %)" if found.interval else ""
-    return f"{100 * found.value:.0f} %{known}"
+    known = f" (95 % interval {percent_between(found)})" if found.interval else ""
+    return f"{percent(found)}{known}"
 
 
 def _cells_are(count: int) -> str:

@@ -26,7 +26,7 @@ from pycyto.labels import scheme_named
 from pycyto.pages import rendered
 
 # Version of metrics.json; docs/metrics-schema.md describes it.
-SCHEMA = 3
+SCHEMA = 4
 NOTICE = "Research use only. Not for diagnosis."
 CONFIDENTIAL = (
     "Confidential: this report names images, sources and sites. Keep it where the data are."
@@ -43,7 +43,7 @@ class Report:
         How many groups of the tested cells rest on ``patient``, ``slide`` and ``image``.
     model
         What the bundle says of itself: ``id``, ``network``, ``scheme``, ``resolution``,
-        ``temperature``.
+        ``temperature``, and whether it was ``fitted_at_once``, as a linear head is.
     chosen
         Cells that were asked for.
     split
@@ -59,6 +59,8 @@ class Report:
         know, by their class and by what it called them. No other figure counts them.
     assisted
         Tested cells whose label a model had a part in; None where there are none.
+    validation
+        What must be said beside figures of validation cells; see `words.of_validation`.
     history
         Rows of the bundle's ``history.csv``.
     provenance
@@ -86,6 +88,7 @@ class Report:
     others: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     assisted: Assisted | None = None
     leaking: Sequence[Leaking] = ()
+    validation: str = ""
     history: Sequence[Mapping[str, str]] = ()
     confidential: bool = False
     folds: int = 0
@@ -112,6 +115,7 @@ def as_html(report: Report) -> str:
     beats, beside = words.beside_controls(figures, report.controls)
     filters = {
         "percent": words.percent,
+        "percent_between": words.percent_between,
         "of": words.of,
         "number": words.number,
         "between": words.between,

@@ -253,6 +253,7 @@ def as_html(report: StudyReport) -> str:
         report=report,
         first=report.first,
         labels=report.first.sources[0].figures.labels,
+        at_once=report.evaluation["model"]["fitted_at_once"],
         leaking=report.evaluation["leaking_variants"],
         controls=report.evaluation["controls"],
         leaking_mark=MARK,

@@ -16,6 +16,7 @@ import numpy as np
 from pycyto.evaluation.classified import Classified
 from pycyto.evaluation.intervals import MIN_GROUPS, Floats, Mask
 from pycyto.evaluation.screening import AtLeast, at_least
+from pycyto.labels import counted
 
 TARGETS = (0.90, 0.95, 0.99)
 
@@ -119,7 +120,7 @@ def _undecided(validation: Classified, index: int, target: float) -> str:
     # With fewer, that sensitivity means that none is missed, which few cells cannot show.
     needed = math.ceil(1 / (1 - target) - 1e-9)
     if cells < needed:
-        return f"{what} {cells} such cells, and {needed} are needed"
+        return f"{what} {counted(cells, 'such cell')}, and {needed} are needed"
     if groups < MIN_GROUPS:
-        return f"{what} such cells of {groups} groups, and {MIN_GROUPS} are needed"
+        return f"{what} such cells of {counted(groups, 'group')}, and {MIN_GROUPS} are needed"
     return ""

@@ -23,13 +23,9 @@ def percent(share: Estimate) -> str:
     """Return a share in per cent, never rounded to none or to all."""
     if share.value is None:
         return NOT_DEFINED
-    digits = 0 if share.of < 200 else 1
-    text = f"{100 * share.value:.{digits}f}"
-    if share.value > 0 and float(text) == 0:
-        return "< 0.1 %"
-    if share.value < 1 and float(text) == 100:
-        return "> 99.9 %"
-    return f"{text} %"
+    # Of fewer cells no share but 0 and 1 is rounded to these; what counts no cells may be any.
+    few = share.count is not None and share.of < 200
+    return f"{_rounded(share.value, 0 if few else 1)} %"
 
 
 def of(share: Estimate) -> str:
@@ -39,7 +35,7 @@ def of(share: Estimate) -> str:
 
 def number(found: Estimate) -> str:
     """Return a figure with two digits, never rounded to 1."""
-    return NOT_DEFINED if found.value is None else _two_digits(found.value)
+    return NOT_DEFINED if found.value is None else two_digits(found.value)
 
 
 def between(found: Estimate) -> str:
@@ -48,8 +44,16 @@ def between(found: Estimate) -> str:
         return f"no interval: {found.withheld}"
     low, high = found.interval
     if found.count is None:
-        return f"{_two_digits(low)} to {_two_digits(high)}"
-    return f"{_whole(100 * low)} to {_whole(100 * high)} %"
+        return f"{two_digits(low)} to {two_digits(high)}"
+    return f"{whole(low)} to {whole(high)} %"
+
+
+def percent_between(found: Estimate) -> str:
+    """Return the interval of a share that counts no cells in per cent, or why there is none."""
+    if found.interval is None:
+        return between(found)
+    low, high = (_rounded(end, 1) for end in found.interval)
+    return f"{low} to {high} %"
 
 
 def lost(drop: Estimate) -> str:
@@ -65,7 +69,12 @@ def lost_between(drop: Estimate) -> str:
     if low < 0 < high:
         return f"{_lost(low)} to {_lost(high)}"
     least, most = sorted((abs(low), abs(high)))
-    return f"{_two_digits(least)} to {_two_digits(most)}"
+    return f"{two_digits(least)} to {two_digits(most)}"
+
+
+def whole(share: float) -> str:
+    """Return a share as a percentage without digits, never rounded to 0 or to 100."""
+    return _rounded(share, 0)
 
 
 def in_brackets(share: Estimate) -> str:
@@ -96,7 +105,7 @@ def summary(
         *unknown(others, least),
         *_screening(figures, least),
         *_hardly_known(figures),
-        f"Measured on {figures.n} cells of {held(groups)}{_seen_by(folds)}.",
+        f"Measured on {counted(figures.n, 'cell')} of {held(groups)}{_seen_by(folds)}.",
         *cautions(figures),
     ]
 
@@ -134,6 +143,37 @@ def _below(label: str, seen: Mapping[str, int]) -> str:
         return ""
     below = SEVERITY[: SEVERITY.index(label)]
     return f" and {sum(seen.get(name, 0) for name in below)} less severe than they are in all"
+
+
+def of_validation(*, cells: int, seen: int, learnt: bool, linear: bool) -> str:
+    """Return what a report must say beside figures of validation cells.
+
+    Parameters
+    ----------
+    cells, seen
+        How many there are, and how many of these had a part in the model's training.
+    learnt
+        Whether what was seen was learnt from, and no cell kept aside.
+    linear
+        Whether the model has a linear head, of which no epoch is chosen.
+    """
+    if not seen:
+        return "The model has not seen these either; thresholds are chosen on them."
+    if learnt:
+        which = "these" if seen == cells else f"{seen} of these"
+        return (
+            f"The model has learnt from {which}, and thresholds are chosen on them, so that they "
+            "flatter: figures here say nothing about new patients."
+        )
+    if linear:
+        return (
+            "The model has not learnt from these. Thresholds are chosen on them, and they fit the "
+            "temperature where there is one; what a cell is called does not depend on them."
+        )
+    return (
+        "Training stopped by these and thresholds are chosen on them, so that they flatter: far "
+        "better figures here than above mean that the model will do worse on new patients."
+    )
 
 
 def with_help(assisted: Assisted | None, figures: Figures) -> list[str]:
@@ -260,20 +300,24 @@ def _fewer(figures: Figures, control: Control, theirs: Figures) -> list[str]:
     return [told]
 
 
-def _two_digits(value: float) -> str:
+def two_digits(value: float) -> str:
+    """Return a number with two digits, never rounded to 1."""
     text = f"{value:.2f}"
     return "> 0.99" if text == "1.00" and value < 1 else text
 
 
 def _lost(value: float) -> str:
-    return f"{_two_digits(abs(value))} {'gained' if value < 0 else 'lost'}"
+    return f"{two_digits(abs(value))} {'gained' if value < 0 else 'lost'}"
 
 
-def _whole(value: float) -> str:
-    """Return a percentage without digits, never rounded to 0 or to 100."""
-    if 0 < value < 0.5:
-        return "< 1"
-    return "> 99" if 99.5 <= value < 100 else f"{value:.0f}"
+def _rounded(share: float, digits: int) -> str:
+    """Return a share as a percentage, never rounded to 0 or to 100."""
+    text, least = f"{100 * share:.{digits}f}", 10.0**-digits
+    if share > 0 and float(text) == 0:
+        return f"< {least:g}"
+    if share < 1 and float(text) == 100:
+        return f"> {100 - least:g}"
+    return text
 
 
 def _worst_class(figures: Figures, least: str, worst: str) -> list[str]:

@@ -109,6 +109,11 @@ class Bundle:
     temperature: float = 1.0
     icc: bool = False
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether its head was fitted at once, without epochs."""
+        return network_named(self.network).is_linear
+
 
 def mark_of(key: CellKey) -> str:
     """Return what stands for a cell in ``trained_on.txt``.

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pycyto.images.colour import colour_from
+from pycyto.labels import counted
 from pycyto.learning.plan import LINEAR
 
 _WIDTH = 12
@@ -42,7 +43,7 @@ def page(
         *_penalty(result.get("penalty")),
         *_colour(card.get("colour")),
         *_answers(card.get("orientations", 1)),
-        *_calibrated(card.get("temperature", 1.0), validated=_is_validated(result)),
+        *_calibrated(card.get("temperature", 1.0), result),
         *_best(result),
         f"Licence      {card.get('licence') or 'not stated: ask whoever made it'}",
         f"Made with    {_versions(card['record']['versions'])}",
@@ -88,16 +89,23 @@ def _is_validated(result: Mapping[str, Any]) -> bool:
     return result["validation_macro_f1"] is not None
 
 
-def _calibrated(temperature: float, *, validated: bool) -> list[str]:
+def _is_linear(result: Mapping[str, Any]) -> bool:
+    return result.get("penalty") is not None
+
+
+def _calibrated(temperature: float, result: Mapping[str, Any]) -> list[str]:
     if temperature == 1:
         return []
-    if not validated:
+    if not _is_validated(result):
         return [
             f"Calibrated   at a temperature of {temperature:.2f}, fitted on what models that had",
             "             learnt in the same way said of cells that they had not seen",
         ]
+    fitted = f"Calibrated   at a temperature of {temperature:.2f}, fitted on the validation cells"
+    if _is_linear(result):
+        return [fitted]
     return [
-        f"Calibrated   at a temperature of {temperature:.2f}, fitted on the validation cells, by",
+        f"{fitted}, by",
         "             which the epoch was chosen too",
     ]
 
@@ -148,24 +156,36 @@ def _learning(settings: Mapping[str, Any], backbone: Mapping[str, int]) -> list[
         f"{_pace(phase)}, {backbone[phase['name']]:,} weights of the backbone: {phase['name']}"
         for phase in phases
     ]
+    balance = _BALANCES[settings["balance"]]
+    if any(phase["name"] == LINEAR for phase in phases):
+        return _headed([*lines, f"each patch as it is; {balance}"])
     if any(phase["unfrozen"] == "none" for phase in phases):
-        lines.append(f"while the backbone was frozen, {settings['views']} views of each patch")
-    lines.append(f"batches of {settings['batch_size']}; {_BALANCES[settings['balance']]}")
+        views = counted(settings["views"], "view")
+        lines.append(f"while the backbone was frozen, {views} of each patch")
+    lines.append(f"batches of {settings['batch_size']}; {balance}")
     if settings.get("label_smoothing"):
-        lines.append(f"{settings['label_smoothing']:.0%} of the truth shared out among all classes")
+        lines.append(
+            f"{_per_cent(settings['label_smoothing'])} of the truth shared out among all classes"
+        )
     how = settings["augmentation"]
     if how.get("in_order"):
         return _headed([*lines, "views are quarter turns and mirror images, nothing else"])
+    if not any(how.values()):
+        return _headed([*lines, "each patch as it is"])
     lines.append(
-        f"views rotated by up to {how['rotation']:g} degrees, zoomed by up to {how['zoom']:.0%}; "
-        f"blur {how['blur']:g} px,"
+        f"views rotated by up to {how['rotation']:g} degrees, zoomed by up to "
+        f"{_per_cent(how['zoom'])}; blur {how['blur']:g} px,"
     )
     lines.append(
         f"noise {how['noise']:g} and brightness {how['brightness']:g} grey levels, "
-        f"contrast {how['contrast']:.0%},"
+        f"contrast {_per_cent(how['contrast'])},"
     )
-    lines.append(f"saturation {how['saturation']:.0%}, hue {how['hue']:g} degrees")
+    lines.append(f"saturation {_per_cent(how['saturation'])}, hue {how['hue']:g} degrees")
     return _headed(lines)
+
+
+def _per_cent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _headed(lines: Sequence[str]) -> list[str]:
@@ -175,10 +195,10 @@ def _headed(lines: Sequence[str]) -> list[str]:
 
 def _best(result: Mapping[str, Any]) -> list[str]:
     if not _is_validated(result):
-        return [] if result.get("penalty") is not None else _averaged(result["epochs"])
+        return [] if _is_linear(result) else _averaged(result["epochs"])
     figure = f"Macro-F1     {result['validation_macro_f1']:.3f} on the validation cells"
-    if result.get("penalty") is not None:
-        return [f"{figure}, which chose nothing"]
+    if _is_linear(result):
+        return [f"{figure}, from which it has not learnt"]
     return [
         f"Best epoch   {result['best_epoch']} of {result['epochs']}",
         f"{figure}, by which this",

@@ -93,13 +93,13 @@ class Tally:
             How many of them per class, under the words to print.
         """
         reporter.say(
-            f"{self.given} objects given: {self.used} {used}, "
+            f"{counted(self.given, 'object')} given: {self.used} {used}, "
             f"{self.skipped.total()} skipped, {self.failed.total()} failed."
         )
         for text, count in [*(self.skipped + self.failed).most_common(), *by_label.items()]:
             reporter.say(f"  {count:>6}  {text}")
         for note, count in self.notes.items():
-            reporter.warn(f"{count} cells: {note}.")
+            reporter.warn(f"{counted(count, 'cell')}: {note}.")
         if self.foreign:
             named = (f"{name!r} ({count})" for name, count in self.foreign.most_common(_NAMED))
             more = ", …" if len(self.foreign) > _NAMED else ""

@@ -32,7 +32,7 @@ from pycyto.parts import SPLIT_FILE
 from pycyto.pseudonyms import pseudonyms_of
 from pycyto.records import SILENT, Reporter, path_from
 from pycyto.steps.colour_look import Looked
-from pycyto.steps.colours import target_for
+from pycyto.steps.colours import largest_source, target_for
 from pycyto.steps.profiles import icc_of
 from pycyto.steps.report_folder import check_report_folder
 from pycyto.steps.training_cells import training_cells
@@ -124,15 +124,18 @@ def colour(  # noqa: PLR0913 - each is an option of the command
         said = _now(verdict, by, note)
         return _judge(data, out, said, reference, stats, reporter)
     read_verdicts(out)  # before minutes of work: a damaged file is told at once
-    wanted = _colour(data, rows, reference, stats, reporter)
+    training = _training(data, rows, reporter) if reference is None else ()
+    wanted = _colour(data, training, reference, stats, reporter)
     named = _names(data, rows, reporter, identifiers=identifiers)
     looked = Looked(data, rows, wanted, cells, seed, reporter, named)
     inputs = {"manifest.csv": files.sha256_of(data / "manifest.csv")}
     if reference is not None:
         inputs["reference"] = files.sha256_of(path_from(reference))
     split = (data / SPLIT_FILE).exists()
-    largest = f"the source that has most {'training patches' if split else 'patches'}"
-    of = largest if reference is None else "the reference"
+    patches = "training patches" if split else "patches"
+    of = "the reference"
+    if training:
+        of = f"{named(largest_source(training))}, the source that has most {patches}"
     figures = _figures(looked.sources, rows, wanted, of, inputs, identifiers, seed)
     sheets = {"of": _of(figures), "sheets": looked.sheets()}
     with locks.locked(out):
@@ -166,7 +169,7 @@ def _now(verdict: Judgement, by: str | None, note: str | None) -> ColourVerdict:
 
 def _colour(
     data: Path,
-    rows: Sequence[Row],
+    training: Sequence[Row],
     reference: Path | str | None,
     stats: Kind | None,
     reporter: Reporter,
@@ -174,7 +177,6 @@ def _colour(
     """Return the target that a training would choose."""
     if stats is not None and stats not in KINDS:
         raise UsageError(f"--stats is {stats!r}; it can be {', '.join(KINDS)}.")
-    training = _training(data, rows, reporter) if reference is None else ()
     target = target_for(training, data, reference, reporter, icc=icc_of(data))
     return Colour(target, stats or "slide")
 

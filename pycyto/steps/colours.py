@@ -87,10 +87,15 @@ def target_for(
     return _of_largest_source(training, data, reporter)
 
 
-def _of_largest_source(training: Sequence[Row], data: Path, reporter: Reporter) -> Statistics:
-    """Return the colours of the source with most training patches; of equals the first by name."""
+def largest_source(training: Sequence[Row]) -> str:
+    """Return the source with most patches; of equals the first by name."""
     by_source = Counter(row.source for row in training)
-    source = min(by_source, key=lambda name: (-by_source[name], name))
+    return min(by_source, key=lambda name: (-by_source[name], name))
+
+
+def _of_largest_source(training: Sequence[Row], data: Path, reporter: Reporter) -> Statistics:
+    """Return the colours of the source with most training patches."""
+    source, number = largest_source(training), len({row.source for row in training})
     rows = [row for row in training if row.source == source]
     with reporter.progress("look at the target's colours", len(rows)) as advance:
         found = pooled(data, rows, lambda row: ("source", row.source), advance)
@@ -102,7 +107,7 @@ def _of_largest_source(training: Sequence[Row], data: Path, reporter: Reporter) 
             where=data,
             remedy="Give --reference FILE, or leave --colour out.",
         )
-    of_source = f" of the largest of {len(by_source)} sources" if len(by_source) > 1 else ""
+    of_source = f" of {source}, the largest of {number} sources" if number > 1 else ""
     reporter.say(f"Colours are brought to those of the {len(rows)} training patches{of_source}.")
     return statistics
 
@@ -131,4 +136,6 @@ def reader_for(bundle: Bundle, data: Path, reporter: Reporter) -> PatchReader:
 def say_left(patches: int, reporter: Reporter) -> None:
     """Tell how many patches stayed as they were."""
     if patches:
-        reporter.say(f"{patches} patches with too little tissue kept their colours.")
+        told = "1 patch" if patches == 1 else f"{patches} patches"
+        which = "its" if patches == 1 else "their"
+        reporter.say(f"{told} with too little tissue kept {which} colours.")

@@ -25,8 +25,9 @@ from pycyto.evaluation.measured import measured, names_of, slug
 from pycyto.evaluation.metrics import Figures
 from pycyto.evaluation.report import Report, as_html, as_json
 from pycyto.evaluation.stages import Stage
+from pycyto.evaluation.words import of_validation
 from pycyto.labels import counted, listed
-from pycyto.learning.bundle import README_FILE, Bundle, load_bundle
+from pycyto.learning.bundle import README_FILE, Bundle, load_bundle, was_trained_on
 from pycyto.learning.evaluated import keep_evaluation
 from pycyto.manifest import Row
 from pycyto.records import SILENT, Reporter, path_from
@@ -156,6 +157,7 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     """
     data, out = path_from(data), path_from(out)
     check_report_folder(out, METRICS_FILE)
+    replaces = (out / METRICS_FILE).exists()
     bundle = load_bundle(path_from(model))
     limits, shares = bounds(at_least or {}, at_most or {}), _prevalences(prevalence, bundle.labels)
     check_names(limits, names_of(bundle.labels, shares))
@@ -179,6 +181,8 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     # The figures first: by them the next run knows a page as a report, also after a kill between.
     files.write_json(out / METRICS_FILE, content)
     files.write_text(out / REPORT_FILE, page)
+    if replaces:
+        reporter.say(f"The report of an earlier evaluation in {out} was replaced.")
     for sentence in (*content["summary"], *content["beside_controls"]):
         reporter.say(sentence)
     say_left(len(test.reader.left), reporter)
@@ -306,6 +310,7 @@ def _report(
             "scheme": bundle.scheme,
             "resolution": str(bundle.resolution),
             "temperature": bundle.temperature,
+            "fitted_at_once": bundle.is_linear,
         },
         controls=_controls(test, found.known, wanted.seed, reporter),
         domains=by_domain(shown.rows, found.known),
@@ -319,9 +324,20 @@ def _report(
         verdicts=verdicts(wanted.bounds, measures.named),
         others=_others(test, found.others),
         assisted=assisted(test, found),
+        validation=_of_validation(bundle, test),
         history=history_in(bundle.path / "history.csv"),
         confidential=shown.confidential,
         folds=len(set(test.folds.values())),
+    )
+
+
+def _of_validation(bundle: Bundle, test: Tested) -> str:
+    seen = sum(was_trained_on(bundle, row.key) for row in test.validation)
+    return of_validation(
+        cells=len(test.validation),
+        seen=seen,
+        learnt=bundle.card["result"]["validation_macro_f1"] is None,
+        linear=bundle.is_linear,
     )
 
 

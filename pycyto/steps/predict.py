@@ -420,7 +420,7 @@ def _say(result: PredictResult, wanted: Selection | None, reporter: Reporter) ->
             reporter.warn(f"{counted(missing, 'object')} asked for not found in these images.")
     if counts["trained_on"]:
         reporter.warn(
-            f"{counts['trained_on']} of these cells trained the model or chose its epoch: "
+            f"{counts['trained_on']} of these cells had a part in the model's training: "
             "what it says of them is no evidence of how good it is."
         )
     if counts.get("similar", {}).get("fewer"):

@@ -11,6 +11,7 @@ from pycyto import files, provenance
 from pycyto.datasets.split import FRACTIONS, assign, assign_folds
 from pycyto.datasets.summary import SplitSummary, summary
 from pycyto.errors import BadInputError, UsageError
+from pycyto.evaluation.words import held
 from pycyto.labels import SCHEMES, counted, listed
 from pycyto.manifest import Row, read_manifest
 from pycyto.parts import (
@@ -191,28 +192,36 @@ def _say(result: SplitResult, reporter: Reporter) -> None:
     found = result.summary
     reporter.say("Cells (and groups: patients, else slides, else images) of each part:")
     reporter.say(found.table())
-    reporter.say(f"{len(result.parts)} cells, {result.kept} of which kept the part they had.")
+    reporter.say(
+        f"{counted(len(result.parts), 'cell')}, {result.kept} of which kept the part they had."
+    )
     if result.unlabelled:
-        reporter.say(f"{result.unlabelled} cells have no class and are in no part.")
-    told = [counted(number, level) for level, number in found.levels.items() if number]
-    reporter.say(f"What is kept together: {' and '.join(told)}.")
+        one = result.unlabelled == 1
+        reporter.say(
+            f"{counted(result.unlabelled, 'cell')} {'has' if one else 'have'} no class and "
+            f"{'is' if one else 'are'} in no part."
+        )
+    # A folder may have patients in the place of slides: they are groups, as reports call them.
+    reporter.say(f"What is kept together: {held(found.levels)}.")
     if images := found.levels["image"]:
         reporter.warn(
-            f"{images} groups rest on the image alone: patient and slide are unknown. If two "
-            "images show one patient, the test is easier than it should be."
+            f"{counted(images, 'group')} {'rests' if images == 1 else 'rest'} on the image "
+            "alone: patient and slide are unknown. If two images show one patient, the test is "
+            "easier than it should be."
         )
     if result.kept == len(result.parts):
         reporter.say("Seed and fractions place new cells only; --reshuffle starts anew.")
     tested = found.parts["test"].groups if "test" in found.parts else 0
     if 0 < tested < FEW_GROUPS:
         reporter.warn(
-            f"The test part has {tested} groups: under {FEW_GROUPS} no interval can be given. "
-            "Fractions of 50,20,30 give it more (pycyto split wants --reshuffle for that), and "
-            "folds test every group once."
+            f"The test part has {counted(tested, 'group')}: under {FEW_GROUPS} no interval can be "
+            "given. Fractions of 50,20,30 give it more (pycyto split wants --reshuffle for that), "
+            "and folds test every group once."
         )
     trained = found.parts["train"].groups if "train" in found.parts else FEW_GROUPS
     if trained < FEW_GROUPS:
-        reporter.warn(f"Only {counted(trained, 'group')} are left to learn from.")
+        verb = "is" if trained == 1 else "are"
+        reporter.warn(f"Only {counted(trained, 'group')} {verb} left to learn from.")
     for sentence in _missing(found):
         reporter.warn(sentence)
 

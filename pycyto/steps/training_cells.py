@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pycyto.errors import BadInputError
-from pycyto.labels import LabelScheme, listed, scheme_named
+from pycyto.labels import LabelScheme, counted, listed, scheme_named
 from pycyto.manifest import Row, read_manifest
 from pycyto.parts import dealt_out, read_parts
 from pycyto.records import Reporter
@@ -125,10 +125,11 @@ def say_cells(cells: TrainingCells, reporter: Reporter) -> None:
     """Tell how many cells there are, and how many were left out."""
     for part, by_class in cells.counts.items():
         if not cells.parts[part]:
-            reporter.say(f"{part}: no cells, so that no epoch is chosen.")
+            reporter.say(f"{part}: no cells, so that nothing is chosen or fitted by these.")
             continue
         told = listed(f"{name} {count}" for name, count in by_class.items())
-        reporter.say(f"{part}: {sum(by_class.values())} cells ({told})")
+        reporter.say(f"{part}: {counted(sum(by_class.values()), 'cell')} ({told})")
     for reason, count in cells.skipped.items():
         if count:
-            reporter.warn(f"{count} cells were left out: {reason}.")
+            were = "was" if count == 1 else "were"
+            reporter.warn(f"{counted(count, 'cell')} {were} left out: {reason}.")

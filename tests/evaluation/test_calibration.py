@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pycyto.evaluation.calibration import calibrated, calibration
+from pycyto.evaluation.calibration import Calibrated, calibrated, calibration
+from pycyto.evaluation.curves import reliability
 from pycyto.temperature import at_temperature
 from tests.evaluation.made import classified
 
@@ -45,6 +46,23 @@ def test_losses_agree_with_scikit_learn(n: int, seed: int, k: int) -> None:
     assert 0 <= (found.error.value or 0) <= 1
 
 
+@pytest.mark.parametrize(
+    ("temperature", "needless"), [(0.996, True), (1.004, True), (0.99, False), (1.01, False)]
+)
+def test_a_temperature_of_one_is_none_and_has_no_line(temperature: float, needless: bool) -> None:
+    cells = classified([0, 1], np.array([[0.9, 0.1], [0.4, 0.6]]), TWO)
+    own = calibration(cells, cells.probabilities)
+    found = Calibrated(own, temperature, own)
+    assert found.needs_none is needless
+    assert len(reliability(found).curves) == (2 if needless else 3)
+
+
+def test_without_a_temperature_none_is_said_to_be_needless() -> None:
+    cells = classified([0, 1], np.array([[0.9, 0.1], [0.4, 0.6]]), TWO)
+    found = Calibrated(calibration(cells, cells.probabilities), None, None, "why")
+    assert not found.needs_none
+
+
 def test_too_sure_a_model_is_better_calibrated_afterwards() -> None:
     rng = np.random.default_rng(4)
     honest = rng.dirichlet(np.ones(4) * 0.7, 1200)
@@ -57,6 +75,8 @@ def test_too_sure_a_model_is_better_calibrated_afterwards() -> None:
     )
     found = calibrated(validation, test)
     assert found.temperature == pytest.approx(2.5, rel=0.2)
+    assert not found.needs_none
+    assert len(reliability(found).curves) == 3
     assert found.after is not None
     assert (found.after.error.value or 1) < (found.before.error.value or 0) / 2
     assert (found.after.log_loss.value or 9) < (found.before.log_loss.value or 0)

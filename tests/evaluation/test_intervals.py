@@ -69,7 +69,17 @@ def test_resamples_without_a_value_are_left_out_or_too_many() -> None:
     values[:6] = np.nan
     interval, withheld, _ = interval_of(values, MIN_GROUPS)
     assert interval is None
-    assert withheld == "not defined in 6% of the resamples"
+    assert withheld == "not defined in 6 % of the resamples"
+
+
+def test_what_is_above_the_limit_does_not_read_as_the_limit() -> None:
+    values = np.arange(2000.0)
+    values[:100] = np.nan
+    assert interval_of(values, MIN_GROUPS)[0] is not None
+    values[:101] = np.nan
+    assert interval_of(values, MIN_GROUPS)[1] == "not defined in 5.05 % of the resamples"
+    values[:140] = np.nan
+    assert interval_of(values, MIN_GROUPS)[1] == "not defined in 7 % of the resamples"
 
 
 def test_macro_f1_has_no_interval_where_resamples_lack_a_class() -> None:

@@ -31,4 +31,5 @@ def test_what_is_no_number_is_left_out() -> None:
 
 def test_without_history_there_is_nothing_to_draw() -> None:
     assert learning_curves([]) == []
-    assert len(learning_curves(history(1))) == 2
+    assert learning_curves(history(1)) == []
+    assert len(learning_curves(history(2))) == 2

@@ -47,10 +47,35 @@ def beside(name: str, truth: list[int], model: list[int], control: list[int]) ->
         (share(4999, 5000), "> 99.9 %"),
         (share(0, 5000), "0.0 %"),
         (share(5000, 5000), "100.0 %"),
+        (Estimate(0.99557, 54, 36), "99.6 %"),
+        (Estimate(0.00443, 54, 36), "0.4 %"),
+        (Estimate(0.9996, 54, 36), "> 99.9 %"),
+        (Estimate(1.0, 54, 36), "100.0 %"),
     ],
 )
 def test_a_share_is_never_rounded_to_none_or_all(own: Estimate, text: str) -> None:
     assert words.percent(own) == text
+
+
+@pytest.mark.parametrize(
+    ("interval", "text"),
+    [
+        ((0.9904, 0.9986), "99.0 to 99.9 %"),
+        ((0.0002, 0.99996), "< 0.1 to > 99.9 %"),
+        ((0.0, 1.0), "0.0 to 100.0 %"),
+        (None, "no interval: too few groups"),
+    ],
+)
+def test_nor_is_an_end_of_its_interval(interval: tuple[float, float] | None, text: str) -> None:
+    found = Estimate(0.99557, 54, 36, None, interval, "" if interval else "too few groups")
+    assert words.percent_between(found) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0, "0"), (0.004, "< 1"), (0.5, "50"), (0.9967, "> 99"), (1.0, "100")]
+)
+def test_nor_is_a_whole_percentage(value: float, text: str) -> None:
+    assert words.whole(value) == text
 
 
 @pytest.mark.parametrize(
@@ -74,6 +99,23 @@ def test_what_public_sets_have_as_slides_are_groups() -> None:
     found = {"patient": 2, "slide": 7, "image": 1}
     assert words.held(found) == "2 patients and 7 groups and 1 image"
     assert words.held({"slide": 1}, slide="slide") == "1 slide"
+
+
+@pytest.mark.parametrize(
+    ("seen", "learnt", "linear", "text"),
+    [
+        (0, False, False, "has not seen these either"),
+        (9, False, False, "Training stopped by these"),
+        (9, False, True, "does not depend on them"),
+        (9, True, False, "has learnt from these, "),
+        (4, True, True, "has learnt from 4 of these, "),
+    ],
+)
+def test_what_validation_was_for_is_told(seen: int, learnt: bool, linear: bool, text: str) -> None:
+    told = words.of_validation(cells=9, seen=seen, learnt=learnt, linear=linear)
+    assert text in told
+    assert "epoch" not in told
+    assert "thresholds are chosen on them" in told.lower()
 
 
 def test_missed_hsil_comes_first() -> None:

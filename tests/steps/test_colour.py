@@ -30,6 +30,7 @@ from pycyto.records import SILENT
 from pycyto.steps.colour import colour
 from tests.learning.patch_data import SECRETS, write_data
 from tests.manifests import edit, write_manifest
+from tests.steps.test_train import Listener
 
 GLASS = np.full((224, 224, 3), 240, np.uint8)
 
@@ -87,7 +88,12 @@ def test_figures_are_those_of_the_patches_before_and_after(
 
 def test_the_target_is_the_one_of_a_training(data: Path, tmp_path: Path) -> None:
     """The training part of the source that has most of it."""
-    found = colour(data, out=tmp_path / "out").figures
+    listener = Listener()
+    found = colour(data, out=tmp_path / "out", reporter=listener).figures
+    (pseudonym,) = (text.split()[3] for text in listener.said if text.endswith(" stands for lab."))
+    assert found["target"]["of"] == f"{pseudonym}, the source that has most training patches"
+    assert f"The target is the tissue of {pseudonym}, " in page_of(tmp_path / "out")
+    assert any(" training patches of lab, the largest of 2 sources." in t for t in listener.said)
     lab = [read_patch(data, row) for row in read_manifest(data) if row.source == "lab"]
     assert found["target"]["mean"] == list(pooled(lab).statistics.mean)
     (data / "split.csv").unlink()

@@ -252,6 +252,14 @@ def test_the_page_is_whole_and_fetches_nothing(result: EvaluateResult) -> None:
     assert sum(tag == "img" for tag, _ in reader.seen) == 2, "an undercall, and a sure error"
 
 
+def test_a_report_that_replaces_another_says_so(data: Path, model: Bundle, tmp_path: Path) -> None:
+    told = f"The report of an earlier evaluation in {tmp_path / 'out'} was replaced."
+    for again in (False, True):
+        listener = Listener()
+        evaluate(data, model=model.path, out=tmp_path / "out", reporter=listener)
+        assert (told in listener.said) is again
+
+
 def test_the_counts_of_a_run_are_shown(data: Path, model: Bundle, tmp_path: Path) -> None:
     files.write_json(
         tmp_path / "run" / "run.json",

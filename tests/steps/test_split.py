@@ -61,6 +61,24 @@ def test_a_split_is_written_and_recorded(tmp_path: Path) -> None:
     assert few.startswith("The test part has 2 groups")
 
 
+def test_what_may_be_no_slide_is_called_a_group(tmp_path: Path) -> None:
+    rows = [replace(row, patient="unknown", slide=f"P{n}") for n, row in enumerate(cells(20))]
+    write_manifest(tmp_path, rows)
+    listener = Listener()
+    split(tmp_path, reporter=listener)
+    assert "What is kept together: 20 groups." in listener.said
+
+
+def test_one_group_is_told_in_the_singular(tmp_path: Path) -> None:
+    unknown = replace(cell(8, "NILM"), patient="unknown")
+    write_manifest(tmp_path, [*cells(8), unknown, replace(cell(9, "NILM"), label="")])
+    listener = Listener()
+    split(tmp_path, reporter=listener)
+    assert any(text.startswith("1 group rests on the image alone") for text in listener.warned)
+    assert any(text.startswith("The test part has 1 group: ") for text in listener.warned)
+    assert "1 cell has no class and is in no part." in listener.said
+
+
 def test_cells_without_class_are_left_out_and_counted(tmp_path: Path) -> None:
     bare = [replace(row, object_id="bare") for row in cells(3, label="")]
     write_manifest(tmp_path, [*cells(20), *bare])
