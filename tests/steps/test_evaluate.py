@@ -139,7 +139,7 @@ def test_the_figures_are_those_of_the_test_part(result: EvaluateResult) -> None:
 
 def test_the_json_holds_the_same_figures(result: EvaluateResult) -> None:
     content = files.read_json(result.metrics)
-    assert content["schema"] == 3
+    assert content["schema"] == 4
     assert content["figures"] == result.figures.to_json()
     assert content["summary"][0] == "1 of 2 HSIL cells (50 %) were called NILM."
     assert content["cells_of_other_classes"] == {"SCC": {"NILM": 1}}
