@@ -13,6 +13,7 @@ from pycyto.evaluation.classified import Classified
 from pycyto.evaluation.controls import Control, linear
 from pycyto.evaluation.looks import crop_sizes
 from pycyto.evaluation.metrics import Figures
+from pycyto.evaluation.words import number
 from pycyto.manifest import PATCH_SIZE, Row
 
 _NAME, _DESCRIPTION = "picture's size alone", "width and height of the picture that a cell came as"
@@ -48,6 +49,19 @@ class Misleading:
     cut: int
     leaving: int
     enlarged: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def no_better(self) -> str:
+        """A sentence where the size of the pictures alone does as well as the model; else empty."""
+        alone = self.size_alone.figures
+        ours = self.size_alone.beside or self.honest
+        if alone is None or (alone.macro_f1.value or 0) < (ours.macro_f1.value or 0):
+            return ""
+        return (
+            f"{self.source}: the pictures' width and height alone have macro-F1 "
+            f"{number(alone.macro_f1)}, the model {number(ours.macro_f1)}. There it shows no sign "
+            "of knowing more than the size of a cell."
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the source as plain values; docs/study.md explains them."""

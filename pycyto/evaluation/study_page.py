@@ -182,13 +182,19 @@ class StudyReport:
         return int(self.evaluation["folds"] or 0)
 
     @property
+    def beside_controls(self) -> list[str]:
+        """What is said of the first model beside controls, of all cells and of sources."""
+        of_sources = (own.no_better for own in self.misleading)
+        return [*self.evaluation["beside_controls"], *filter(None, of_sources)]
+
+    @property
     def summary(self) -> list[str]:
         """The report in a few sentences, what is most dangerous first, and what flatters last."""
         sources = self.first.sources
         return [
             *(_missed(own) for own in sources if not own.flatters),
             _mean(self.first),
-            *self.evaluation["beside_controls"],
+            *self.beside_controls,
             *(f"Flattering: {_missed(own)}" for own in sources if own.flatters),
         ]
 

@@ -219,7 +219,7 @@ def _say(result: SplitResult, reporter: Reporter) -> None:
             "and folds test every group once."
         )
     trained = found.parts["train"].groups if "train" in found.parts else FEW_GROUPS
-    if trained < FEW_GROUPS:
+    if 0 < trained < FEW_GROUPS:
         verb = "is" if trained == 1 else "are"
         reporter.warn(f"Only {counted(trained, 'group')} {verb} left to learn from.")
     for sentence in _missing(found):

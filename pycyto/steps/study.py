@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pycyto import files
+from pycyto.errors import UsageError
 from pycyto.evaluation.report import SCHEMA
+from pycyto.labels import listed
 from pycyto.manifest import read_manifest
 from pycyto.parts import NO_FOLD
 from pycyto.pseudonyms import pseudonyms_of
@@ -84,7 +86,7 @@ def study(
     path, root = path_from(file), path_from(out)
     check_report_folder(root, FIGURES_FILE)
     plan = read_study(path)
-    places = Places((*map(path_from, folders), path.parent))
+    places = Places((*map(_folder, folders), path.parent))
     demand(plan, path, places, root)
 
     stages = Stages(root, reporter, dry_run)
@@ -113,10 +115,25 @@ def study(
         reporter.say("report: begins.")
         found = Found(plan, sources, data, models, tested, matrices, reasons)
         sentences = write_report(root, found)
+        left = stages.left_over()
+        if matrices is None and (root / "cross-domain").exists():
+            left.append("cross-domain")
+        if left:
+            reporter.warn(
+                f"From before, and no part of this study: {listed(left)}. "
+                "Delete what you do not need any more."
+            )
         reporter.say(f"report: done. The study took {duration(time.monotonic() - started)}.")
         for sentence in sentences:
             reporter.say(sentence)
     return StudyResult(root / REPORT_FILE, root / FIGURES_FILE, stages.redone, stages.kept)
+
+
+def _folder(path: Path | str) -> Path:
+    folder = path_from(path)
+    if not folder.is_dir():
+        raise UsageError("There is no folder that --from names.", where=folder)
+    return folder
 
 
 def _evaluation(stages: Stages, plan: Study, places: Places, data: Stage, model: Model) -> Stage:

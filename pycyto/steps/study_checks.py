@@ -9,7 +9,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from pycyto.errors import BadInputError, MissingDependencyError, PycytoError, UsageError, itemised
+from pycyto.errors import (
+    BadInputError,
+    MissingDependencyError,
+    PycytoError,
+    RefusedError,
+    UsageError,
+    itemised,
+)
 from pycyto.images.colour import NO_COLOUR
 from pycyto.labels import listed
 from pycyto.learning.networks import network_named
@@ -19,11 +26,19 @@ from pycyto.steps.ingest import reader_of_source
 from pycyto.steps.study_file import WHAT, Places, SourceSettings, Study
 from pycyto.steps.study_models import not_measured, start_of
 from pycyto.steps.study_sources import DATA, reading_options
+from pycyto.steps.study_stages import RECORD
 from pycyto.steps.toml_tables import refuse
 
 # What decides how a source is read, of those that are no published layout and no folder.
 _READ_BY = {"project": {"mpp", "icc"}, "dataset": set[str]()}
 _ALWAYS = {"name", "kind", "path", "role"}
+# The file by which the folder of a source is known.
+_HOLDS = {"project": "project.qpproj", "dataset": "manifest.csv"}
+# What a study leaves in its folder.
+_OURS = {
+    "sources", "pooled", "folds", "models", "answers", "evaluation", "cross-domain", "index.html",
+    "study.json", "study.toml",
+}  # fmt: skip
 # Of a network, what decides how it learns.
 _LEARNING = (
     "epochs", "batch_size", "views", "unfreeze", "balance", "augmentation", "label_smoothing",
@@ -46,7 +61,10 @@ def demand(study: Study, file: Path, places: Places, root: Path) -> None:
         It names all that is wrong.
     MissingDependencyError
         None of the networks has weights to start from.
+    RefusedError, UsageError
+        `root` is in use for something else, or inside a source.
     """
+    _check_place(study, places, root)
     missing = list(_missing(study, places, root))
     wrong = [
         *_twice(study, places),
@@ -68,11 +86,40 @@ def demand(study: Study, file: Path, places: Places, root: Path) -> None:
         )
 
 
+def _check_place(study: Study, places: Places, root: Path) -> None:
+    """Refuse a folder that is not that of a study, so that nothing of somebody's is mixed up."""
+    if root.exists() and not root.is_dir():
+        raise UsageError("--out is a file; a study needs a folder.", where=root)
+    for own in study.source:
+        if root.resolve().is_relative_to(places.find(own.path).resolve()):
+            raise UsageError(
+                f"--out is inside the source {own.name}.",
+                where=root,
+                remedy="Choose a folder beside the sources.",
+            )
+    found = list(root.iterdir()) if root.exists() else []
+    others = [path.name for path in found if path.name not in _OURS and path.name[0] != "."]
+    if others and not any(root.glob(f"sources/*/{RECORD}")):
+        raise RefusedError(
+            f"--out is no folder of a study, and not empty: {listed(sorted(others)[:3])}"
+            f"{', …' if len(others) > 3 else ''}.",
+            where=root,
+            remedy="Choose a new folder.",
+        )
+
+
 def _missing(study: Study, places: Places, root: Path) -> Iterator[str]:
     for own in study.source:
         taken_in = (root / "sources" / own.name / DATA).exists()
-        if not taken_in and not places.find(own.path).exists():
-            yield f"[[source]] {own.name}: path = {own.path!r} is not there."
+        path = places.find(own.path)
+        if not path.exists():
+            if not taken_in:
+                yield f"[[source]] {own.name}: path = {own.path!r} is not there."
+        elif needed := _HOLDS.get(own.kind):
+            if not (path / needed).exists() and path.name != needed:
+                yield f"[[source]] {own.name}: there is no {needed} in {path}."
+        elif not path.is_dir():
+            yield f"[[source]] {own.name}: {path} is a file; the folder of a set is wanted."
         if own.table and not places.find(own.table).exists():
             yield f"[[source]] {own.name}: table = {own.table!r} is not there."
     reference = study.colour.reference
@@ -119,6 +166,9 @@ def _unfit_networks(study: Study, places: Places) -> Iterator[str]:
     for own in study.network:
         options: dict[str, Any] = {key: getattr(own, key) for key in _LEARNING}
         linear, pretrained = network_named(own.name).is_linear, start_of(own, places) != NONE
+        start = Path(start_of(own, places))
+        if start.is_file() and start.suffix != ".h5":
+            yield f"[[network]] {own.name}: {start.name} is no Keras file of weights (.h5)."
         try:
             default_settings(pretrained=pretrained, linear=linear, **options)
         except UsageError as error:

@@ -13,7 +13,7 @@ from pycyto.labels import did_you_mean, listed
 from pycyto.learning.augmentation import Named
 from pycyto.learning.calibrating import Calibrate
 from pycyto.learning.sampling import Balance
-from pycyto.steps.domains import By
+from pycyto.steps.domains import ALL, ALL_BUT, By
 from pycyto.steps.ingest import Scale
 from pycyto.steps.toml_tables import read_tables, refuse
 
@@ -197,8 +197,10 @@ def read_study(path: Path) -> Study:
         missing ones, values of the wrong kind. Or all values that do not fit together.
     """
     study = read_tables(path, Study, WHAT)
-    problems = [*_names(study), *_roles(study), *_split(study), *_cross_domain(study)]
-    problems += _numbers(study)
+    problems = [
+        *_names(study), *_sources(study), *_roles(study), *_split(study), *_cross_domain(study),
+        *_numbers(study),
+    ]  # fmt: skip
     refuse(problems, path, WHAT)
     return study
 
@@ -209,7 +211,9 @@ def _names(study: Study) -> Iterator[str]:
         ("[[network]]", [str(own.name) for own in study.network], "Each is trained once."),
         ("seed", [str(seed) for seed in study.seeds], "Each is used once."),
     ):
-        twice = sorted({name for name in names if names.count(name) > 1})
+        # Folders have these names, and some file systems do not tell large from small letters.
+        small = [name.casefold() for name in names]
+        twice = sorted({name for name in names if small.count(name.casefold()) > 1})
         if twice:
             yield f"There are two of {what} {listed(twice)}. {remedy}"
         if not names:
@@ -220,6 +224,20 @@ def _names(study: Study) -> Iterator[str]:
                 f"[[source]] {own.name}: the name is that of a folder too. "
                 "Use letters, digits, - and _ only."
             )
+
+
+def _sources(study: Study) -> Iterator[str]:
+    for own in study.source:
+        if not own.path.strip():
+            yield f"[[source]] {own.name}: the path is empty."
+    # What a data set holds was decided when it was made.
+    icc = {own.name: own.icc for own in study.source if own.kind != "dataset"}
+    if len(set(icc.values())) > 1:
+        has = listed(name for name, value in icc.items() if value)
+        yield (
+            f"icc = true for {has}, and not for the others: colours would be of two kinds. "
+            "Give all sources the same."
+        )
 
 
 def _roles(study: Study) -> Iterator[str]:
@@ -261,6 +279,10 @@ def _cross_domain(study: Study) -> Iterator[str]:
             "Leave the table out, or compare by scanner, site or preparation."
         )
     for group, members in asked.groups.items():
+        if not members:
+            yield f"[cross_domain]: the group {group!r} names no source."
+        if group in (*sources, ALL) or group.startswith(ALL_BUT):
+            yield f"[cross_domain]: a group is called {group!r} as a row of the matrix is already."
         for name in members:
             if name not in sources:
                 hint = did_you_mean(name, sources) or f" Known are: {listed(sources)}."

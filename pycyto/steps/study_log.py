@@ -46,9 +46,10 @@ class Once(_Passing):
         self._told = {ONLY_THE_HEAD}
 
     def warn(self, text: str) -> None:
-        """Pass on what was not told yet."""
-        if text not in self._told:
-            self._told.add(text)
+        """Pass on what was not told yet, but for names below the first line."""
+        first = text.partition("\n")[0]
+        if first not in self._told:
+            self._told.add(first)
             super().warn(text)
 
 

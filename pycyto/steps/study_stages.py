@@ -139,6 +139,15 @@ class Stages:
         self.reporter.say(f"{title}: done in {duration(done['seconds'])}.")
         return Stage(name, folder, done["output"])
 
+    def left_over(self) -> list[str]:
+        """Return the names of finished stages in the folder that were not asked for this time."""
+        found = [
+            path.parent.relative_to(self.root).as_posix()
+            for kind in ("sources", "folds/*", "models", "answers")
+            for path in self.root.glob(f"{kind}/*/{RECORD}")
+        ]
+        return sorted(set(found) - {*self.redone, *self.kept})
+
     def _make(self, folder: Path, record: Mapping[str, Any], make: Make) -> dict[str, Any]:
         """Make what is in a stage's folder; return the record that is there then."""
         files.write_json(folder / RECORD, {**record, "output": None})

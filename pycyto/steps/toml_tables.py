@@ -43,6 +43,8 @@ def read_tables(path: Path, kind: type[_Kind], what: str) -> _Kind:
         No TOML; or all of these that there are: keys that do not exist (*did you mean …?*),
         missing ones, values of the wrong kind.
     """
+    if not path.is_file():
+        raise BadInputError(f"There is no such {what}.", where=path)
     files.check_size(path, _LARGEST)
     try:
         table = tomllib.loads(path.read_text("utf-8-sig"))
@@ -54,8 +56,9 @@ def read_tables(path: Path, kind: type[_Kind], what: str) -> _Kind:
         raise BadInputError(
             f"This {what} is not valid TOML ({error}).",
             where=path,
-            remedy="Look at that place, and at the line before it: text stands in quotes, and "
-            'folders are written with "/" or in single quotes.',
+            remedy="Look at that place, and at the line before it: text stands in quotes, "
+            'folders are written with "/" or in single quotes, and a table of which there can be '
+            "several has double brackets, as [[source]].",
         ) from error
     reader = _Reader(what)
     found: _Kind = reader.table(kind, table, "")

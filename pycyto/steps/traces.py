@@ -24,7 +24,7 @@ def stages(bundle: Bundle, test: Tested, names: frozenset[str]) -> list[Stage]:
 
 def counts(test: Tested) -> dict[str, Any]:
     """Return where the cells of the data set went in this evaluation."""
-    labelled = sum(map(len, test.parts.values()))
+    labelled = len({row.key for own in test.parts.values() for row in own})
     skipped = {
         "no class": len(test.rows) - labelled,
         "not in the test part": labelled - len(test.parts["test"]),

@@ -10,7 +10,7 @@ from pathlib import Path
 from pycyto.errors import BadInputError
 from pycyto.labels import LabelScheme, counted, listed, scheme_named
 from pycyto.manifest import Row, read_manifest
-from pycyto.parts import dealt_out, read_parts
+from pycyto.parts import FOLDS_FILE, SPLIT_FILE, dealt_out, read_parts
 from pycyto.records import Reporter
 
 # The parts that training learns from and chooses by.
@@ -76,7 +76,8 @@ def training_cells(data: Path, fold: int | None, *, validate: bool = True) -> Tr
     }
     trained = {row.label for row in parts["train"]}
     labels = tuple(name for name in scheme.names if name in trained)
-    _demand_cells(parts, labels, data, needed=USED if validate else USED[:1])
+    where = data / (SPLIT_FILE if fold is None else FOLDS_FILE)
+    _demand_cells(parts, labels, where, needed=USED if validate else USED[:1])
     return TrainingCells(parts, skipped, scheme, labels)
 
 
@@ -98,9 +99,8 @@ def _scheme_of(rows: Sequence[Row], data: Path) -> LabelScheme:
 
 
 def _demand_cells(
-    parts: Mapping[str, Sequence[Row]], labels: Sequence[str], data: Path, needed: Sequence[str]
+    parts: Mapping[str, Sequence[Row]], labels: Sequence[str], where: Path, needed: Sequence[str]
 ) -> None:
-    where = data / "split.csv"
     for part in needed:
         if not parts[part]:
             raise BadInputError(

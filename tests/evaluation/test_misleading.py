@@ -10,7 +10,8 @@ import pytest
 
 from pycyto.evaluation.classified import Classified
 from pycyto.evaluation.intervals import resampling
-from pycyto.evaluation.misleading import crowded, enlarged, size_alone
+from pycyto.evaluation.metrics import score
+from pycyto.evaluation.misleading import Misleading, crowded, enlarged, size_alone
 from pycyto.manifest import Row
 from tests.manifests import a_row
 
@@ -40,6 +41,28 @@ def test_the_median_enlargement_of_each_class() -> None:
     ]
     assert enlarged(sized, LABELS) == {"NILM": 2.0, "HSIL": 4.0}
     assert enlarged([cell(1, 0, 0, label="NILM")], LABELS) == {}
+
+
+@pytest.mark.parametrize(("right", "said"), [(40, False), (20, True)])
+def test_where_size_alone_does_as_well_as_the_model_it_is_said(right: int, said: bool) -> None:
+    # Sizes tell 30 of 40 cells.
+    sizes = [50 + 100 * (n % 2) if n < 30 else 150 - 100 * (n % 2) for n in range(40)]
+    rows = [
+        cell(n, 0, 0, label=LABELS[n % 2], original_width=size, original_height=size)
+        for n, size in enumerate(sizes)
+    ]
+    truth = np.arange(40) % 2
+    called = np.where(np.arange(40) < right, truth, 1 - truth)
+    drawn = resampling([str(number) for number in range(40)], 0)
+    model = Classified(truth, np.eye(2)[called], LABELS, drawn, np.arange(40) // 2 % 2 + 1)
+    found = Misleading(
+        source="herlev", honest=score(model), leaking={},
+        size_alone=size_alone(rows, rows, model, 0), cells=40, crowded=0, cut=0, leaving=0,
+    )  # fmt: skip
+    assert found.size_alone.figures is not None
+    assert bool(found.no_better) is said
+    if said:
+        assert found.no_better.startswith("herlev: the pictures' width and height alone have")
 
 
 @pytest.mark.parametrize("tells", [True, False])

@@ -61,7 +61,7 @@ def report() -> StudyReport:
             "model": {"fitted_at_once": False},
             "leaking_variants": {},
             "controls": {},
-            "beside_controls": [],
+            "beside_controls": ["The model beats nothing."],
         },
         misleading=[],
         matrices=[],
@@ -90,6 +90,12 @@ def test_what_flatters_stands_apart_and_last(report: StudyReport) -> None:
     *said, last = as_json(report)["summary"]
     assert last.startswith(f"Flattering: third ({KNOWN_GROUPS}): 1 of 10")
     assert not any("groups that were trained on" in sentence for sentence in said)
+
+
+def test_what_is_said_beside_controls_is_on_the_page(report: StudyReport) -> None:
+    page = as_html(report)
+    assert "The model beats nothing." in page[: page.index("of its own")]
+    assert "The model beats nothing." in as_json(report)["summary"]
 
 
 def test_two_kinds_of_macro_f1_have_two_names(report: StudyReport) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pycyto.errors import BadInputError, RefusedError
+from pycyto.errors import BadInputError, RefusedError, UsageError
 from pycyto.files import read_json
 from pycyto.manifest import read_manifest
 from pycyto.steps.study import StudyResult, study
@@ -166,6 +166,23 @@ def test_a_further_test_source_trains_nothing(copy: Path) -> None:
         copy, "[split]", '[[source]]\nname="more"\nkind="folder"\npath="more"\nrole="test"\n[split]'
     )
     assert carry_out(copy, dry_run=True).redone == ["sources/more", "answers/small-seed0"]
+
+
+def test_what_an_earlier_file_left_is_named_and_stays(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(monkeypatch)
+    change(copy, 'name = "new"', 'name = "newer"')
+    listener = Listener()
+    assert carry_out(copy, reporter=listener).redone == ["sources/newer", "answers/small-seed0"]
+    assert any("no part of this study: sources/new. " in told for told in listener.warned)
+    assert (copy / "out" / "sources" / "new" / "data" / "manifest.csv").exists()
+
+
+def test_a_folder_that_from_names_is_there(copy: Path) -> None:
+    (copy / "sets").rename(copy / "elsewhere")
+    with pytest.raises(UsageError, match="no folder that --from names"):
+        carry_out(copy)
 
 
 def test_a_new_file_in_a_source_is_seen(copy: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pycyto.errors import BadInputError, MissingDependencyError
+from pycyto.errors import BadInputError, MissingDependencyError, RefusedError, UsageError
 from pycyto.steps.study_checks import demand
 from pycyto.steps.study_file import Places, read_study
 from tests.steps.study_sets import STUDY
@@ -84,6 +84,58 @@ def test_all_of_it_is_named_at_once(tmp_path: Path) -> None:
 def test_a_source_that_was_taken_in_before_may_be_gone(tmp_path: Path) -> None:
     (tmp_path / "out" / "sources" / "two" / "data").mkdir(parents=True)
     check(tmp_path, ('path = "two"', 'path = "gone"'))
+
+
+def test_a_folder_of_something_else_is_no_place_for_a_study(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / ".DS_Store").touch()
+    check(tmp_path)
+    (out / "notes.txt").touch()
+    with pytest.raises(RefusedError, match=r"not empty: notes\.txt") as raised:
+        check(tmp_path)
+    assert raised.value.where == str(out)
+    # Notes in the folder of a study are nobody's loss.
+    (out / "sources" / "one").mkdir(parents=True)
+    (out / "sources" / "one" / "stage.json").touch()
+    check(tmp_path)
+
+
+def test_a_study_goes_neither_into_a_source_nor_into_a_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="inside the source two"):
+        check(tmp_path, ('path = "two"', 'path = "../out"'))
+    check(tmp_path)
+    (tmp_path / "out").touch()
+    with pytest.raises(UsageError, match="a file"):
+        check(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('path = "two"', 'path = "file.csv"'), "two: .*file.csv is a file"),
+        (
+            ('kind = "folder"\npath = "two"', 'kind = "project"\npath = "two"'),
+            "two: there is no project.qpproj in .*two",
+        ),
+        (
+            ('kind = "folder"\npath = "two"', 'kind = "dataset"\npath = "two"'),
+            "two: there is no manifest.csv in .*two",
+        ),
+        (
+            ('name = "small"', 'name = "vgg16"\nweights = "file.csv"'),
+            r"vgg16: file.csv is no Keras file of weights",
+        ),
+    ],
+)
+def test_what_is_there_is_of_the_kind_that_is_wanted(
+    tmp_path: Path, change: tuple[str, str], message: str
+) -> None:
+    (tmp_path / "sets").mkdir()
+    (tmp_path / "sets" / "file.csv").touch()
+    last = ('[[network]]\nname = "vgg16"\nweights = "nowhere.weights.h5"\n', "")
+    with pytest.raises(BadInputError, match=message):
+        check(tmp_path, last, change)
 
 
 def test_a_study_needs_a_network_that_can_be_trained(tmp_path: Path) -> None:

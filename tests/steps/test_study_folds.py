@@ -81,6 +81,8 @@ def test_the_figures_are_of_all_cells_and_the_report_says_of_which_model(out: Pa
     metrics = read_json(out / "evaluation" / "metrics.json")
     assert metrics["folds"] == NUMBER
     assert metrics["cells"] == 72
+    skipped = metrics["provenance"]["counts"]["skipped"]
+    assert (skipped["no class"], skipped["not in the test part"]) == (0, 0)
     assert metrics["controls"]["colour only"]["figures"]["n"] == 72
     assert set(metrics["split"]["parts"]) == {"fold 1", "fold 2", "fold 3"}
 

@@ -34,6 +34,18 @@ def test_the_same_warning_about_two_sources_is_given_twice() -> None:
     assert listener.said == []
 
 
+def test_a_warning_that_names_others_below_is_the_same() -> None:
+    """The same pair is found by each training, and named in another order."""
+    listener = Listener()
+    for named in ("a = b", "b = a"):
+        Once(listener).warn(f"Nearly the same: 1 pair.\n  which: {named}")
+    assert len(listener.warned) == 2
+    reporter = Once(listener)
+    for named in ("a = b", "b = a"):
+        reporter.warn(f"Nearly the same: 1 pair.\n  which: {named}")
+    assert len(listener.warned) == 3
+
+
 def test_progress_inside_is_shown() -> None:
     listener = Listener()
     with Inside(Once(listener)).progress("training", 3) as advance:
