@@ -16,7 +16,7 @@ from pycyto.evaluation.misleading import Misleading
 from pycyto.evaluation.of_source import OUT_OF_FOLD, SPECIFICITIES, TEST_PART, OfSource
 from pycyto.evaluation.published import Paper
 from pycyto.evaluation.report import NOTICE
-from pycyto.evaluation.words import in_brackets, number, of
+from pycyto.evaluation.words import between, in_brackets, number, of
 from pycyto.labels import counted, scheme_named
 from pycyto.pages import rendered
 
@@ -207,6 +207,19 @@ def _missed(source: OfSource) -> str:
     if not miss.of:
         return f"{where} has no {worst} cell: nothing is known about missed {worst} there."
     return f"{where}: {of(miss)} {worst} cells {in_brackets(miss)} were called {least}."
+
+
+def told_in_card(source: OfSource) -> str:
+    """Return what a model card tells of a source that was kept for the test, but its name."""
+    figures, macro = source.figures, source.figures.macro_f1
+    least, worst = figures.labels[0], figures.labels[-1]
+    miss = figures.worst_miss
+    missed = f"{of(miss)} {worst} cells {in_brackets(miss)} were called {least}"
+    told = missed if miss.of else f"it has no {worst} cell"
+    return (
+        f"Of {counted(figures.n, 'cell')} of a source that it had not learnt from: {told}; "
+        f"macro-F1 {number(macro)} ({between(macro)})."
+    )
 
 
 def _mean(model: OfModel) -> str:

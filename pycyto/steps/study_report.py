@@ -36,10 +36,13 @@ from pycyto.evaluation.study_page import (
     Taken,
     as_html,
     as_json,
+    told_in_card,
 )
 from pycyto.images.patches import read_patch
 from pycyto.images.pictures import data_uri
 from pycyto.labels import scheme_named
+from pycyto.learning.bundle import load_bundle
+from pycyto.learning.evaluated import keep_evaluation
 from pycyto.manifest import Row, read_manifest
 from pycyto.records import CellKey
 from pycyto.steps.cross_domain import CrossDomainResult
@@ -82,11 +85,30 @@ def write_report(root: Path, found: Found) -> list[str]:
     # The figures first: by them the next run knows a page as a report, also after a kill between.
     files.write_json(root / FIGURES_FILE, as_json(report))
     files.write_text(root / REPORT_FILE, page)
+    _keep_in_bundles(found, report)
     return [
         *report.summary,
         *(f"Model {own.network.name}, seed {own.seed}: {own.bundle}" for own in found.models),
         f"Report: {root / REPORT_FILE}. Research use only.",
     ]
+
+
+def _keep_in_bundles(found: Found, report: StudyReport) -> None:
+    """Let the card of each model tell its figures on sources that were kept for the test."""
+    data = {own.settings.name: own.data for own in found.sources}
+    told = [model for network in report.networks for model in network.models]
+    for model, figures in zip(found.models, told, strict=True):
+        bundle = load_bundle(model.bundle)
+        for own in figures.sources:
+            if own.which == NEW_GROUPS:
+                entry = {
+                    "finished_at": report.provenance["finished_at"],
+                    "inputs": {"manifest.csv": files.sha256_of(data[own.name] / "manifest.csv")},
+                    "summary": [told_in_card(own)],
+                    "limits": ["Cells of groups that it had learnt from are not among these."],
+                    "figures": own.figures.to_json(),
+                }
+                keep_evaluation(bundle, entry)
 
 
 def _report(found: Found) -> StudyReport:

@@ -128,6 +128,17 @@ def test_the_user_hears_of_every_stage_and_of_no_step_inside(place: Path) -> Non
     assert sum("rest on the image alone" in text for text in heard["warned"]) == 4
 
 
+def test_the_card_of_the_model_tells_what_it_does_on_a_source_kept_for_the_test(
+    place: Path,
+) -> None:
+    card = " ".join((place / "out/models/small-seed0/model/README.txt").read_text("utf-8").split())
+    model = read_json(place / "out" / "study.json")["networks"][0]["models"][0]
+    (new,) = (own for own in model["sources"] if own["source"] == "new")
+    missed = round(4 * new["figures"]["most_severe_called_least_severe"]["value"])
+    assert "Of 12 cells of a source that it had not learnt from: " in card
+    assert f"{missed} of 4 HSIL cells" in card
+
+
 def test_what_was_done_is_kept(copy: Path) -> None:
     # Copied to another place: the names of folders decide nothing.
     done = carry_out(copy)
