@@ -112,6 +112,8 @@ class Taken:
 
     Attributes
     ----------
+    skipped
+        Cells that were left out when it was taken in, by reason.
     same
         Cells of a source with the role test that were left out, since they were trained on.
     not_scored
@@ -124,6 +126,7 @@ class Taken:
     cells: int
     groups: int
     by_label: Mapping[str, int]
+    skipped: Mapping[str, int] = field(default_factory=dict)
     same: int = 0
     not_scored: Mapping[str, int] = field(default_factory=dict)
 
@@ -136,6 +139,7 @@ class Taken:
             "cells": self.cells,
             "groups": self.groups,
             "by_class": dict(self.by_label),
+            "left_out_when_taken_in": dict(self.skipped),
             "left_out_since_trained_on": self.same,
             "of_unknown_classes": dict(self.not_scored),
         }

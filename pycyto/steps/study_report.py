@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ from pycyto.evaluation.study_page import (
 )
 from pycyto.images.patches import read_patch
 from pycyto.images.pictures import data_uri
-from pycyto.labels import scheme_named
+from pycyto.labels import listed, scheme_named
 from pycyto.learning.bundle import load_bundle
 from pycyto.learning.evaluated import keep_evaluation
 from pycyto.manifest import Row, read_manifest
@@ -48,11 +48,11 @@ from pycyto.records import CellKey
 from pycyto.steps.cross_domain import CrossDomainResult
 from pycyto.steps.evaluate import METRICS_FILE
 from pycyto.steps.scored import read_scores
-from pycyto.steps.study_file import TEST, Study
+from pycyto.steps.study_file import TEST, NetworkSettings, Study
 from pycyto.steps.study_misleading import misleading
 from pycyto.steps.study_models import SCORES_FILE, Model
 from pycyto.steps.study_parts import StudyParts, study_parts
-from pycyto.steps.study_sources import DATA, Ready, Unseen, unseen
+from pycyto.steps.study_sources import DATA, Ready, Unseen, left_out, unseen
 from pycyto.steps.study_stages import Stage
 
 REPORT_FILE, FIGURES_FILE = "index.html", "study.json"
@@ -261,6 +261,7 @@ def _taken(source: Ready, cells: _Cells) -> Taken:
         cells=len(rows),
         groups=len({row.group for row in rows}),
         by_label=Counter(row.label for row in rows),
+        skipped=left_out(source.data),
         same=left.same if left else 0,
         not_scored=left.other if left else {},
     )
@@ -288,10 +289,21 @@ def _picture(data: Path, row: Row) -> str:
     return data_uri(np.asarray(small))
 
 
+def _told(network: NetworkSettings) -> str:
+    """Return how a network was trained, as far as its study file says so; paths hold names."""
+    options = asdict(network)
+    for key in ("name", "weights", "use"):
+        del options[key]
+    asked = [
+        f"{key.replace('_', ' ')} {value}" for key, value in options.items() if value is not None
+    ]
+    return f"{network.name}: {listed(asked)}"
+
+
 def _record(found: Found) -> dict[str, Any]:
     study = found.study
     arguments = {
-        "networks": [own.name for own in study.network],
+        "networks": [_told(own) for own in study.network],
         "seeds": list(study.seeds),
         "fractions": None if study.split.folds else study.split.shares,
         "folds": study.split.folds,

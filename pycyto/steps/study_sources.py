@@ -72,9 +72,19 @@ def _say_cells(source: Ready, reporter: Reporter) -> None:
     told = listed(f"{label} {number}" for label, number in labels.most_common())
     groups = counted(len({row.group for row in rows}), "group")
     reporter.say(f"{source.settings.name}: {counted(len(rows), 'cell')} of {groups} ({told}).")
-    for record in provenance.records_in(source.data).values():
-        for reason, number in record.get("counts", {}).get("skipped", {}).items():
-            reporter.say(f"{source.settings.name}: {number} skipped: {reason}.")
+    for reason, number in left_out(source.data).items():
+        reporter.say(f"{source.settings.name}: {number} skipped: {reason}.")
+
+
+def left_out(data: Path) -> dict[str, int]:
+    """Return how many cells were left out when a data set was made, by reason."""
+    records = provenance.records_in(data).values()
+    return {
+        reason: number
+        for record in records
+        for reason, number in record.get("counts", {}).get("skipped", {}).items()
+        if number
+    }
 
 
 def _of_no_matter(kind: str, path: Path) -> bool:
