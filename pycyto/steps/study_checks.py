@@ -115,11 +115,10 @@ def _missing(study: Study, places: Places, root: Path) -> Iterator[str]:
         if not path.exists():
             if not taken_in:
                 yield f"[[source]] {own.name}: path = {own.path!r} is not there."
-        elif needed := _HOLDS.get(own.kind):
-            if not (path / needed).exists() and path.name != needed:
-                yield f"[[source]] {own.name}: there is no {needed} in {path}."
         elif not path.is_dir():
-            yield f"[[source]] {own.name}: {path} is a file; the folder of a set is wanted."
+            yield f"[[source]] {own.name}: {path} is a file; the folder that holds it is wanted."
+        elif (needed := _HOLDS.get(own.kind)) and not (path / needed).exists():
+            yield f"[[source]] {own.name}: there is no {needed} in {path}."
         if own.table and not places.find(own.table).exists():
             yield f"[[source]] {own.name}: table = {own.table!r} is not there."
     reference = study.colour.reference
@@ -166,6 +165,9 @@ def _unfit_networks(study: Study, places: Places) -> Iterator[str]:
     for own in study.network:
         options: dict[str, Any] = {key: getattr(own, key) for key in _LEARNING}
         linear, pretrained = network_named(own.name).is_linear, start_of(own, places) != NONE
+        if own.weights not in (None, NONE) and network_named(own.name).published is None:
+            yield f"[[network]] {own.name}: this network starts from nothing. Leave weights out."
+            continue
         start = Path(start_of(own, places))
         if start.is_file() and start.suffix != ".h5":
             yield f"[[network]] {own.name}: {start.name} is no Keras file of weights (.h5)."

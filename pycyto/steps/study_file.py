@@ -14,7 +14,6 @@ from pycyto.learning.augmentation import Named
 from pycyto.learning.calibrating import Calibrate
 from pycyto.learning.sampling import Balance
 from pycyto.steps.domains import ALL, ALL_BUT, By
-from pycyto.steps.ingest import Scale
 from pycyto.steps.toml_tables import read_tables, refuse
 
 # What messages call it.
@@ -46,7 +45,7 @@ class SourceSettings:
         that an export or an ingest has left).
     role
         ``train``, or ``test``: scored, never trained on.
-    table, alternative, scale, mpp, group_regex, icc
+    table, alternative, mpp, group_regex, icc
         As of `pycyto.ingest`.
     """
 
@@ -56,7 +55,6 @@ class SourceSettings:
     role: Role = TRAIN
     table: str | None = None
     alternative: tuple[str, ...] = ()
-    scale: Scale = "native"
     mpp: float | None = None
     group_regex: str | None = None
     icc: bool = False

@@ -50,8 +50,8 @@ def source_of(stages: Stages, settings: SourceSettings, places: Places) -> Ready
     if settings.table is not None:
         inputs["its table of classes"] = digest_of_folder(places.find(settings.table))
     # What a source is for decides nothing about its data set.
-    own = (settings.kind, settings.name, settings.table, settings.alternative, settings.scale,
-           settings.mpp, settings.group_regex, settings.icc)  # fmt: skip
+    own = (settings.kind, settings.name, settings.table, settings.alternative, settings.mpp,
+           settings.group_regex, settings.icc)  # fmt: skip
     name = f"sources/{settings.name}"
     take_in = partial(_take_in, settings, path, places)
     stage = stages.run(name, own, inputs, take_in, place=path, keeps=True)
@@ -117,7 +117,8 @@ def _copy(data: Path, out: Path) -> None:
 def reading_options(settings: SourceSettings, places: Places) -> dict[str, Any]:
     """Return options of `pycyto.ingest` that decide how a source is read."""
     return {
-        "scale": settings.scale,
+        # What is brought to fit has no one scale, and no model learns from it.
+        "scale": "native",
         "alternative": settings.alternative,
         "mpp": settings.mpp,
         "group_regex": settings.group_regex,
@@ -179,6 +180,13 @@ def unseen(rows: Sequence[Row], trained: Sequence[Row], labels: Sequence[str]) -
     groups = {name for row in trained for name in _names(row)}
     labelled = [row for row in rows if row.label]
     left = [row for row in labelled if row.content_hash not in pixels and row.key not in keys]
+    # A patient of whom one cell was trained on was trained on, whatever its group is called there.
+    groups |= {
+        name
+        for row in labelled
+        if row.content_hash in pixels or row.key in keys
+        for name in _names(row)
+    }
     scored = [row for row in left if row.label in labels]
     others = [row.label for row in left if row.label not in labels]
     return Unseen(

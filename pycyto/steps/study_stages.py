@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pycyto import files, provenance
-from pycyto.errors import BadInputError
+from pycyto.errors import BadInputError, RefusedError
 from pycyto.records import Reporter
 from pycyto.steps.study_log import Inside, duration
 
@@ -102,6 +102,8 @@ class Stages:
         ------
         BadInputError
             The inputs are gone, and there is no finished stage to keep.
+        RefusedError
+            There is something in the folder that is no stage.
         """
         folder, title = self.root / name, title or name
         named = f"{title} ({place})" if place else title
@@ -126,6 +128,12 @@ class Stages:
                 where=folder,
                 remedy="Bring it back, or take it out of the study file.",
             )
+        if not found and folder.exists() and any(folder.iterdir()):
+            raise RefusedError(
+                "There is something here that no study has made, and that this one would replace.",
+                where=folder,
+                remedy="Move it away, or choose another folder for the study.",
+            )
         again = goes_on and _same(found, wanted)
         self.reporter.say(f"{named}: {'goes on' if again else 'begins'}.")
         record = {"stage": name, **wanted}
@@ -134,7 +142,7 @@ class Stages:
                 done = self._make(made, record, make)
         else:
             if not again:
-                files.remove_folder(folder)
+                _empty(folder, record)
             done = self._make(folder, record, make)
         self.reporter.say(f"{title}: done in {duration(done['seconds'])}.")
         return Stage(name, folder, done["output"])
@@ -157,6 +165,16 @@ class Stages:
         done = {**record, "output": output, "seconds": seconds, "finished_at": files.now()}
         files.write_json(folder / RECORD, done)
         return done
+
+
+def _empty(folder: Path, record: Mapping[str, Any]) -> None:
+    """Delete what an earlier stage left; killed on the way the folder still tells whose it is."""
+    files.write_json(folder / RECORD, {**record, "output": None})
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            files.remove_folder(path)
+        elif path.name != RECORD:
+            files.remove(path)
 
 
 def digest_of_folder(folder: Path, skip: Callable[[Path], bool] = lambda _: False) -> str:

@@ -190,6 +190,16 @@ def test_what_an_earlier_file_left_is_named_and_stays(
     assert (copy / "out" / "sources" / "new" / "data" / "manifest.csv").exists()
 
 
+def test_nothing_that_no_study_has_made_is_replaced(copy: Path) -> None:
+    shutil.rmtree(copy / "out" / "pooled")
+    (copy / "out" / "pooled").mkdir()
+    (copy / "out" / "pooled" / "notes.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(RefusedError, match="no study has made") as raised:
+        carry_out(copy)
+    assert raised.value.where == str(copy / "out" / "pooled")
+    assert (copy / "out" / "pooled" / "notes.txt").read_text("utf-8") == "mine"
+
+
 def test_a_folder_that_from_names_is_there(copy: Path) -> None:
     (copy / "sets").rename(copy / "elsewhere")
     with pytest.raises(UsageError, match="no folder that --from names"):

@@ -43,8 +43,8 @@ def test_a_study_of_what_is_there_can_begin(tmp_path: Path) -> None:
             r"two: mpp is for 'cric' and 'folder'",
         ),
         (
-            'kind = "folder"\npath = "two"', 'kind = "project"\nscale = "fit"\npath = "two"',
-            "two: scale means nothing to a project",
+            'kind = "folder"\npath = "two"', 'kind = "project"\ngroup_regex = "x"\npath = "two"',
+            "two: group_regex means nothing to a project",
         ),
         ("epochs = 1", "epochs = 0", "small: epochs is 0; it must be at least 1"),
         ("epochs = 1", "views = 2", r"small: views is about .* Leave views out, or name weights"),
@@ -119,6 +119,11 @@ def test_a_study_goes_neither_into_a_source_nor_into_a_file(tmp_path: Path) -> N
             "two: there is no project.qpproj in .*two",
         ),
         (
+            ('kind = "folder"\npath = "two"', 'kind = "project"\npath = "project.qpproj"'),
+            "two: .*project.qpproj is a file; the folder that holds it is wanted",
+        ),
+        (('name = "small"', 'name = "small"\nweights = "w.h5"'), "small: .* starts from nothing"),
+        (
             ('kind = "folder"\npath = "two"', 'kind = "dataset"\npath = "two"'),
             "two: there is no manifest.csv in .*two",
         ),
@@ -132,7 +137,8 @@ def test_what_is_there_is_of_the_kind_that_is_wanted(
     tmp_path: Path, change: tuple[str, str], message: str
 ) -> None:
     (tmp_path / "sets").mkdir()
-    (tmp_path / "sets" / "file.csv").touch()
+    for name in ("file.csv", "project.qpproj", "w.h5"):
+        (tmp_path / "sets" / name).touch()
     last = ('[[network]]\nname = "vgg16"\nweights = "nowhere.weights.h5"\n', "")
     with pytest.raises(BadInputError, match=message):
         check(tmp_path, last, change)

@@ -28,6 +28,15 @@ def test_cells_of_a_group_that_was_trained_on_are_apart() -> None:
     assert found.new == [far, elsewhere]
 
 
+def test_a_patient_of_whom_a_cell_was_trained_on_was_trained_on() -> None:
+    """Two sources call one patient by two names; a picture that both have tells it."""
+    twin = a_row(entry_id="2", content_hash="aa", slide="P1", source="elsewhere")
+    beside = a_row(entry_id="3", content_hash="bb", slide="P1", source="elsewhere")
+    other = a_row(entry_id="4", content_hash="cc", slide="P2", source="elsewhere")
+    found = unseen([twin, beside, other], TRAINED, LABELS)
+    assert (found.same, found.known_groups, found.new) == (1, [beside], [other])
+
+
 def test_unknown_classes_and_unclassified_cells_are_not_scored() -> None:
     other = a_row(entry_id="2", content_hash="bb", label="LSIL", slide="s3")
     nothing = a_row(entry_id="3", content_hash="cc", label="", slide="s3")
