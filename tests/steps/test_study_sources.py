@@ -12,7 +12,7 @@ TRAINED = [a_row(entry_id="1", content_hash="aa", slide="s1 + s2", source="set")
 def test_the_same_pixels_and_the_same_cell_are_left_out() -> None:
     twin = a_row(entry_id="2", content_hash="aa", slide="s9", source="set")
     recut = a_row(entry_id="1", content_hash="bb", slide="s9", source="set")
-    new = a_row(entry_id="3", content_hash="cc", slide="s9", source="set")
+    new = a_row(entry_id="3", content_hash="cc", slide="s8", source="set")
     found = unseen([twin, recut, new], TRAINED, LABELS)
     assert found.same == 2
     assert found.new == [new]
