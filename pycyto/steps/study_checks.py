@@ -81,8 +81,8 @@ def demand(study: Study, file: Path, places: Places, root: Path) -> None:
         raise MissingDependencyError(
             f"No network of this study can be trained:\n{itemised(untrained)}",
             where=file,
-            remedy=f"{places.told} Name the folder of the weights with --from, or write "
-            'weights = "none".',
+            remedy=f"{places.told} Name the folder of the weights with --from, put published ones "
+            'where Keras keeps them (docs/training.md), or write weights = "none".',
         )
 
 
