@@ -114,7 +114,8 @@ def _missing(study: Study, places: Places, root: Path) -> Iterator[str]:
         path = places.find(own.path)
         if not path.exists():
             if not taken_in:
-                yield f"[[source]] {own.name}: path = {own.path!r} is not there."
+                hint = places.near(own.path)
+                yield f"[[source]] {own.name}: path = {own.path!r} is not there.{hint}"
         elif not path.is_dir():
             yield f"[[source]] {own.name}: {path} is a file; the folder that holds it is wanted."
         elif (needed := _HOLDS.get(own.kind)) and not (path / needed).exists():

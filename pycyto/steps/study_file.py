@@ -310,6 +310,11 @@ class Places:
         tried = [folder / own for folder in self.folders]
         return next((place for place in tried if place.exists()), tried[0]).absolute()
 
+    def near(self, path: str) -> str:
+        """Return a question that names what was perhaps meant by a path that is not there."""
+        names = {one.name for own in self.folders if own.is_dir() for one in own.iterdir()}
+        return did_you_mean(path, sorted(names))
+
     @property
     def told(self) -> str:
         """A sentence that names these folders."""

@@ -32,7 +32,7 @@ def test_a_study_of_what_is_there_can_begin(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('path = "two"', 'path = "tow"', r"\[\[source\]\] two: path = 'tow' is not there\.\n"),
+        ('path = "two"', 'path = "tow"', r"two: path = 'tow' is not there\. Did you mean 'two'\?"),
         ('path = "two"', 'path = "two"\ntable = "t.toml"', "two: table = 't.toml' is not there"),
         ('path = "two"', 'path = "one"', r"sources one, two are one folder \(.*one\)"),
         ('path = "new"', 'path = "../sets/two"', "sources two, new are one folder"),
@@ -67,13 +67,13 @@ def test_all_of_it_is_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(BadInputError) as raised:
         check(
             tmp_path,
-            ('path = "one"', 'path = "gone"'),
+            ('path = "one"', 'path = "xyz"'),
             ('path = "two"', 'path = "away"\ntable = "gone.toml"'),
             ("epochs = 1", "views = 2"),
         )
     told = raised.value.what.splitlines()
     assert told[0] == "In this study file 4 things are wrong:"
-    assert told[1].endswith("[[source]] one: path = 'gone' is not there.")
+    assert told[1].endswith("[[source]] one: path = 'xyz' is not there.")
     assert told[2].endswith("[[source]] two: path = 'away' is not there.")
     assert told[3].endswith("[[source]] two: table = 'gone.toml' is not there.")
     assert "[[network]] small: views" in told[4]
