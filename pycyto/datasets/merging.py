@@ -9,7 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from itertools import zip_longest
 from pathlib import Path
 
 from pycyto.errors import BadInputError, RefusedError
@@ -122,27 +121,27 @@ class Meetings:
         folders
             Of the data sets, by their numbers.
         """
-        kinds = (
-            (self.collisions, "cell", "In two data sets, and not the same in both: {}."),
-            (self.copies, "cell", "In two copies of a project: {}."),
-            (self.duplicates, "picture", "In two data sets, pixel by pixel the same: {}."),
-        )
-        pairs = [pair for found, _, _ in kinds for pair in found]
+        lists = (self.collisions, self.copies, self.duplicates)
+        pairs = [pair for found in lists for pair in found]
         if not pairs:
             return
-        shown = {place for found, _, _ in kinds for pair in found[:_NAMED] for place in pair}
+        shown = {place for found in lists for pair in found[:_NAMED] for place in pair}
         rows = _rows_of(shown.union(*self.collisions), folders)
-        differing = [_differing(rows[one], rows[other]) for one, other in self.collisions]
         named = {place: _named(rows[place], folders[place[0]]) for place in shown}
+        differing = [_differing(rows[one], rows[other]) for one, other in self.collisions]
+        details = _details(self.collisions, differing, rows)
+        cells, copies, pictures = (
+            counted(len(found), noun)
+            for found, noun in zip(lists, ("cell", "cell", "picture"), strict=True)
+        )
+        sentences = (
+            f"In two data sets, and not the same in both: {cells}{_common(differing)}.",
+            f"In two copies of a project: {copies}.",
+            f"In two data sets, pixel by pixel the same: {pictures}.",
+        )
         told = [
-            f"  - {sentence.format(counted(len(found), noun) + common)}\n"
-            f"{_lines(found, named, details)}"
-            for (found, noun, sentence), common, details in zip(
-                kinds,
-                (_common(differing), "", ""),
-                (_details(self.collisions, differing, rows), [], []),
-                strict=True,
-            )
+            f"  - {sentence}\n{_lines(found, named, details)}"
+            for found, sentence in zip(lists, sentences, strict=True)
             if found
         ]
         between = sorted({(one[0], other[0]) for one, other in pairs})
@@ -193,12 +192,12 @@ def _details(
     pairs: Sequence[tuple[Place, Place]],
     differing: Sequence[tuple[str, ...]],
     rows: Mapping[Place, Row],
-) -> list[str]:
-    """Return of each pair that is named in which columns it differs, and the values of both."""
-    return [
-        "; ".join(_values(name, rows[one], rows[other]) for name in columns)
-        for (one, other), columns in zip(pairs[:_NAMED], differing, strict=False)
-    ]
+) -> dict[tuple[Place, Place], str]:
+    """Return of each pair in which columns it differs, and the values of both."""
+    return {
+        (one, other): "; ".join(_values(name, rows[one], rows[other]) for name in columns)
+        for (one, other), columns in zip(pairs, differing, strict=True)
+    }
 
 
 def _values(name: str, one: Row, other: Row) -> str:
@@ -209,12 +208,14 @@ def _values(name: str, one: Row, other: Row) -> str:
 
 
 def _lines(
-    pairs: Sequence[tuple[Place, Place]], named: Mapping[Place, str], details: Sequence[str]
+    pairs: Sequence[tuple[Place, Place]],
+    named: Mapping[Place, str],
+    details: Mapping[tuple[Place, Place], str],
 ) -> str:
     lines = []
-    for (one, other), detail in zip_longest(pairs[:_NAMED], details):
+    for one, other in pairs[:_NAMED]:
         lines += [f"      {named[one]}", f"    = {named[other]}"]
-        lines += [f"      {detail}"] if detail else []
+        lines += [f"      {detail}"] if (detail := details.get((one, other))) else []
     more = [f"    … and {len(pairs) - _NAMED} more"] if len(pairs) > _NAMED else []
     return "\n".join([*lines, *more])
 
