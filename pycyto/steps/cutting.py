@@ -62,7 +62,6 @@ class Cutting:
     rows: list[Row] = field(default_factory=list)
     pictures: list[Thumbnail] = field(default_factory=list)
     profiles: dict[Path, str] = field(default_factory=dict)
-    _twins: list[tuple[str, str, str]] = field(default_factory=list)
     _places: dict[str, str] = field(default_factory=dict)
     # Place and label of all cells of one picture.
     _pictures: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
@@ -107,15 +106,21 @@ class Cutting:
                 files.remove(self.folder / row.file)
             else:
                 kept.append((row, picture))
-        self._twins = [twin for twin in self._twins if twin[0] not in torn]
-        self.counts[TWIN] = len(self._twins)
+        for content in torn:
+            del self._pictures[content]
+        self.counts[TWIN] = len(self.twins)
         self.rows = [row for row, _ in kept]
         self.pictures = [picture for _, picture in kept]
 
     @property
     def twins(self) -> list[tuple[str, str]]:
         """Places of pairs of cells of one class that are the same picture."""
-        return [(place, other) for _, place, other in self._twins]
+        return [
+            (first, other)
+            for (first, _), *others in self._pictures.values()
+            for other, _ in others
+            if other != first
+        ]
 
     def refuse_problems(self, src: Path) -> None:
         """Raise `BadInputError` with everything that makes the source unfit, or if it is empty."""
@@ -201,19 +206,12 @@ class Cutting:
         outlines = self._outlines(cell)
         row = _row(cell, label, self.table, self.source.name, square, size)
         row = replace(row, content_hash=content_hash(pixels), **_measured(outlines))
-        self._compare(cell, row)
+        self._pictures[row.content_hash].append((cell.place, row.label))
         write_patch(self.folder / row.file, pixels)
         self.rows.append(row)
         self._counted.append(self.counts - before)
         self.pictures.append(thumbnail(pixels))
         return row, outlines
-
-    def _compare(self, cell: SourceCell, row: Row) -> None:
-        """Look for a cell with the very same picture."""
-        same = self._pictures[row.content_hash]
-        if same and same[0][0] != cell.place:
-            self._twins.append((row.content_hash, same[0][0], cell.place))
-        same.append((cell.place, row.label))
 
     def _square(self, cell: SourceCell, width: int, height: int) -> Square:
         """Return the square around a cell, and note what is lost or black in it."""
