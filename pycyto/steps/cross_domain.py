@@ -129,10 +129,8 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
     """
     if by not in get_args(By):
         raise UsageError(f"--by is {by!r}; it can be {listed(get_args(By))}.")
-    folder, target = path_from(data), path_from(out)
-    check_report_folder(target, FIGURES_FILE)
     reporter = Once(reporter)
-    found = read_domains(folder, by, reporter, folds=folds, identifiers=identifiers)
+    found = read_domains(path_from(data), by, reporter, folds=folds, identifiers=identifiers)
     options: dict[str, Any] = {
         "network": network, "weights": weights, "epochs": epochs, "batch_size": batch_size,
         "seed": seed, "unfreeze": unfreeze, "views": views, "balance": balance,
@@ -140,8 +138,8 @@ def cross_domain(  # noqa: PLR0913  (each is an option of the command)
         "orientations": orientations, "cache": cache,
     }  # fmt: skip
     return compare(
-        found, out=target, group=group or {}, colour=colour, stats=stats, reference=reference,
-        options=options, reporter=reporter,
+        found, out=path_from(out), group=group or {}, colour=colour, stats=stats,
+        reference=reference, options=options, reporter=reporter,
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from pycyto.labels import listed
 from pycyto.learning.networks import network_named
 from pycyto.learning.plan import default_settings
 from pycyto.learning.weights import NONE
-from pycyto.steps.ingest import reader_of_source
+from pycyto.steps.ingest import Layout, reader_of_source
 from pycyto.steps.study_file import WHAT, Places, SourceSettings, Study
 from pycyto.steps.study_models import not_measured, start_of
 from pycyto.steps.study_sources import DATA, reading_options
@@ -141,13 +141,21 @@ def _unfit_sources(study: Study, places: Places) -> Iterator[str]:
     for own in study.source:
         for key in _of_no_use(own):
             yield f"[[source]] {own.name}: {key} means nothing to a {own.kind}. Leave it out."
-        if own.kind != "project" and own.kind != "dataset":  # noqa: PLR1714 - so types are narrowed
-            if own.table and not places.find(own.table).exists():
-                continue  # told above
-            try:
-                reader_of_source(own.kind, places.find(own.path), **reading_options(own, places))
-            except (BadInputError, UsageError) as error:
-                yield f"[[source]] {own.name}: {_in_a_line(error)}"
+        match own.kind:
+            case "project" | "dataset":
+                continue
+            case layout:
+                yield from _unread(own, layout, places)
+
+
+def _unread(source: SourceSettings, layout: Layout, places: Places) -> Iterator[str]:
+    """Tell why a published set or a folder cannot be read with its options."""
+    if source.table and not places.find(source.table).exists():
+        return  # told among what is missing
+    try:
+        reader_of_source(layout, places.find(source.path), **reading_options(source, places))
+    except (BadInputError, UsageError) as error:
+        yield f"[[source]] {source.name}: {_in_a_line(error)}"
 
 
 def _of_no_use(source: SourceSettings) -> list[str]:
