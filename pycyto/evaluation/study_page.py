@@ -12,6 +12,7 @@ from pycyto.evaluation.intervals import MIN_GROUPS, RESAMPLES, Estimate
 from pycyto.evaluation.leaking import MARK
 from pycyto.evaluation.matrix import Matrix, means_of_single
 from pycyto.evaluation.measured import slug
+from pycyto.evaluation.metrics import Figures
 from pycyto.evaluation.misleading import Misleading
 from pycyto.evaluation.of_source import OUT_OF_FOLD, SPECIFICITIES, TEST_PART, OfSource
 from pycyto.evaluation.published import Paper
@@ -204,22 +205,23 @@ class StudyReport:
 
 
 def _missed(source: OfSource) -> str:
-    figures = source.figures
-    least, worst = figures.labels[0], figures.labels[-1]
-    where = f"{source.name} ({source.which})"
-    miss = figures.worst_miss
-    if not miss.of:
+    where, worst = f"{source.name} ({source.which})", source.figures.labels[-1]
+    if not source.figures.worst_miss.of:
         return f"{where} has no {worst} cell: nothing is known about missed {worst} there."
-    return f"{where}: {of(miss)} {worst} cells {in_brackets(miss)} were called {least}."
+    return f"{where}: {_called(source.figures)}."
+
+
+def _called(figures: Figures) -> str:
+    """Return how many of the most severe cells were called the least severe class."""
+    miss = figures.worst_miss
+    least, worst = figures.labels[0], figures.labels[-1]
+    return f"{of(miss)} {worst} cells {in_brackets(miss)} were called {least}"
 
 
 def told_in_card(source: OfSource) -> str:
     """Return what a model card tells of a source that was kept for the test, but its name."""
     figures, macro = source.figures, source.figures.macro_f1
-    least, worst = figures.labels[0], figures.labels[-1]
-    miss = figures.worst_miss
-    missed = f"{of(miss)} {worst} cells {in_brackets(miss)} were called {least}"
-    told = missed if miss.of else f"it has no {worst} cell"
+    told = _called(figures) if figures.worst_miss.of else f"it has no {figures.labels[-1]} cell"
     return (
         f"Of {counted(figures.n, 'cell')} of a source that it had not learnt from: {told}; "
         f"macro-F1 {number(macro)} ({between(macro)})."
